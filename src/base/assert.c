@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+cl_assert_failed(const char *file, int line, const char *condition)
+{
+    (void)fprintf(stderr, "bug at %s:%d: %s\n", file, line, condition);
+    abort();
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * base/limits.h - every limit, with its unit, its reason and what happens at it.
+ */
+#ifndef CL_BASE_LIMITS_H
+#define CL_BASE_LIMITS_H
+
+#define CL_KIB 1024u
+#define CL_MIB (1024u * 1024u)
+
+/* -- secrets and names -------------------------------------------------------------------- */
+
+/* A token or shared secret; a longer one is refused at the start. */
+#define CL_SECRET_BYTES_MAX 512
+/* An agent id or file key in protocol v1 (security.md section 2); longer is 400. */
+#define CL_ID_BYTES_MAX 256
+
+/* -- JSON ---------------------------------------------------------------------------------- */
+
+/* Nested arrays and objects; deeper is malformed. */
+#define CL_JSON_DEPTH_MAX 32
+/* Members of one object; more is malformed. Bounds the search for duplicate names. */
+#define CL_JSON_MEMBERS_MAX 1000
+/* What a scan asks of its arena at the most: CL_JSON_MEMBERS_MAX names on each level. */
+#define CL_JSON_SCAN_ARENA_BYTES_MAX (2 * CL_MIB)
+
+/* -- HTTP ---------------------------------------------------------------------------------- */
+
+/* A longer method is 501: no method that anybody implements has such a name. */
+#define CL_HTTP_METHOD_BYTES_MAX 32
+/* "GET /path HTTP/1.1"; a longer target is 414. */
+#define CL_HTTP_TARGET_BYTES_MAX (8 * CL_KIB)
+/* Request line, all fields and the empty line together; more is 431. So are more bytes of chunk
+ * extensions and trailer in one message. */
+#define CL_HTTP_HEAD_BYTES_MAX (16 * CL_KIB)
+/* Field lines in a head or trailer; more is 431. */
+#define CL_HTTP_FIELDS_MAX 100
+/* One chunk-size line with its extensions; longer is malformed. */
+#define CL_HTTP_CHUNK_LINE_BYTES_MAX 256
+/* A v1 body: 1 048 576 bytes is too large, one less is not (clawlink-v1.md). */
+#define CL_HTTP_BODY_BYTES_MAX (CL_MIB - 1)
+/* What a client takes of an answer: 1000 polled messages of 1 MiB in all, with their frames. */
+#define CL_HTTP_ANSWER_BYTES_MAX (16 * CL_MIB)
+
+/* -- WebSocket ----------------------------------------------------------------------------- */
+
+/* One message, all fragments together; more closes with 1009. */
+#define CL_WS_MESSAGE_BYTES_MAX CL_MIB
+/* A control frame's payload (RFC 6455 section 5.5). */
+#define CL_WS_CONTROL_BYTES_MAX 125
+
+/* -- connections --------------------------------------------------------------------------- */
+
+/* One read of the loop; the buffer is shared by all connections. */
+#define CL_NET_READ_BYTES (64 * CL_KIB)
+/* Reads of one connection in one turn of the loop, so that a loud one cannot starve the rest. */
+#define CL_NET_READS_PER_TURN 4
+/* Pushes waiting on one connection; past it the reader is cut and its messages stay queued. */
+#define CL_NET_OUT_BYTES_MAX CL_MIB
+/* Bodies of at least this size go out by reference, smaller ones are copied into the buffer. */
+#define CL_NET_BODY_REF_BYTES_MIN 1024
+/* From accept to a whole head. */
+#define CL_NET_HEAD_TIMEOUT_MS 10000
+/* After this time a body must have come at CL_NET_BODY_RATE_MIN bytes a second on average. */
+#define CL_NET_BODY_GRACE_MS 10000
+#define CL_NET_BODY_RATE_MIN 1024
+/* A kept-alive connection without a request. */
+#define CL_NET_IDLE_TIMEOUT_MS 75000
+/* Output waits and the peer takes none of it. */
+#define CL_NET_WRITE_STALL_MS 10000
+/* A WebSocket is pinged so often, and dead when it has said nothing for so long. */
+#define CL_NET_PING_MS 20000
+#define CL_NET_DEAD_MS 45000
+/* Between our close frame and the peer's. */
+#define CL_NET_CLOSE_WAIT_MS 2000
+/* From SIGTERM to the end. */
+#define CL_NET_DRAIN_MS 4000
+/* Connections that have not shown the token: in all, and from one address; loopback is not
+ * counted. So many more are kept for /healthz. */
+#define CL_NET_STRANGERS_MAX             256
+#define CL_NET_STRANGERS_PER_ADDRESS_MAX 32
+#define CL_NET_HEALTH_RESERVE            16
+/* Signals that one loop listens to. */
+#define CL_NET_SIGNALS_MAX 4
+/* Connections that the system keeps until they are accepted. */
+#define CL_NET_BACKLOG 1024
+/* Connections accepted in one turn of the loop; the rest waits for the next. */
+#define CL_NET_ACCEPTS_PER_TURN 64
+/* Without a free descriptor nothing is accepted for so long. */
+#define CL_NET_ACCEPT_PAUSE_MS 100
+/* Pieces of output in one system call. */
+#define CL_NET_OUT_SLICES_MAX 256
+/* Small output is copied together into chunks of at least the first and at most the second size;
+ * one larger piece has a chunk of its own. */
+#define CL_NET_OUT_CHUNK_BYTES_MIN 256
+#define CL_NET_OUT_CHUNK_BYTES_MAX (16 * CL_KIB)
+/* Our side is shut; so long the rest of the peer's is read, so that it can read ours. */
+#define CL_NET_LINGER_MS 2000
+/* Descriptors that connections leave to the rest of the program. */
+#define CL_NET_FDS_RESERVE 64
+
+/* -- the core ------------------------------------------------------------------------------ */
+
+/* One inbox, and all together; more is CL_ERR_INBOX_FULL or CL_ERR_FULL. Options change them. */
+#define CL_INBOX_MESSAGES_MAX 100000
+#define CL_INBOX_BYTES_MAX    (64 * CL_MIB)
+#define CL_INBOXES_BYTES_MAX  (1024 * CL_MIB)
+/* Registered agents; more is CL_ERR_TOO_MANY. */
+#define CL_AGENTS_MAX 100000
+/* Inboxes for ids that nobody registered, and how long each waits for its agent. */
+#define CL_ORPHANS_MAX    1000
+#define CL_ORPHAN_LIFE_MS (24LL * 3600 * 1000)
+/* A message that nobody took ends after this time. */
+#define CL_MESSAGE_LIFE_MS (7LL * 24 * 3600 * 1000)
+/* An agent that was silent for so long, with an empty inbox, is forgotten. */
+#define CL_AGENT_SILENT_MS (7LL * 24 * 3600 * 1000)
+/* Broadcasts kept per topic list (clawlink-v1.md: "The last 200 are kept"). */
+#define CL_BROADCASTS_KEPT 200
+/* Shared files, their versions kept, and the bytes of all versions of all files. */
+#define CL_FILES_MAX          10000
+#define CL_FILE_VERSIONS_KEPT 10
+#define CL_FILES_BYTES_MAX    (256 * CL_MIB)
+/* The newest broadcasts that are kept, all together; past it the oldest go first. */
+#define CL_BROADCASTS_BYTES_MAX (64 * CL_MIB)
+/* Name of a topic. */
+#define CL_TOPIC_BYTES_MAX 256
+/* A body in a command, and so the largest message; more is CL_ERR_TOO_LARGE. */
+#define CL_BODY_BYTES_MAX CL_MIB
+/* What agents say about themselves, all agents together; more is CL_ERR_FULL. */
+#define CL_RECORDS_BYTES_MAX (256 * CL_MIB)
+/* What a waiting message counts besides its bytes, and what each inbox it waits in counts, so
+ * that empty messages are not free. */
+#define CL_MESSAGE_COST_BYTES 256
+#define CL_ENTRY_COST_BYTES   16
+/* Numbers between the front and the end of one lane of an inbox, holes included; a lane whose
+ * front message stays while so many pass it is full: CL_ERR_INBOX_FULL. */
+#define CL_LANE_SPAN_MAX (1u << 24)
+/* Relays that share one journal. */
+#define CL_RELAYS_MAX 64
+/* The last millisecond of the year 9999; a command stamped later is malformed, so that adding a
+ * life to a time cannot overflow. */
+#define CL_COMMAND_TIME_MS_MAX 253402300799999LL
+/* Commands that wait for their commit; more is CL_ERR_FULL. */
+#define CL_JOURNAL_WAITING_MAX 65536
+/* Ranges that one acknowledgement may name. */
+#define CL_ACK_RANGES_MAX 256
+
+/* -- the session --------------------------------------------------------------------------- */
+
+/* What one connection may hold unacknowledged: the first that is reached, but one always. */
+#define CL_CREDIT_MESSAGES 64
+#define CL_CREDIT_BYTES    CL_MIB
+/* One poll's answer (clawlink-v1.md). */
+#define CL_POLL_MESSAGES_MAX 1000
+#define CL_POLL_BYTES_MAX    CL_MIB
+/* A written poll answer that nothing proved taken is released after this time. */
+#define CL_POLL_LEASE_MS 5000
+/* `discover` lists agents whose heartbeat is younger. */
+#define CL_AGENT_FRESH_MS 120000
+/* The longest that a poll may wait for its first message. */
+#define CL_POLL_WAIT_MAX_S 60
+
+/* -- the relay's clock --------------------------------------------------------------------- */
+
+/* When wall and monotonic clock part by more, the relay stamps by the monotonic one. */
+#define CL_CLOCK_JUMP_MS 120000
+
+/* -- the command line ---------------------------------------------------------------------- */
+
+/* From connect to the whole answer. A waiting poll adds what it asked to wait. */
+#define CL_CLIENT_TIMEOUT_MS 15000
+#define CL_CLIENT_CONNECT_MS 5000
+/* Between tries: doubles from the first to the second, with full jitter. */
+#define CL_CLIENT_BACKOFF_FIRST_MS 1000
+#define CL_CLIENT_BACKOFF_LAST_MS  30000
+/* A relay that ignores `wait` is asked no more often by `poll --follow`. */
+#define CL_CLIENT_POLL_PAUSE_MS 1000
+/* One result as it is shown: an answer of the relay whose every byte were an escape. */
+#define CL_CLI_PAGE_BYTES_MAX (8 * CL_HTTP_ANSWER_BYTES_MAX)
+/* An agent's state file; a larger one is none of ours. */
+#define CL_CLI_STATE_BYTES_MAX (64 * CL_KIB)
+/* A path of the state file, with its NUL. */
+#define CL_CLI_PATH_CAP 4096
+/* Agents that an ambiguous name lists. */
+#define CL_CLI_CANDIDATES_MAX 4
+
+#endif

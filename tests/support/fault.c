@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "support/fault.h"
+
+#include "base/alloc.h"
+#include "support/test.h"
+
+static unsigned fail_at; // the allocation that fails in this round, from 1
+static unsigned seen;
+static bool running;
+
+static bool
+may_allocate(void)
+{
+    return ++seen != fail_at;
+}
+
+void
+fault_begin(void)
+{
+    fail_at = 0;
+    running = false;
+}
+
+bool
+fault_happened(void)
+{
+    return seen >= fail_at;
+}
+
+bool
+fault_next(void)
+{
+    cl_alloc_set_hook(NULL);
+    if (running && !fault_happened()) {
+        CHECK(fail_at > 1); // otherwise the block allocates nothing and proves nothing
+        return false;
+    }
+    running = true;
+    seen = 0;
+    fail_at++;
+    cl_alloc_set_hook(may_allocate);
+    return true;
+}

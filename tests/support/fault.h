@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tests/support/fault.h - fail the nth allocation.
+ *
+ *     FOR_EACH_FAULT { ... the same work from its beginning to its end ... }
+ *
+ * The block runs with allocation 1 failing, then 2, 3, ... until it passes without reaching
+ * the fault. Inside, fault_happened() says whether it has fired: then an error is expected,
+ * otherwise success. Nothing may leak (the sanitizer and valgrind runs see it) or crash.
+ * Leave the block by its end: no return, no break.
+ */
+#ifndef TESTS_SUPPORT_FAULT_H
+#define TESTS_SUPPORT_FAULT_H
+
+#include <stdbool.h>
+
+void fault_begin(void);
+bool fault_next(void); /* false: the last round ran untouched, all is done */
+bool fault_happened(void);
+
+#define FOR_EACH_FAULT for (fault_begin(); fault_next();)
+
+#endif
