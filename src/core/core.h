@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/*
+ * core/core.h - the mesh as a state machine: agents, inboxes, broadcasts, files.
+ *
+ * The same commands give the same state and the same effects, bit for bit. There is no clock
+ * here, no randomness, no I/O: time and random bytes are fields of commands. Only DURABLE
+ * commands come here, in the journal's order; each counts as applied, refused ones too, and
+ * each gives exactly one REPLY effect, its first.
+ *
+ * Journal time is the greatest time of any command applied so far. Messages expire by it.
+ *
+ * What admit (and apply, which asks again) refuses:
+ *
+ *     any command   a field out of bounds                              MALFORMED, TOO_LARGE
+ *     RELAY_UP      the epoch is another relay's                       STALE
+ *                   CL_RELAYS_MAX other relays                         TOO_MANY
+ *     REGISTER      CL_AGENTS_MAX agents; records past their limit     TOO_MANY; FULL
+ *     ATTACH        the origin is no relay's epoch                     STALE
+ *     DETACH        not attached from there                            STALE
+ *     SEND          expired already                                    STALE
+ *                   unknown id and CL_ORPHANS_MAX orphans              TOO_MANY
+ *                   the inbox is full; all inboxes together are        INBOX_FULL; FULL
+ *     PUBLISH       expired already; all inboxes together are full     STALE; FULL
+ *     ACK           unknown id; a rung below delivered                 NO_AGENT; MALFORMED
+ *     FILE_PUT      a new file and CL_FILES_MAX files; files or all
+ *                   inboxes past their limit                           FULL
+ *     FORGET        not registered; attached, not silent or not empty  NO_AGENT; STALE
+ *     TICK          nothing ends by then                               STALE
+ */
+#ifndef CL_CORE_CORE_H
+#define CL_CORE_CORE_H
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "core/agent.h"
+#include "core/command.h"
+#include "core/effects.h"
+#include "core/file.h"
+#include "core/msg.h"
+
+struct cl_core;
+
+struct cl_core_stats {
+    uint32_t agents;  // registered
+    uint32_t guests;  // attached, not registered
+    uint32_t orphans; // inboxes that wait for their agent
+    uint32_t files;
+    uint64_t broadcasts;  // ever
+    uint64_t births;      // the greatest `number` of an agent or message so far
+    uint64_t waiting;     // messages, counted once per inbox
+    uint64_t inbox_bytes; // all inboxes; a shared record counts once
+    uint64_t record_bytes;
+    uint64_t file_bytes; // all versions
+};
+
+/* An empty core, with the limits of base/limits.h until a RELAY_UP says others. The key is for
+ * hash tables and not part of the state. NULL without memory. */
+struct cl_core *cl_core_new(const cl_hash_key *hash_key);
+/* Accepts NULL. */
+void cl_core_free(struct cl_core *core);
+
+/* May this command be taken now? Never changes anything; a refusal is never journalled. Takes
+ * a draft. O(1), but ACK: O(ranges). */
+CL_MUST_CHECK enum cl_err cl_core_admit(const struct cl_core *core,
+                                        const struct cl_command *command);
+/* Applies one committed command. What the world must do about it is appended to effects. The
+ * command is only read; references are taken on its bodies. Dies without memory: a state that
+ * missed a committed command would diverge. */
+void cl_core_apply(struct cl_core *core, const struct cl_command *command,
+                   struct cl_effects *effects);
+/* After a replay: READY for each attached agent with messages. */
+void cl_core_resume(const struct cl_core *core, struct cl_effects *effects);
+/* When a TICK is wanted; NEVER if nothing can end. A tick with due at or after it is admitted. */
+cl_time cl_core_deadline(const struct cl_core *core);
+
+/* Journal time; 0 before the first command. */
+cl_time cl_core_time(const struct cl_core *core);
+/* Commands applied so far. */
+uint64_t cl_core_applied(const struct cl_core *core);
+struct cl_core_stats cl_core_stats(const struct cl_core *core);
+
+/* All that is returned below is valid until the next apply. */
+
+/* Any known id, registered or not; NULL when unknown. */
+const struct cl_agent *cl_core_agent(const struct cl_core *core, cl_str id);
+/* Registered agents in the order of their registration: the first after NULL, NULL after the
+ * last. */
+const struct cl_agent *cl_core_agent_next(const struct cl_core *core,
+                                          const struct cl_agent *previous);
+/* NULL when unknown. */
+const struct cl_file *cl_core_file(const struct cl_core *core, cl_str key);
+/* for (uint32_t at = 0; (file = cl_core_file_next(core, &at)) != NULL;) walks the files in the
+ * order of their first version. */
+const struct cl_file *cl_core_file_next(const struct cl_core *core, uint32_t *at);
+/* The kept broadcasts: 0 is the newest; NULL past the oldest. */
+const struct cl_msg *cl_core_broadcast(const struct cl_core *core, uint32_t index);
+/* The first message of that lane at or after number `from`, its number in *ret_seq; those
+ * that expired are passed over. NULL when there is none or the agent is unknown. */
+const struct cl_msg *cl_core_inbox_next(const struct cl_core *core, const struct cl_agent *agent,
+                                        enum cl_priority priority, uint64_t from,
+                                        uint64_t *ret_seq);
+
+/* Appends the whole state. The buffer's refusals; then nothing was appended. */
+CL_MUST_CHECK enum cl_err cl_core_dump(const struct cl_core *core, struct cl_buf *buf);
+/* A core with exactly that state. Bytes that no dump could be, whoever made them, are
+ * CL_ERR_MALFORMED; CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_core_load(cl_str bytes, const cl_hash_key *hash_key,
+                                       struct cl_core **ret_core);
+/* SipHash-128 over the dump, with a key of its own: equal states, equal hashes. */
+CL_MUST_CHECK enum cl_err cl_core_hash(const struct cl_core *core, cl_hash128 *ret_hash);
+/* Asserts every invariant. O(state). */
+void cl_core_check(const struct cl_core *core);
+
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/*
+ * core/inbox.h - the messages one agent has not acknowledged yet.
+ *
+ * Four lanes, one per priority. In a lane messages are numbered without end; a message
+ * keeps its number and is found by it at once. Taking one out of the middle leaves a hole; the
+ * front moves past holes. Nothing is allocated before the first message, and a lane that got
+ * empty gives a large ring back. Who may take what when is the session's business: the inbox
+ * knows no leases.
+ */
+#ifndef CL_CORE_INBOX_H
+#define CL_CORE_INBOX_H
+
+#include "base/err.h"
+#include "core/msg.h"
+
+struct cl_lane {
+    struct cl_msg **ring; // slot of number n: n & (cap - 1); NULL is a hole
+    uint32_t cap;         // 0 or a power of two
+    uint64_t first;       // number of the front message; next when empty
+    uint64_t next;        // number of the message to come
+};
+
+struct cl_inbox {
+    struct cl_lane lanes[CL_PRIORITY_COUNT];
+    uint32_t count;
+    uint64_t bytes;   // sum of cl_msg_cost
+    cl_time earliest; // no message expires before; NEVER when empty
+};
+
+/* Numbers begin with first, at least 1. An id that is dropped and comes back must begin past all
+ * it had before: an acknowledgement on its way may still name those. */
+void cl_inbox_init(struct cl_inbox *inbox, uint64_t first);
+/* Frees the rings; the messages must be out. */
+void cl_inbox_done(struct cl_inbox *inbox);
+
+/* Appends to the lane of its priority. Only CL_ERR_NO_MEMORY can happen, and then nothing has
+ * changed. The lane must have room: cl_inbox_has_room. */
+CL_MUST_CHECK enum cl_err cl_inbox_put(struct cl_inbox *inbox, struct cl_msg *msg);
+/* False when the lane's oldest message is CL_LANE_SPAN_MAX numbers old. */
+bool cl_inbox_has_room(const struct cl_inbox *inbox, enum cl_priority priority);
+/* Skips numbers: the next message of that lane gets number `next`, not below lanes[].next.
+ * For loading. CL_ERR_MALFORMED for a lane that cannot be, CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_inbox_skip(struct cl_inbox *inbox, enum cl_priority priority,
+                                        uint64_t next);
+/* Takes the message out, or NULL when that number does not wait. */
+struct cl_msg *cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq);
+/* The first message at or after number `from`, its number in *ret_seq; NULL, with *ret_seq
+ * untouched, when there is none. */
+const struct cl_msg *cl_inbox_next(const struct cl_inbox *inbox, enum cl_priority priority,
+                                   uint64_t from, uint64_t *ret_seq);
+/* After some were removed for having expired: looks up `earliest` again. O(messages). */
+void cl_inbox_refresh_earliest(struct cl_inbox *inbox);
+/* The first broken invariant, or NULL. */
+const char *cl_inbox_fault(const struct cl_inbox *inbox);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "core/msg.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+
+uint64_t
+cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body)
+{
+    return CL_MESSAGE_COST_BYTES + from.len + to.len + subject.len + cl_body_str(body).len;
+}
+
+uint64_t
+cl_msg_cost(const struct cl_msg *msg)
+{
+    return cl_msg_cost_of(msg->from, msg->to, msg->subject, msg->body);
+}
+
+/* Copies the text to *tail and moves *tail behind it. */
+static cl_str
+own(cl_str text, char **tail)
+{
+    if (text.len > 0)
+        memcpy(*tail, text.ptr, text.len);
+    cl_str copy = cl_str_of(*tail, text.len);
+    *tail += text.len;
+    return copy;
+}
+
+struct cl_msg *
+cl_msg_new(const struct cl_msg *draft)
+{
+    struct cl_msg *msg =
+        cl_alloc(sizeof *msg + draft->from.len + draft->to.len + draft->subject.len);
+    if (msg == NULL)
+        return NULL;
+    *msg = *draft;
+    char *tail = (char *)(msg + 1);
+    msg->from = own(draft->from, &tail);
+    msg->to = own(draft->to, &tail);
+    msg->subject = own(draft->subject, &tail);
+    if (msg->body != NULL)
+        (void)cl_body_ref(msg->body);
+    msg->refs = 1;
+    msg->waiting = 0;
+    cl_link_init(&msg->link);
+    return msg;
+}
+
+struct cl_msg *
+cl_msg_ref(struct cl_msg *msg)
+{
+    msg->refs++;
+    return msg;
+}
+
+void
+cl_msg_unref(struct cl_msg *msg)
+{
+    CL_ASSERT(msg->refs > 0);
+    if (--msg->refs > 0)
+        return;
+    cl_list_remove(&msg->link);
+    cl_body_unref(msg->body);
+    cl_free(msg);
+}

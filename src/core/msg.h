@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * core/msg.h - one message, in no protocol's words.
+ *
+ * A record is made by an applied command, never changes but for its receipt, and is shared: a
+ * broadcast is one record in many inboxes. Only the core makes and frees records; others read
+ * them, and only until the next cl_core_apply unless they take a reference on the body.
+ */
+#ifndef CL_CORE_MSG_H
+#define CL_CORE_MSG_H
+
+#include "base/body.h"
+#include "base/list.h"
+#include "base/time.h"
+#include "core/types.h"
+
+struct cl_msg {
+    cl_id id;
+    cl_id re;        // the message it answers, or none
+    uint64_t stream; // the sender's stream, and the number there
+    uint64_t seq;
+    cl_str from;
+    cl_str to;        // empty: everyone
+    cl_str subject;   // topic of a broadcast, key of a CL_MSG_FILE, else empty
+    uint64_t version; // of the file that a CL_MSG_FILE tells of, else 0
+    enum cl_msg_kind kind;
+    enum cl_priority priority;
+    uint8_t media;
+    cl_time created; // when it was accepted and queued
+    cl_time expires;
+    struct cl_body *body;
+
+    /* The receipt: the highest rung proven (by any recipient) and when, and how it ended. */
+    enum cl_rung rung;
+    cl_time rung_at;
+    enum cl_outcome outcome;
+
+    /* The core's own. */
+    uint64_t number;     // order of birth
+    uint32_t refs;       // inboxes, and the topic
+    uint32_t waiting;    // inboxes
+    struct cl_link link; // all records, in order of birth
+};
+
+/* What a message counts in an inbox: its texts and CL_MESSAGE_COST_BYTES. */
+uint64_t cl_msg_cost(const struct cl_msg *msg);
+uint64_t cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body);
+
+/* A record with the same fields that owns its texts, holds a reference on the body and is in no
+ * list; the caller owns its one reference. NULL without memory. */
+struct cl_msg *cl_msg_new(const struct cl_msg *draft);
+struct cl_msg *cl_msg_ref(struct cl_msg *msg);
+/* With the last reference the record leaves its list and is freed. */
+void cl_msg_unref(struct cl_msg *msg);
+
+#endif

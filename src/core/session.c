@@ -1,0 +1,749 @@
+// SPDX-License-Identifier: MIT
+#include "core/session.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/heap.h"
+#include "base/map.h"
+
+/* Consecutive messages of one lane: held, settling, or released again. Moving a lease from one
+ * list to the next is all that a change of state takes, so releasing cannot fail. */
+struct lease {
+    struct cl_link link; // in holder.held, peer.settling or lane.released
+    struct cl_range range;
+    uint64_t bytes; // of bodies
+    uint64_t holder;
+    uint64_t batch; // of the take; once settling, the batch that the proof named
+};
+
+/* A lane's messages below `fresh` were taken before: each of them that still waits is in a lease
+ * or in a released range. */
+struct lane {
+    uint64_t fresh;
+    struct cl_list released; // by number
+};
+
+/* What the session knows of one agent. */
+struct peer {
+    cl_str id;
+    cl_time seen;
+    struct cl_list sockets; // oldest first
+    struct cl_list polls;   // oldest first
+    struct cl_list settling;
+    struct lane lanes[CL_PRIORITY_COUNT];
+};
+
+struct holder {
+    uint64_t number;
+    enum cl_holder_kind kind;
+    struct peer *peer;
+    struct cl_link link; // in the peer's sockets or polls
+    struct cl_list held; // leases, by batch
+    uint32_t messages;   // in held
+    uint64_t bytes;
+    uint64_t batches;          // taken so far
+    bool is_limited;           // its last take stopped for want of credit
+    struct cl_heap_node lapse; // a poll's `until`
+};
+
+struct cl_session {
+    struct cl_map peers;   // by id
+    struct cl_map holders; // by number
+    struct cl_heap lapses;
+    uint64_t leased;
+    struct cl_range ranges[CL_ACK_RANGES_MAX]; // of the last ACK effect
+};
+
+static struct holder *
+holder_at(struct cl_link *link)
+{
+    return CL_LIST_ENTRY(link, struct holder, link);
+}
+
+static struct lease *
+lease_at(struct cl_link *link)
+{
+    return CL_LIST_ENTRY(link, struct lease, link);
+}
+
+static uint64_t
+length(const struct lease *lease)
+{
+    return lease->range.last - lease->range.first + 1;
+}
+
+static struct peer *
+peer_of(const struct cl_session *session, cl_str id)
+{
+    return cl_map_get(&session->peers, id);
+}
+
+static struct holder *
+holder_of(const struct cl_session *session, uint64_t number)
+{
+    return cl_map_get(&session->holders, cl_str_of(&number, sizeof number));
+}
+
+static struct holder *
+newest_socket(const struct peer *peer)
+{
+    struct cl_link *link = cl_list_last(&peer->sockets);
+    return link == NULL ? NULL : holder_at(link);
+}
+
+/* -- peers --------------------------------------------------------------------------------- */
+
+static void
+free_leases(struct cl_list *list)
+{
+    CL_LIST_EACH(list, at)
+    {
+        cl_list_remove(at);
+        cl_free(lease_at(at));
+    }
+}
+
+static void
+peer_free(struct peer *peer)
+{
+    free_leases(&peer->settling);
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        free_leases(&peer->lanes[i].released);
+    cl_free(peer);
+}
+
+/* The agent's peer, made when there is none; NULL without memory. */
+static struct peer *
+know(struct cl_session *session, cl_str id)
+{
+    struct peer *peer = peer_of(session, id);
+    if (peer != NULL)
+        return peer;
+    peer = cl_alloc(sizeof *peer + id.len);
+    if (peer == NULL)
+        return NULL;
+    peer->id = cl_str_of(peer + 1, id.len);
+    memcpy(peer + 1, id.ptr, id.len);
+    cl_list_init(&peer->sockets);
+    cl_list_init(&peer->polls);
+    cl_list_init(&peer->settling);
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        cl_list_init(&peer->lanes[i].released);
+    if (cl_map_put(&session->peers, peer->id, peer) == CL_OK)
+        return peer;
+    cl_free(peer);
+    return NULL;
+}
+
+static bool
+is_registered(const struct cl_core *core, cl_str id)
+{
+    const struct cl_agent *agent = cl_core_agent(core, id);
+    return agent != NULL && agent->state == CL_AGENT_REGISTERED;
+}
+
+/* Drops a peer that nothing needs any more. With no lease left, starting over from the front of
+ * the inbox offers the same messages in the same order. */
+static void
+tidy(struct cl_session *session, const struct cl_core *core, struct peer *peer)
+{
+    if (!cl_list_is_empty(&peer->sockets) || !cl_list_is_empty(&peer->polls) ||
+        !cl_list_is_empty(&peer->settling) || is_registered(core, peer->id))
+        return;
+    cl_map_remove(&session->peers, peer->id);
+    peer_free(peer);
+}
+
+/* -- leases -------------------------------------------------------------------------------- */
+
+/* Back to its old place. */
+static void
+release(struct cl_session *session, struct peer *peer, struct lease *lease)
+{
+    struct cl_list *released = &peer->lanes[lease->range.priority].released;
+    struct cl_link *after = released->head.prev;
+    while (after != &released->head && lease_at(after)->range.first > lease->range.first)
+        after = after->prev;
+    session->leased -= length(lease);
+    cl_list_remove(&lease->link);
+    lease->link.prev = after;
+    lease->link.next = after->next;
+    after->next->prev = &lease->link;
+    after->next = &lease->link;
+}
+
+static void
+holds_nothing(struct cl_session *session, struct holder *holder)
+{
+    holder->messages = 0;
+    holder->bytes = 0;
+    holder->is_limited = false;
+    cl_heap_remove(&session->lapses, &holder->lapse);
+}
+
+static void
+release_all(struct cl_session *session, struct holder *holder)
+{
+    CL_LIST_EACH(&holder->held, at)
+    {
+        release(session, holder->peer, lease_at(at));
+    }
+    holds_nothing(session, holder);
+}
+
+static void
+end_lease(struct cl_session *session, struct lease *lease)
+{
+    session->leased -= length(lease);
+    cl_list_remove(&lease->link);
+    cl_free(lease);
+}
+
+/* Messages may be takeable again; somebody who could take them should look. There is room for
+ * the effect. */
+static void
+tell_ready(const struct cl_session *session, const struct peer *peer, struct cl_effects *effects)
+{
+    if (cl_session_receiver(session, peer->id) != 0)
+        cl_effects_add(effects, (struct cl_effect){.kind = CL_EFFECT_READY, .agent = peer->id});
+}
+
+/* -- taking -------------------------------------------------------------------------------- */
+
+struct taking {
+    struct cl_session *session;
+    const struct cl_core *core;
+    const struct cl_agent *agent;
+    struct holder *holder;
+    struct cl_batch *batch;
+    struct lease *lease; // that the next message may lengthen
+    uint32_t leases;
+    bool is_out_of_memory;
+};
+
+/* Is there credit for one more? */
+static bool
+has_room(const struct taking *taking, uint64_t bytes)
+{
+    const struct holder *holder = taking->holder;
+    bool is_socket = holder->kind == CL_HOLDER_SOCKET;
+    uint32_t messages_max = is_socket ? CL_CREDIT_MESSAGES : CL_POLL_MESSAGES_MAX;
+    uint64_t bytes_max = is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX;
+    if (holder->messages == 0)
+        return true;
+    return holder->messages < messages_max && holder->bytes + bytes <= bytes_max;
+}
+
+/* Hands this message to the holder, in a lease. False: it must wait. */
+static bool
+hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
+{
+    struct holder *holder = taking->holder;
+    struct lease *lease = taking->lease;
+    uint64_t bytes = cl_body_str(msg->body).len;
+    bool lengthens =
+        lease != NULL && lease->range.priority == at.priority && lease->range.last + 1 == at.first;
+    if (!has_room(taking, bytes) || (!lengthens && taking->leases == CL_ACK_RANGES_MAX)) {
+        holder->is_limited = true;
+        return false;
+    }
+    if (!lengthens) {
+        lease = cl_alloc(sizeof *lease);
+        if (lease == NULL) {
+            taking->is_out_of_memory = true;
+            return false;
+        }
+        *lease =
+            (struct lease){.range = at, .holder = holder->number, .batch = holder->batches + 1};
+        cl_link_init(&lease->link);
+        cl_list_append(&holder->held, &lease->link);
+        taking->lease = lease;
+        taking->leases++;
+    }
+    lease->range.last = at.first;
+    lease->bytes += bytes;
+    holder->messages++;
+    holder->bytes += bytes;
+    taking->session->leased++;
+    taking->batch->msgs[taking->batch->len++] = msg;
+    taking->batch->bytes += bytes;
+    return true;
+}
+
+/* From the range what still waits; the range shrinks from its front. False: stopped inside. */
+static bool
+take_range(struct taking *taking, struct cl_range *range)
+{
+    const struct cl_msg *msg;
+    uint64_t seq;
+    while ((msg = cl_core_inbox_next(taking->core, taking->agent, range->priority, range->first,
+                                     &seq)) != NULL &&
+           seq <= range->last) {
+        range->first = seq;
+        if (!hand(taking, (struct cl_range){range->priority, seq, seq}, msg))
+            return false;
+        range->first = seq + 1;
+    }
+    return true;
+}
+
+static bool
+take_lane(struct taking *taking, enum cl_priority priority)
+{
+    struct lane *lane = &taking->holder->peer->lanes[priority];
+    CL_LIST_EACH(&lane->released, at)
+    {
+        if (!take_range(taking, &lease_at(at)->range))
+            return false;
+        cl_list_remove(at);
+        cl_free(lease_at(at));
+    }
+    struct cl_range fresh = {priority, lane->fresh, UINT64_MAX};
+    bool is_through = take_range(taking, &fresh);
+    lane->fresh = fresh.first;
+    return is_through;
+}
+
+enum cl_err
+cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t number,
+                struct cl_batch *ret_batch)
+{
+    struct holder *holder = holder_of(session, number);
+    ret_batch->number = 0;
+    ret_batch->bytes = 0;
+    ret_batch->len = 0;
+    if (holder == NULL)
+        return CL_OK;
+    if (holder->kind == CL_HOLDER_SOCKET ? holder != newest_socket(holder->peer)
+                                         : holder->batches > 0)
+        return CL_OK;
+
+    struct taking taking = {.session = session,
+                            .core = core,
+                            .agent = cl_core_agent(core, holder->peer->id),
+                            .holder = holder,
+                            .batch = ret_batch};
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        if (!take_lane(&taking, i))
+            break;
+    if (ret_batch->len > 0)
+        ret_batch->number = ++holder->batches;
+    else if (taking.is_out_of_memory)
+        return CL_ERR_NO_MEMORY;
+    return CL_OK;
+}
+
+/* -- commands ------------------------------------------------------------------------------ */
+
+/* One command being applied. */
+struct run {
+    struct cl_session *session;
+    const struct cl_core *core;
+    struct cl_effects *effects;
+    cl_time now;
+};
+
+static enum cl_err
+apply_heartbeat(struct run *run, cl_str id)
+{
+    if (!is_registered(run->core, id))
+        return CL_ERR_NO_AGENT;
+    struct peer *peer = know(run->session, id);
+    if (peer == NULL)
+        return CL_ERR_NO_MEMORY;
+    peer->seen = run->now;
+    return CL_OK;
+}
+
+static enum cl_err
+apply_open(struct run *run, const struct cl_command_open *fields)
+{
+    struct cl_session *session = run->session;
+    if (fields->holder == 0)
+        return CL_ERR_MALFORMED;
+    if (holder_of(session, fields->holder) != NULL)
+        return CL_ERR_STALE;
+    struct peer *peer = know(session, fields->agent);
+    if (peer == NULL)
+        return CL_ERR_NO_MEMORY;
+    struct holder *holder = cl_alloc(sizeof *holder);
+    if (holder != NULL) {
+        holder->number = fields->holder;
+        cl_str key = cl_str_of(&holder->number, sizeof holder->number);
+        if (cl_map_put(&session->holders, key, holder) != CL_OK) {
+            cl_free(holder);
+            holder = NULL;
+        }
+    }
+    if (holder == NULL) {
+        tidy(session, run->core, peer);
+        return CL_ERR_NO_MEMORY;
+    }
+    holder->kind = fields->kind;
+    holder->peer = peer;
+    holder->lapse.tie = holder->number;
+    cl_list_init(&holder->held);
+    cl_list_append(holder->kind == CL_HOLDER_SOCKET ? &peer->sockets : &peer->polls, &holder->link);
+    peer->seen = run->now;
+    return CL_OK;
+}
+
+static enum cl_err
+apply_close(struct run *run, uint64_t number)
+{
+    struct holder *holder = holder_of(run->session, number);
+    if (holder == NULL)
+        return CL_ERR_NOT_FOUND;
+    struct peer *peer = holder->peer;
+    release_all(run->session, holder);
+    cl_map_remove(&run->session->holders, cl_str_of(&holder->number, sizeof holder->number));
+    cl_list_remove(&holder->link);
+    cl_free(holder);
+    tell_ready(run->session, peer, run->effects);
+    tidy(run->session, run->core, peer);
+    return CL_OK;
+}
+
+static enum cl_err
+apply_renew(struct run *run, const struct cl_command_renew *fields)
+{
+    struct holder *holder = holder_of(run->session, fields->holder);
+    if (holder == NULL || holder->kind != CL_HOLDER_POLL)
+        return CL_ERR_NOT_FOUND;
+    if (holder->messages == 0)
+        return CL_OK; // nothing that could lapse
+    return cl_heap_set(&run->session->lapses, &holder->lapse, fields->until.ms);
+}
+
+static enum cl_err
+apply_settle(struct run *run, const struct cl_command_settle *fields)
+{
+    struct cl_session *session = run->session;
+    struct holder *holder = holder_of(session, fields->holder);
+    uint32_t len = 0;
+    if (holder == NULL)
+        return CL_ERR_NOT_FOUND;
+    if (fields->batch > holder->batches)
+        return CL_ERR_MALFORMED; // a proof of what was never handed out
+    holder->peer->seen = run->now;
+    CL_LIST_EACH(&holder->held, at)
+    {
+        struct lease *lease = lease_at(at);
+        if (lease->batch > fields->batch)
+            break;
+        CL_ASSERT(len < CL_ACK_RANGES_MAX);
+        session->ranges[len++] = lease->range;
+        holder->messages -= (uint32_t)length(lease);
+        holder->bytes -= lease->bytes;
+        lease->batch = fields->batch;
+        cl_list_remove(at);
+        cl_list_append(&holder->peer->settling, at);
+    }
+    if (len == 0)
+        return CL_OK;
+    cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_ACK,
+                                                    .agent = holder->peer->id,
+                                                    .ack = {.holder = fields->holder,
+                                                            .batch = fields->batch,
+                                                            .ranges = {session->ranges, len}}});
+    bool was_limited = holder->is_limited;
+    holder->is_limited = false;
+    if (holder->messages == 0)
+        holds_nothing(session, holder);
+    if (was_limited)
+        tell_ready(session, holder->peer, run->effects);
+    return CL_OK;
+}
+
+/* The leases of that SETTLE end, or are offered again. */
+static enum cl_err
+apply_settled(struct run *run, const struct cl_command_settled *fields, bool is_acked)
+{
+    struct cl_session *session = run->session;
+    struct peer *peer = peer_of(session, fields->agent);
+    if (peer == NULL)
+        return CL_OK; // forgotten meanwhile
+    CL_LIST_EACH(&peer->settling, at)
+    {
+        struct lease *lease = lease_at(at);
+        if (lease->holder != fields->holder || lease->batch != fields->batch)
+            continue;
+        if (is_acked)
+            end_lease(session, lease);
+        else
+            release(session, peer, lease);
+    }
+    if (!is_acked)
+        tell_ready(session, peer, run->effects);
+    tidy(session, run->core, peer);
+    return CL_OK;
+}
+
+static void
+end_all(struct cl_session *session, struct cl_list *holders)
+{
+    CL_LIST_EACH(holders, at)
+    {
+        struct holder *holder = holder_at(at);
+        CL_LIST_EACH(&holder->held, lease)
+        {
+            end_lease(session, lease_at(lease));
+        }
+        holds_nothing(session, holder);
+    }
+}
+
+static enum cl_err
+apply_forgotten(struct run *run, cl_str id)
+{
+    struct cl_session *session = run->session;
+    struct peer *peer = peer_of(session, id);
+    if (peer == NULL)
+        return CL_OK;
+    end_all(session, &peer->sockets);
+    end_all(session, &peer->polls);
+    CL_LIST_EACH(&peer->settling, at)
+    {
+        end_lease(session, lease_at(at));
+    }
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++) {
+        free_leases(&peer->lanes[i].released);
+        peer->lanes[i].fresh = 0;
+    }
+    tidy(session, run->core, peer);
+    return CL_OK;
+}
+
+static enum cl_err
+apply_lapse(struct run *run, cl_time due)
+{
+    struct cl_heap_node *first;
+    while ((first = cl_heap_first(&run->session->lapses)) != NULL && first->key <= due.ms) {
+        struct holder *holder = CL_LIST_ENTRY(first, struct holder, lapse);
+        enum cl_err err = cl_effects_reserve(run->effects, 1);
+        if (err != CL_OK)
+            return err; // the rest lapses with the next one
+        release_all(run->session, holder);
+        tell_ready(run->session, holder->peer, run->effects);
+    }
+    return CL_OK;
+}
+
+enum cl_err
+cl_session_apply(struct cl_session *session, const struct cl_core *core,
+                 const struct cl_command *command, struct cl_effects *effects)
+{
+    struct run run = {session, core, effects, command->time};
+    enum cl_err err = cl_command_check(command);
+    if (err == CL_OK)
+        err = cl_effects_reserve(effects, 2); // no command but LAPSE makes more
+    if (err != CL_OK)
+        return err;
+    switch (command->kind) {
+    case CL_COMMAND_HEARTBEAT:
+        return apply_heartbeat(&run, command->heartbeat.agent);
+    case CL_COMMAND_OPEN:
+        return apply_open(&run, &command->open);
+    case CL_COMMAND_CLOSE:
+        return apply_close(&run, command->close.holder);
+    case CL_COMMAND_RENEW:
+        return apply_renew(&run, &command->renew);
+    case CL_COMMAND_SETTLE:
+        return apply_settle(&run, &command->settle);
+    case CL_COMMAND_SETTLED:
+        return apply_settled(&run, &command->settled, true);
+    case CL_COMMAND_UNSETTLED:
+        return apply_settled(&run, &command->settled, false);
+    case CL_COMMAND_FORGOTTEN:
+        return apply_forgotten(&run, command->forgotten.agent);
+    case CL_COMMAND_LAPSE:
+        return apply_lapse(&run, command->lapse.due);
+    case CL_COMMAND_RELAY_UP:
+    case CL_COMMAND_REGISTER:
+    case CL_COMMAND_ATTACH:
+    case CL_COMMAND_DETACH:
+    case CL_COMMAND_SEND:
+    case CL_COMMAND_PUBLISH:
+    case CL_COMMAND_ACK:
+    case CL_COMMAND_FILE_PUT:
+    case CL_COMMAND_FORGET:
+    case CL_COMMAND_TICK:
+    case CL_COMMAND_COUNT:
+        break;
+    }
+    return CL_ERR_MALFORMED; // the core's business, not the session's
+}
+
+/* -- the session itself -------------------------------------------------------------------- */
+
+struct cl_session *
+cl_session_new(const cl_hash_key *hash_key)
+{
+    struct cl_session *session = cl_alloc(sizeof *session);
+    if (session == NULL)
+        return NULL;
+    cl_map_init(&session->peers, hash_key);
+    cl_map_init(&session->holders, hash_key);
+    return session;
+}
+
+void
+cl_session_free(struct cl_session *session)
+{
+    struct holder *holder;
+    struct peer *peer;
+    if (session == NULL)
+        return;
+    for (uint32_t at = 0; (holder = cl_map_next(&session->holders, &at)) != NULL;) {
+        free_leases(&holder->held);
+        cl_free(holder);
+    }
+    for (uint32_t at = 0; (peer = cl_map_next(&session->peers, &at)) != NULL;)
+        peer_free(peer);
+    cl_map_done(&session->peers);
+    cl_map_done(&session->holders);
+    cl_heap_done(&session->lapses);
+    cl_free(session);
+}
+
+uint64_t
+cl_session_receiver(const struct cl_session *session, cl_str agent)
+{
+    const struct peer *peer = peer_of(session, agent);
+    if (peer == NULL)
+        return 0;
+    const struct holder *socket = newest_socket(peer);
+    if (socket != NULL && !socket->is_limited)
+        return socket->number;
+    CL_LIST_EACH(&peer->polls, at)
+    {
+        if (holder_at(at)->batches == 0)
+            return holder_at(at)->number;
+    }
+    return 0;
+}
+
+cl_time
+cl_session_deadline(const struct cl_session *session)
+{
+    const struct cl_heap_node *first = cl_heap_first(&session->lapses);
+    return first == NULL ? CL_TIME_NEVER : (cl_time){first->key};
+}
+
+bool
+cl_session_is_online(const struct cl_session *session, cl_str agent)
+{
+    const struct peer *peer = peer_of(session, agent);
+    return peer != NULL && newest_socket(peer) != NULL;
+}
+
+cl_time
+cl_session_last_seen(const struct cl_session *session, const struct cl_core *core, cl_str id)
+{
+    const struct peer *peer = peer_of(session, id);
+    const struct cl_agent *agent = cl_core_agent(core, id);
+    cl_time here = peer == NULL ? (cl_time){0} : peer->seen;
+    cl_time there = agent == NULL ? (cl_time){0} : agent->seen;
+    return here.ms > there.ms ? here : there;
+}
+
+uint64_t
+cl_session_leased(const struct cl_session *session)
+{
+    return session->leased;
+}
+
+/* -- invariants ---------------------------------------------------------------------------- */
+
+static uint64_t
+count_in(const struct cl_list *leases, enum cl_priority priority, uint64_t seq)
+{
+    uint64_t count = 0;
+    CL_LIST_EACH(leases, at)
+    {
+        const struct cl_range *range = &lease_at(at)->range;
+        count += range->priority == priority && range->first <= seq && seq <= range->last;
+    }
+    return count;
+}
+
+/* In how many leases and released ranges is this message? */
+static uint64_t
+count_places(const struct peer *peer, enum cl_priority priority, uint64_t seq)
+{
+    uint64_t count = count_in(&peer->settling, priority, seq) +
+                     count_in(&peer->lanes[priority].released, priority, seq);
+    CL_LIST_EACH(&peer->sockets, at)
+    {
+        count += count_in(&holder_at(at)->held, priority, seq);
+    }
+    CL_LIST_EACH(&peer->polls, at)
+    {
+        count += count_in(&holder_at(at)->held, priority, seq);
+    }
+    return count;
+}
+
+static uint64_t
+check_peer(const struct peer *peer, const struct cl_core *core)
+{
+    uint64_t settling = 0;
+    uint64_t seq;
+    const struct cl_agent *agent = cl_core_agent(core, peer->id);
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++) {
+        const struct lane *lane = &peer->lanes[i];
+        uint64_t last = 0;
+        CL_LIST_EACH(&lane->released, at)
+        {
+            const struct cl_range *range = &lease_at(at)->range;
+            CL_ASSERT(range->priority == i && range->first <= range->last);
+            CL_ASSERT(range->first > last && range->last < lane->fresh);
+            last = range->last;
+        }
+        for (uint64_t from = 0; cl_core_inbox_next(core, agent, i, from, &seq); from = seq + 1)
+            CL_ASSERT(count_places(peer, i, seq) == (seq < lane->fresh));
+    }
+    CL_LIST_EACH(&peer->settling, at)
+    {
+        settling += length(lease_at(at));
+    }
+    return settling;
+}
+
+static void
+check_holder(const struct cl_session *session, const struct holder *holder)
+{
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
+    uint64_t batch = 1;
+    CL_LIST_EACH(&holder->held, at)
+    {
+        const struct lease *lease = lease_at(at);
+        CL_ASSERT(lease->holder == holder->number);
+        CL_ASSERT(lease->batch >= batch && lease->batch <= holder->batches);
+        CL_ASSERT(lease->range.last < holder->peer->lanes[lease->range.priority].fresh);
+        batch = lease->batch;
+        messages += length(lease);
+        bytes += lease->bytes;
+    }
+    CL_ASSERT(messages == holder->messages && bytes == holder->bytes);
+    CL_ASSERT(messages > 0 || (!holder->is_limited && holder->lapse.place == 0));
+    CL_ASSERT(peer_of(session, holder->peer->id) == holder->peer);
+}
+
+void
+cl_session_check(const struct cl_session *session, const struct cl_core *core)
+{
+    const struct holder *holder;
+    const struct peer *peer;
+    uint64_t leased = 0;
+    for (uint32_t at = 0; (holder = cl_map_next(&session->holders, &at)) != NULL;) {
+        check_holder(session, holder);
+        leased += holder->messages;
+    }
+    for (uint32_t at = 0; (peer = cl_map_next(&session->peers, &at)) != NULL;)
+        leased += check_peer(peer, core);
+    CL_ASSERT(leased == session->leased);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * core/session.h - which connection holds which message: the relay's volatile half.
+ *
+ * A second pure state machine. It starts empty with the relay and is void after a crash, on
+ * purpose: leases end, messages are offered again. Time comes in commands; nothing is hashed.
+ *
+ * A message waits in the core's inbox until it is acknowledged. Here it is in addition
+ *
+ *              take                 settle (the proof came)        settled (ack applied)
+ *   offered ──────────> HELD ──────────────────> SETTLING ───────────────────────> gone
+ *      ^                 │                          │
+ *      └─────────────────┴──────────────────────────┘
+ *        close, lapse, forgotten     unsettled (ack refused by the journal)
+ *
+ * so that it is with one connection at a time. What is released is offered again in its old
+ * place, before newer messages of its priority. The session speaks of what it offers; should a
+ * message end meanwhile (it expired), its lease covers nothing, and its ack finds nothing.
+ *
+ * HOLDERS are connections: sockets and polls, named by a number that the shell never reuses.
+ * Of an agent's sockets the newest receives; an older one stays, takes nothing, and takes over
+ * when the newer closes. A poll takes once, beside any socket. Each take is a batch, numbered
+ * from 1 per holder; a proof for batch n proves all up to n. A socket has credit: it holds at
+ * most CL_CREDIT_MESSAGES and CL_CREDIT_BYTES unproven, but one message always.
+ *
+ * The volatile commands (core/command.h):
+ *
+ *   HEARTBEAT agent            was heard of now. NO_AGENT unless registered.
+ *   OPEN      holder, agent    as said; counts as a heartbeat. Any id. STALE: number in use.
+ *   CLOSE     holder           what it holds is released; what settles goes on. NOT_FOUND.
+ *   RENEW     holder, until    a poll's answer was written: released at `until` if no proof
+ *                              comes (LAPSE). NOT_FOUND, also for sockets.
+ *   SETTLE    holder, batch    the proof: all batches <= batch are taken. Counts as a heartbeat.
+ *                              One ACK effect, unless nothing is held any more. NOT_FOUND;
+ *                              MALFORMED: no such batch was taken.
+ *   SETTLED   agent, holder, batch   the ack of that SETTLE was applied: leases end.
+ *   UNSETTLED agent, holder, batch   it was refused, or never will be: offered again.
+ *   FORGOTTEN agent            the core said FORGET: its leases end, its connections stay.
+ *   LAPSE     due              polls whose `until` is at or before due are released.
+ *
+ * Whatever makes messages takeable again gives READY.
+ */
+#ifndef CL_CORE_SESSION_H
+#define CL_CORE_SESSION_H
+
+#include "core/core.h"
+
+struct cl_session;
+
+/* Messages handed to one holder at once. */
+struct cl_batch {
+    uint64_t number; // 0: nothing to hand out, or no credit
+    uint64_t bytes;  // of bodies
+    uint32_t len;
+    const struct cl_msg *msgs[CL_POLL_MESSAGES_MAX]; // valid until the core's next apply
+};
+
+/* NULL without memory. */
+struct cl_session *cl_session_new(const cl_hash_key *hash_key);
+/* Accepts NULL. */
+void cl_session_free(struct cl_session *session);
+
+/* Applies one volatile command, a draft as a rule. Refusals change nothing: those above,
+ * CL_ERR_NO_MEMORY, MALFORMED for a field out of bounds or a durable command. */
+CL_MUST_CHECK enum cl_err cl_session_apply(struct cl_session *session, const struct cl_core *core,
+                                           const struct cl_command *command,
+                                           struct cl_effects *effects);
+
+/* Hands the next messages to the holder: by priority, then as queued, none that is held or
+ * settling, at most its credit (sockets) or CL_POLL_MESSAGES_MAX and CL_POLL_BYTES_MAX (polls),
+ * but one however large. An unknown holder, an older socket and a poll that has taken get
+ * nothing. O(messages handed out + ranges released before). CL_ERR_NO_MEMORY only, and then
+ * nothing was handed out. */
+CL_MUST_CHECK enum cl_err cl_session_take(struct cl_session *session, const struct cl_core *core,
+                                          uint64_t holder, struct cl_batch *ret_batch);
+
+/* Whom a READY of this agent means: its newest socket while that has credit, else the oldest
+ * poll that has taken nothing, else 0. After a take ask again, until 0 or an empty batch. */
+uint64_t cl_session_receiver(const struct cl_session *session, cl_str agent);
+/* When a LAPSE is wanted; NEVER if nothing can lapse. */
+cl_time cl_session_deadline(const struct cl_session *session);
+
+/* Has it an open socket? */
+bool cl_session_is_online(const struct cl_session *session, cl_str agent);
+/* When it was last heard of: here, or by the core (its last register, attach or ack). 0 for
+ * an unknown id. */
+cl_time cl_session_last_seen(const struct cl_session *session, const struct cl_core *core,
+                             cl_str id);
+/* Messages out with connections, held or settling. For tests and metrics. */
+uint64_t cl_session_leased(const struct cl_session *session);
+/* Asserts every invariant. O(state). */
+void cl_session_check(const struct cl_session *session, const struct cl_core *core);
+
+#endif

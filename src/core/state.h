@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/*
+ * core/state.h - the core from the inside: for the files of core.h, not for others.
+ *
+ * Every change of the state that apply and load share is a function here. They can fail for
+ * lack of memory alone; apply ends the process then, load refuses.
+ */
+#ifndef CL_CORE_STATE_H
+#define CL_CORE_STATE_H
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "core/core.h"
+#include "core/topic.h"
+
+/* First byte of a dump; another layout gets another number. */
+#define CL_STATE_LAYOUT 1
+
+struct cl_relay {
+    uint64_t epoch;
+    cl_str name;
+};
+
+struct cl_core {
+    cl_hash_key hash_key;
+    cl_time time;
+    uint64_t applied;
+    uint64_t births; // numbers given to agents and messages so far
+
+    uint32_t inbox_messages_max;
+    uint64_t inbox_bytes_max;
+    uint64_t inboxes_bytes_max;
+
+    struct cl_relay *relays[CL_RELAYS_MAX];
+    uint32_t relays_len;
+
+    struct cl_map agents_by_id;
+    struct cl_list agents[CL_AGENT_STATE_COUNT]; // in the order they got into the state
+    uint32_t agents_count[CL_AGENT_STATE_COUNT];
+    struct cl_list dropped;  // agents whose ids effects still name; freed by the next apply
+    struct cl_heap expiries; // inboxes by the second in which something may expire
+
+    struct cl_list msgs; // every record, in order of birth
+    uint64_t waiting;
+    uint64_t inbox_bytes;
+    uint64_t record_bytes;
+    struct cl_topic topic;
+
+    struct cl_map files;
+    uint64_t file_bytes;
+};
+
+static inline struct cl_agent *
+cl_state_agent_at(struct cl_link *link)
+{
+    return CL_LIST_ENTRY(link, struct cl_agent, link);
+}
+
+static inline struct cl_msg *
+cl_state_msg_at(struct cl_link *link)
+{
+    return CL_LIST_ENTRY(link, struct cl_msg, link);
+}
+
+/* A new agent at the end of its state's list, numbered and not yet known. */
+CL_MUST_CHECK enum cl_err cl_state_agent_add(struct cl_core *core, const struct cl_agent *draft,
+                                             struct cl_agent **ret_agent);
+/* To the end of another state's list. */
+void cl_state_agent_move(struct cl_core *core, struct cl_agent *agent, enum cl_agent_state state,
+                         cl_time since);
+/* Its messages end as dead; the struct stays until cl_state_bury. */
+void cl_state_agent_drop(struct cl_core *core, struct cl_agent *agent);
+void cl_state_bury(struct cl_core *core);
+/* Takes a reference on the record. */
+void cl_state_record_set(struct cl_core *core, struct cl_agent *agent, struct cl_body *record);
+
+/* The relay that started with this epoch, or that has this name: its index, or relays_len. */
+uint32_t cl_state_relay_of(const struct cl_core *core, uint64_t epoch);
+uint32_t cl_state_relay_named(const struct cl_core *core, cl_str name);
+CL_MUST_CHECK enum cl_err cl_state_relay_add(struct cl_core *core, cl_str name, uint64_t epoch);
+/* NULL when the agent is not attached there. */
+struct cl_attachment *cl_state_attachment(const struct cl_agent *agent, uint32_t relay);
+CL_MUST_CHECK enum cl_err cl_state_attach(struct cl_agent *agent, uint32_t relay, uint64_t count);
+/* All connections to that relay. False when there were none. */
+bool cl_state_detach_all(struct cl_agent *agent, uint32_t relay);
+
+/* May a message of that cost wait there too? */
+bool cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox,
+                          enum cl_priority priority, uint64_t cost);
+/* The record is in the core's list; the inbox takes a reference. */
+CL_MUST_CHECK enum cl_err cl_state_enqueue(struct cl_core *core, struct cl_agent *agent,
+                                           struct cl_msg *msg);
+/* What a message's receipt gains when it leaves an inbox. */
+struct cl_taken {
+    enum cl_rung rung;
+    enum cl_outcome outcome;
+};
+/* Takes out the message that has that number, with the inbox's reference. */
+void cl_state_dequeue(struct cl_core *core, struct cl_agent *agent, enum cl_priority priority,
+                      uint64_t seq, struct cl_taken taken);
+/* When the inbox is to be looked through: its earliest expiry, rounded up to whole seconds, so
+ * that this happens once a second at most. */
+int64_t cl_state_expiry_key(const struct cl_inbox *inbox);
+/* Brings the heap of expiries in line with the inbox. */
+CL_MUST_CHECK enum cl_err cl_state_expiry_update(struct cl_core *core, struct cl_agent *agent);
+
+/* NULL without memory. */
+struct cl_file *cl_state_file_add(struct cl_core *core, cl_str key);
+/* Takes ownership of the version. */
+void cl_state_file_push(struct cl_core *core, struct cl_file *file,
+                        struct cl_file_version *version);
+
+/* The first broken invariant, as the sentence that should be true; NULL: none. */
+const char *cl_state_fault(const struct cl_core *core);
+
+#endif
