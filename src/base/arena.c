@@ -33,6 +33,22 @@ cl_arena_done(struct cl_arena *arena)
     arena->used = 0;
 }
 
+void
+cl_arena_clear(struct cl_arena *arena)
+{
+    struct cl_arena_block *block = arena->newest;
+    while (block != NULL && (block->older != NULL || block->cap > BLOCK_MIN)) {
+        arena->newest = block->older;
+        cl_free(block);
+        block = arena->newest;
+    }
+    if (block != NULL) {
+        memset(block->bytes, 0, block->used); // pieces are handed out zeroed
+        block->used = 0;
+    }
+    arena->used = 0;
+}
+
 static struct cl_arena_block *
 block_with_room(struct cl_arena *arena, size_t size)
 {

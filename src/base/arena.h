@@ -23,6 +23,9 @@ struct cl_arena {
 void cl_arena_init(struct cl_arena *arena, size_t max);
 /* Frees all that was allocated. The arena may be used again. */
 void cl_arena_done(struct cl_arena *arena);
+/* As cl_arena_done, but keeps a small block for the next request: one that asks for little then
+ * allocates nothing. */
+void cl_arena_clear(struct cl_arena *arena);
 /* Zeroed, aligned for any type; NULL past the cap or without memory. */
 void *cl_arena_alloc(struct cl_arena *arena, size_t size);
 /* A copy of s in *ret_copy. */

@@ -76,16 +76,20 @@
 /* From SIGTERM to the end. */
 #define CL_NET_DRAIN_MS 4000
 /* Connections that have not shown the token: in all, and from one address; loopback is not
- * counted. So many more are kept for /healthz. */
+ * counted. */
 #define CL_NET_STRANGERS_MAX             256
 #define CL_NET_STRANGERS_PER_ADDRESS_MAX 32
-#define CL_NET_HEALTH_RESERVE            16
+/* So many more are kept for /healthz; when they are taken, a newer connection displaces the
+ * oldest of them. From accept to a whole head they have this time instead. */
+#define CL_NET_HEALTH_RESERVE  16
+#define CL_NET_RESERVE_HEAD_MS 1000
 /* Signals that one loop listens to. */
 #define CL_NET_SIGNALS_MAX 4
 /* Connections that the system keeps until they are accepted. */
 #define CL_NET_BACKLOG 1024
-/* Connections accepted in one turn of the loop; the rest waits for the next. */
-#define CL_NET_ACCEPTS_PER_TURN 64
+/* Connections accepted in one turn of the loop; the rest waits for the next. No more than the
+ * reserve has, so that no turn displaces what it accepted itself. */
+#define CL_NET_ACCEPTS_PER_TURN CL_NET_HEALTH_RESERVE
 /* Without a free descriptor nothing is accepted for so long. */
 #define CL_NET_ACCEPT_PAUSE_MS 100
 /* Pieces of output in one system call. */
@@ -124,8 +128,9 @@
 #define CL_BROADCASTS_BYTES_MAX (64 * CL_MIB)
 /* Name of a topic. */
 #define CL_TOPIC_BYTES_MAX 256
-/* A body in a command, and so the largest message; more is CL_ERR_TOO_LARGE. */
-#define CL_BODY_BYTES_MAX CL_MIB
+/* A body in a command: a v1 body (CL_HTTP_BODY_BYTES_MAX) with all its defaults; more is
+ * CL_ERR_TOO_LARGE. */
+#define CL_BODY_BYTES_MAX (CL_MIB + 4 * CL_KIB)
 /* What agents say about themselves, all agents together; more is CL_ERR_FULL. */
 #define CL_RECORDS_BYTES_MAX (256 * CL_MIB)
 /* What a waiting message counts besides its bytes, and what each inbox it waits in counts, so

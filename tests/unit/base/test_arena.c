@@ -108,3 +108,32 @@ TEST(each_allocation_may_fail)
         cl_arena_done(&arena);
     }
 }
+
+TEST(a_cleared_arena_keeps_a_small_block_and_hands_out_zeros)
+{
+    struct cl_arena arena;
+    cl_arena_init(&arena, 1 << 20);
+    unsigned char *first = cl_arena_alloc(&arena, 100);
+    CHECK(first != NULL);
+    memset(first, 0xff, 100);
+    CHECK(cl_arena_alloc(&arena, 5000) != NULL); // a block of its own
+    cl_arena_clear(&arena);
+    CHECK_INT(arena.used, 0);
+    unsigned char *again = cl_arena_alloc(&arena, 100);
+    CHECK(again == first);
+    for (unsigned i = 0; i < 100; i++)
+        CHECK_INT(again[i], 0);
+    cl_arena_done(&arena);
+}
+
+TEST(clearing_drops_what_is_large)
+{
+    struct cl_arena arena;
+    cl_arena_init(&arena, 1 << 20);
+    CHECK(cl_arena_alloc(&arena, 5000) != NULL);
+    cl_arena_clear(&arena);
+    CHECK(arena.newest == NULL);
+    cl_arena_clear(&arena); // nothing is fine
+    CHECK_INT(arena.used, 0);
+    cl_arena_done(&arena);
+}

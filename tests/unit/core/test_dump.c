@@ -184,7 +184,7 @@ TEST(a_changed_dump_is_refused_or_is_another_state)
 {
     struct mesh m;
     unsigned loaded = 0;
-    random_history(&m, 5, 60);
+    random_history(&m, 5, 24);
     struct cl_buf bytes = dump(m.core);
     for (size_t i = 0; i < bytes.len * 8; i++) {
         struct cl_core *copy;

@@ -125,7 +125,7 @@ TEST(files_are_bounded_by_bytes_of_all_versions)
 {
     struct mesh m;
     mesh_init(&m);
-    struct cl_body *body = cl_body_new_blank(CL_BODY_BYTES_MAX);
+    struct cl_body *body = cl_body_new_blank(CL_MIB);
     uint32_t key = 1;
     unsigned puts = 0;
     enum cl_err err = CL_OK;
@@ -136,7 +136,7 @@ TEST(files_are_bounded_by_bytes_of_all_versions)
         puts += err == CL_OK;
     }
     CHECK_INT(err, CL_ERR_FULL);
-    CHECK_INT(puts, CL_FILES_BYTES_MAX / CL_BODY_BYTES_MAX - 1); // editors count as well
+    CHECK_INT(puts, CL_FILES_BYTES_MAX / CL_MIB - 1); // editors count as well
     key = 1; // has all its versions: the oldest makes room
     CHECK_OK(DO(&m, FILE_PUT, file_put, .key = cl_str_of(&key, sizeof key), .editor = CL_STR("a"),
                 .content = body));

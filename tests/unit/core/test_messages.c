@@ -291,11 +291,11 @@ TEST(large_broadcasts_are_kept_as_far_as_their_bytes_allow)
 {
     struct mesh m;
     mesh_init(&m);
-    struct cl_body *body = cl_body_new_blank(CL_BODY_BYTES_MAX);
-    for (unsigned i = 0; i < CL_BROADCASTS_BYTES_MAX / CL_BODY_BYTES_MAX + 2; i++)
+    struct cl_body *body = cl_body_new_blank(CL_MIB);
+    for (unsigned i = 0; i < CL_BROADCASTS_BYTES_MAX / CL_MIB + 2; i++)
         CHECK_OK(
             DO(&m, PUBLISH, publish, .from = CL_STR("a"), .expires = CL_TIME_NEVER, .body = body));
-    uint32_t kept = CL_BROADCASTS_BYTES_MAX / CL_BODY_BYTES_MAX - 1;
+    uint32_t kept = CL_BROADCASTS_BYTES_MAX / CL_MIB - 1;
     CHECK(cl_core_broadcast(m.core, kept - 1) != NULL);
     CHECK(cl_core_broadcast(m.core, kept) == NULL);
     CHECK_INT(body->refs, kept + 1);
