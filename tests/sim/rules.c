@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "sim/rules.h"
+
+#include <string.h>
+
+#include "sim/report.h"
+
+uint64_t
+rules_uid(cl_id id)
+{
+    uint64_t uid = 0;
+    for (unsigned i = 8; i > 0; i--)
+        uid = uid << 8 | id.bytes[i - 1];
+    return uid;
+}
+
+/* -- refusals ---------------------------------------------------------------------------------- */
+
+static uint64_t
+cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body)
+{
+    return CL_MESSAGE_COST_BYTES + from.len + to.len + subject.len + cl_body_str(body).len;
+}
+
+static enum cl_err
+to_all(const struct model *model, const struct cl_core *core, uint64_t cost)
+{
+    uint64_t registered = 0;
+    for (uint32_t a = 0; a < model->agents_len; a++)
+        registered += model->agents[a].is_registered;
+    uint64_t wanted = cost + registered * CL_ENTRY_COST_BYTES;
+    return cl_core_stats(core).inbox_bytes + wanted > SIM_INBOXES_BYTES ? CL_ERR_FULL : CL_OK;
+}
+
+/* Full counts what expired and has not been swept out yet. */
+static enum cl_err
+send(const struct cl_core *core, const struct cl_command_send *send)
+{
+    const struct cl_agent *agent = cl_core_agent(core, send->to);
+    uint64_t cost = cost_of(send->from, send->to, CL_STR(""), send->body);
+    uint64_t count = agent == NULL ? 0 : agent->inbox.count;
+    uint64_t bytes = agent == NULL ? 0 : agent->inbox.bytes;
+    if (count >= SIM_INBOX_MESSAGES || bytes + cost > SIM_INBOX_BYTES)
+        return CL_ERR_INBOX_FULL;
+    uint64_t all = cl_core_stats(core).inbox_bytes + cost + CL_ENTRY_COST_BYTES;
+    return all > SIM_INBOXES_BYTES ? CL_ERR_FULL : CL_OK;
+}
+
+static enum cl_err
+forget(const struct model *model, const struct cl_core *core, cl_str id, cl_time now)
+{
+    const struct model_agent *agent = &model->agents[model_agent(model, id)];
+    const struct cl_agent *known = cl_core_agent(core, id);
+    if (!agent->is_registered)
+        return CL_ERR_NO_AGENT;
+    if (model_is_attached(agent) || known == NULL || known->inbox.count > 0)
+        return CL_ERR_STALE;
+    return now.ms - agent->seen.ms >= CL_AGENT_SILENT_MS ? CL_OK : CL_ERR_STALE;
+}
+
+static enum cl_err
+relay_up(const struct model *model, const struct cl_command *command)
+{
+    uint32_t relay = model_relay(model, command->origin);
+    if (relay == MODEL_RELAYS)
+        return CL_OK;
+    bool is_own = cl_str_eq(command->relay_up.relay, cl_str_z(model_relays[relay]));
+    return is_own ? CL_OK : CL_ERR_STALE;
+}
+
+enum cl_err
+rules_durable(const struct model *model, const struct cl_core *core,
+              const struct cl_command *command)
+{
+    const struct model_agent *agents = model->agents;
+    uint32_t relay = model_relay(model, command->origin);
+    cl_time now = cl_core_time(core);
+    if (command->time.ms > now.ms)
+        now = command->time;
+    switch ((int)command->kind) {
+    case CL_COMMAND_RELAY_UP:
+        return relay_up(model, command);
+    case CL_COMMAND_ATTACH:
+        return relay < MODEL_RELAYS ? CL_OK : CL_ERR_STALE;
+    case CL_COMMAND_DETACH:
+        if (relay == MODEL_RELAYS)
+            return CL_ERR_STALE;
+        return agents[model_agent(model, command->detach.agent)].attached[relay] > 0 ? CL_OK
+                                                                                     : CL_ERR_STALE;
+    case CL_COMMAND_SEND:
+        return command->send.expires.ms <= now.ms ? CL_ERR_STALE : send(core, &command->send);
+    case CL_COMMAND_PUBLISH:
+        if (command->publish.expires.ms <= now.ms)
+            return CL_ERR_STALE;
+        return to_all(model, core,
+                      cost_of(command->publish.from, CL_STR(""), command->publish.topic,
+                              command->publish.body));
+    case CL_COMMAND_ACK:
+        if (command->ack.rung < CL_RUNG_DELIVERED)
+            return CL_ERR_MALFORMED;
+        return agents[model_agent(model, command->ack.agent)].is_known ? CL_OK : CL_ERR_NO_AGENT;
+    case CL_COMMAND_FILE_PUT:
+        return to_all(model, core,
+                      cost_of(command->file_put.editor, CL_STR(""), command->file_put.key, NULL));
+    case CL_COMMAND_FORGET:
+        return forget(model, core, command->forget.agent, now);
+    case CL_COMMAND_TICK:
+        if (command->tick.due.ms > command->time.ms)
+            return CL_ERR_MALFORMED;
+        return cl_core_deadline(core).ms <= command->tick.due.ms ? CL_OK : CL_ERR_STALE;
+    default:
+        return CL_OK;
+    }
+}
+
+enum cl_err
+rules_volatile(const struct model *model, const struct cl_command *command)
+{
+    uint64_t number = command->kind == CL_COMMAND_OPEN    ? command->open.holder
+                      : command->kind == CL_COMMAND_CLOSE ? command->close.holder
+                      : command->kind == CL_COMMAND_RENEW ? command->renew.holder
+                                                          : command->settle.holder;
+    const struct model_holder *holder = NULL;
+    if (command->kind == CL_COMMAND_OPEN || command->kind == CL_COMMAND_CLOSE ||
+        command->kind == CL_COMMAND_RENEW || command->kind == CL_COMMAND_SETTLE)
+        holder = model_holder(model, number);
+    bool is_open = holder != NULL && holder->is_open;
+    switch ((int)command->kind) {
+    case CL_COMMAND_HEARTBEAT:
+        return model->agents[model_agent(model, command->heartbeat.agent)].is_registered
+                   ? CL_OK
+                   : CL_ERR_NO_AGENT;
+    case CL_COMMAND_OPEN:
+        return is_open ? CL_ERR_STALE : CL_OK;
+    case CL_COMMAND_CLOSE:
+        return is_open ? CL_OK : CL_ERR_NOT_FOUND;
+    case CL_COMMAND_RENEW:
+        return is_open && holder->kind == CL_HOLDER_POLL ? CL_OK : CL_ERR_NOT_FOUND;
+    case CL_COMMAND_SETTLE:
+        if (!is_open)
+            return CL_ERR_NOT_FOUND;
+        return command->settle.batch > holder->batches ? CL_ERR_MALFORMED : CL_OK;
+    default:
+        return CL_OK;
+    }
+}
+
+/* -- checks ------------------------------------------------------------------------------------ */
+
+static bool
+is_orphan(const struct model_agent *agent)
+{
+    return agent->is_known && !agent->is_registered && !model_is_attached(agent);
+}
+
+void
+rules_check_forget(const struct model *model, uint32_t a, const struct cl_command *command)
+{
+    const struct model_agent *agent = &model->agents[a];
+    cl_time end = cl_time_add(agent->orphan_since, CL_ORPHAN_LIFE_MS);
+    bool is_due = command->kind == CL_COMMAND_TICK && end.ms <= command->tick.due.ms;
+    bool was_asked =
+        command->kind == CL_COMMAND_FORGET && cl_str_eq(command->forget.agent, cl_str_z(agent->id));
+    SIM_CHECK(was_asked || is_orphan(agent),
+              "only orphans, and agents that are to be forgotten, lose their inbox");
+    SIM_CHECK(is_due || model_waiting(model, a) == 0,
+              "nothing is lost: an inbox is dropped empty, or as an orphan's in its time");
+}
+
+void
+rules_check_tick(const struct model *model, const struct cl_core *core, cl_time due)
+{
+    for (uint32_t a = 0; a < model->agents_len; a++) {
+        const struct model_agent *agent = &model->agents[a];
+        const struct cl_agent *known = cl_core_agent(core, cl_str_z(agent->id));
+        cl_time end = cl_time_add(agent->orphan_since, CL_ORPHAN_LIFE_MS);
+        SIM_CHECK(!is_orphan(agent) || end.ms > due.ms, "an orphan is dropped in its time");
+        for (enum cl_priority p = 0; known != NULL && p < CL_PRIORITY_COUNT; p++) {
+            const struct cl_msg *msg;
+            for (uint64_t seq = 0; (msg = cl_inbox_next(&known->inbox, p, seq, &seq)) != NULL;
+                 seq++)
+                SIM_CHECK(msg->expires.ms > due.ms - 1000, "what expired leaves the inbox");
+        }
+    }
+}
+
+static const char nothing_twice[] =
+    "nothing twice: what was refused, acknowledged or expired does not wait";
+
+/* Returns when the first of its messages expires. */
+static cl_time
+check_lane(const struct cl_core *core, const struct cl_agent *agent, enum cl_priority priority,
+           const struct model_lane *lane)
+{
+    cl_time earliest = CL_TIME_NEVER;
+    uint64_t seq = 0;
+    for (uint32_t i = 0; i < lane->len; i++) {
+        const struct model_msg *wanted = &lane->msgs[i];
+        if (wanted->is_gone)
+            continue;
+        const struct cl_msg *msg = cl_core_inbox_next(core, agent, priority, seq + 1, &seq);
+        SIM_CHECK(msg == NULL || seq >= wanted->seq, nothing_twice);
+        SIM_CHECK(msg != NULL && seq == wanted->seq && rules_uid(msg->id) == wanted->uid,
+                  "nothing is lost: what was accepted waits until it is acknowledged or expires, "
+                  "in the order accepted");
+        if (wanted->expires.ms < earliest.ms)
+            earliest = wanted->expires;
+    }
+    SIM_CHECK(cl_core_inbox_next(core, agent, priority, seq + 1, &seq) == NULL, nothing_twice);
+    return earliest;
+}
+
+static void
+check_agent(const struct model *model, const struct cl_core *core, const struct cl_session *session,
+            uint32_t a)
+{
+    const struct model_agent *agent = &model->agents[a];
+    cl_str id = cl_str_z(agent->id);
+    const struct cl_agent *known = cl_core_agent(core, id);
+    SIM_CHECK((known != NULL) == agent->is_known, "an agent is known while there is a reason");
+    SIM_CHECK(known == NULL || ((known->state == CL_AGENT_REGISTERED) == agent->is_registered &&
+                                cl_agent_is_attached(known) == model_is_attached(agent)),
+              "an agent is registered and attached as it was told");
+    SIM_CHECK(cl_session_is_online(session, id) == (model_socket(model, a) != NULL),
+              "an agent is online while a socket of it is open");
+    cl_time deadline = cl_core_deadline(core);
+    for (enum cl_priority p = 0; p < CL_PRIORITY_COUNT; p++) {
+        cl_time earliest = check_lane(core, known, p, &agent->lanes[p]);
+        SIM_CHECK(earliest.ms == CL_TIME_NEVER.ms || deadline.ms < earliest.ms + 1000,
+                  "a tick is wanted within a second of each expiry");
+    }
+    SIM_CHECK(!is_orphan(agent) ||
+                  deadline.ms <= cl_time_add(agent->orphan_since, CL_ORPHAN_LIFE_MS).ms,
+              "a tick is wanted when an orphan's time is over");
+}
+
+void
+rules_check(const struct model *model, const struct cl_core *core, const struct cl_session *session)
+{
+    SIM_CHECK(cl_core_stats(core).inbox_bytes <= SIM_INBOXES_BYTES, "inboxes are bounded");
+    for (uint32_t a = 0; a < model->agents_len; a++)
+        check_agent(model, core, session, a);
+    SIM_CHECK(cl_session_leased(session) == model_leased(model),
+              "the session counts what is out with connections");
+}
+
+void
+rules_check_resume(const struct model *model, const struct cl_core *core)
+{
+    struct cl_effects effects;
+    uint32_t wanted = 0;
+    cl_effects_init(&effects);
+    cl_core_resume(core, &effects);
+    for (uint32_t a = 0; a < model->agents_len; a++) {
+        const struct cl_agent *agent = cl_core_agent(core, cl_str_z(model->agents[a].id));
+        if (agent == NULL || agent->inbox.count == 0 || !model_is_attached(&model->agents[a]))
+            continue;
+        uint32_t found = 0;
+        wanted++;
+        for (size_t i = 0; i < effects.len; i++)
+            found += effects.items[i].kind == CL_EFFECT_READY &&
+                     cl_str_eq(effects.items[i].agent, agent->id);
+        SIM_CHECK(found == 1, "a resumed core says who has messages");
+    }
+    SIM_CHECK(effects.len == wanted, "a resumed core says nothing else");
+    cl_effects_done(&effects);
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The simulator: random commands, faults and time against core, session and journal, held
+ * against the model after every turn.
+ *
+ *     sim [--seeds N] [--first SEED] [--commands N] [--complete]
+ *
+ * Without --first the seeds that once failed (seeds.txt) run before. --complete, the last
+ * argument: a fault or a branch of the refusal tables that never fired is a failure. Before the
+ * closing line stands a hash over the final states of all runs: it is the same from every
+ * compiler and machine. README.md says what is simulated and what is checked.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "sim/crowd.h"
+#include "sim/report.h"
+#include "sim/world.h"
+
+/* -- random commands from their description ---------------------------------------------------- */
+
+static struct cl_body *
+random_body(struct world *world)
+{
+    static const size_t sizes[] = {0, 12, 100, 700, 5000, 90000, 400000};
+    size_t which = rng_below(&world->rng, rng_percent(&world->rng, world->large_percent) ? 7 : 4);
+    struct cl_body *body = cl_body_new_blank(sizes[which]);
+    CL_ASSERT(body != NULL);
+    memset(body->bytes, 'a' + (int)rng_below(&world->rng, 26), body->len);
+    return body;
+}
+
+static cl_str
+random_name(struct world *world, const char *field)
+{
+    static const char *const keys[SIM_FILES] = {"0.md", "1.txt", "2", "3/x", "4"};
+    if (strcmp(field, "key") == 0)
+        return cl_str_z(keys[rng_below(&world->rng, SIM_FILES)]);
+    if (strcmp(field, "relay") == 0)
+        return cl_str_z(model_relays[rng_percent(&world->rng, 66) ? 0 : 1]);
+    if (strcmp(field, "topic") == 0)
+        return CL_STR("general");
+    if (strcmp(field, "to") == 0 && rng_percent(&world->rng, 50))
+        return cl_str_z(world->model->agents[0].id); // one queue is always long
+    return cl_str_z(world->model->agents[rng_below(&world->rng, SIM_AGENTS)].id);
+}
+
+static uint64_t
+random_number(struct world *world, const char *field)
+{
+    if (strcmp(field, "inbox_messages_max") == 0)
+        return SIM_INBOX_MESSAGES;
+    if (strcmp(field, "inbox_bytes_max") == 0)
+        return SIM_INBOX_BYTES;
+    if (strcmp(field, "inboxes_bytes_max") == 0)
+        return SIM_INBOXES_BYTES;
+    if (strcmp(field, "holder") == 0 && world->holders > 0)
+        return world->holders - rng_below(&world->rng, world->holders < 12 ? world->holders : 12);
+    return rng_below(&world->rng, 4);
+}
+
+/* A little in the past, mostly in the future, rarely far away. */
+static cl_time
+random_time(struct world *world)
+{
+    static const int64_t reach_ms[] = {1000, 60000, 86400000, 8 * INT64_C(86400000)};
+    int64_t reach = reach_ms[rng_below(&world->rng, 4)];
+    int64_t away = (int64_t)rng_below(&world->rng, (uint64_t)reach * 9 / 8) - reach / 8;
+    return (cl_time){world->now.ms + away};
+}
+
+/* Every field from its type; the borrowed parts live until the draft is done. */
+struct parts {
+    struct cl_body *bodies[2];
+    size_t bodies_len;
+    struct cl_range ranges[3];
+};
+
+static void
+fill_field(struct world *world, const struct cl_field *field, void *value, struct parts *parts)
+{
+    cl_ranges ranges = {.ptr = parts->ranges, .len = 1 + (uint32_t)rng_below(&world->rng, 3)};
+    switch (field->type) {
+    case CL_FIELD_TYPE_U8:
+        *(uint8_t *)value = (uint8_t)rng_below(&world->rng, field->max + 1);
+        return;
+    case CL_FIELD_TYPE_U32:
+        *(uint32_t *)value = (uint32_t)random_number(world, field->name);
+        return;
+    case CL_FIELD_TYPE_U64:
+        *(uint64_t *)value = random_number(world, field->name);
+        return;
+    case CL_FIELD_TYPE_TIME:
+        *(cl_time *)value = random_time(world);
+        return;
+    case CL_FIELD_TYPE_ID:
+        world->uids++;
+        for (unsigned i = 0; i < 8; i++)
+            ((cl_id *)value)->bytes[i] = (uint8_t)(world->uids >> (8 * i));
+        return;
+    case CL_FIELD_TYPE_STR:
+        if (rng_percent(&world->rng, 10))
+            return; // empty
+        *(cl_str *)value = random_name(world, field->name);
+        return;
+    case CL_FIELD_TYPE_NAME:
+        *(cl_str *)value = random_name(world, field->name);
+        return;
+    case CL_FIELD_TYPE_BODY:
+        parts->bodies[parts->bodies_len] = random_body(world);
+        *(struct cl_body **)value = parts->bodies[parts->bodies_len++];
+        return;
+    case CL_FIELD_TYPE_RANGES:
+        for (uint32_t i = 0; i < ranges.len; i++) {
+            struct cl_range *range = &parts->ranges[i];
+            range->priority = (enum cl_priority)rng_below(&world->rng, CL_PRIORITY_COUNT);
+            range->first = 1 + rng_below(&world->rng, 30);
+            range->last = range->first + rng_below(&world->rng, 3);
+        }
+        *(cl_ranges *)value = ranges;
+        return;
+    }
+}
+
+static void
+random_command(struct world *world, enum cl_command_kind kind)
+{
+    struct parts parts = {0};
+    struct cl_command draft = {.kind = kind};
+    struct cl_fields fields = cl_command_fields(kind);
+    for (size_t i = 0; i < fields.len; i++)
+        fill_field(world, &fields.items[i], cl_command_field(&draft, &fields.items[i]), &parts);
+    // Numbers of holders are never used again (core/session.h); one in use is refused.
+    const struct model_holder *holder = model_holder(world->model, draft.open.holder);
+    if (kind == CL_COMMAND_OPEN &&
+        (holder == NULL || !holder->is_open || rng_percent(&world->rng, 90)))
+        draft.open.holder = ++world->holders;
+    if (kind == CL_COMMAND_TICK || kind == CL_COMMAND_LAPSE) // never later than the header's time
+        draft.tick.due = (cl_time){world->now.ms - (int64_t)rng_below(&world->rng, 100)};
+    if (kind == CL_COMMAND_RELAY_UP)
+        draft.origin = rng_percent(&world->rng, 50) ? world->epoch : rng_next(&world->rng) | 1;
+    if (kind == CL_COMMAND_ATTACH && rng_percent(&world->rng, 3))
+        draft.origin = rng_next(&world->rng) | 1;
+    if (cl_command_is_durable(kind))
+        cl_err_ignore(world_submit(world, &draft));
+    else
+        cl_err_ignore(world_session(world, &draft));
+    for (size_t i = 0; i < parts.bodies_len; i++)
+        cl_body_unref(parts.bodies[i]);
+}
+
+/* -- a life ------------------------------------------------------------------------------------ */
+
+struct weight {
+    enum cl_command_kind kind;
+    unsigned weight;
+};
+
+static const struct weight weights[] = {
+    {CL_COMMAND_SEND, 300},    {CL_COMMAND_PUBLISH, 40}, {CL_COMMAND_REGISTER, 30},
+    {CL_COMMAND_FILE_PUT, 20}, {CL_COMMAND_ATTACH, 12},  {CL_COMMAND_DETACH, 40},
+    {CL_COMMAND_ACK, 6},       {CL_COMMAND_FORGET, 60},  {CL_COMMAND_TICK, 5},
+    {CL_COMMAND_RELAY_UP, 4},  {CL_COMMAND_OPEN, 80},    {CL_COMMAND_CLOSE, 50},
+    {CL_COMMAND_SETTLE, 200},  {CL_COMMAND_RENEW, 10},   {CL_COMMAND_HEARTBEAT, 30},
+    {CL_COMMAND_LAPSE, 5},
+};
+
+static enum cl_command_kind
+pick_kind(struct world *world)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+        sum += weights[i].weight;
+    uint64_t at = rng_below(&world->rng, sum);
+    for (size_t i = 0;; i++) {
+        if (at < weights[i].weight)
+            return weights[i].kind;
+        at -= weights[i].weight;
+    }
+}
+
+static void
+pass_time(struct world *world)
+{
+    uint64_t chance = rng_below(&world->rng, 1000);
+    if (chance < 5)
+        world->now.ms += (int64_t)rng_below(&world->rng, 9 * UINT64_C(86400000));
+    else if (chance < 10)
+        world->now.ms += (int64_t)rng_below(&world->rng, 86400000);
+    else if (chance < 13) {
+        world->now.ms -= (int64_t)rng_below(&world->rng, 100000);
+        sim_counts.faults[SIM_CLOCK_BACK]++;
+    } else
+        world->now.ms += (int64_t)rng_below(&world->rng, 300);
+}
+
+/* Nobody says a word for eight days, sometimes after a restart that cut every connection. Then
+ * the relay asks to forget whom it has not heard of. */
+static void
+long_silence(struct world *world)
+{
+    if (rng_percent(&world->rng, 70))
+        world_restart(world);
+    world->now.ms += 8 * INT64_C(86400000);
+    for (unsigned turns = 0; turns < 2 * TEST_JOURNAL_DELAY_MAX; turns++)
+        world_turn(world);
+    for (uint32_t a = 0; a < world->model->agents_len; a++) {
+        struct cl_command forget = {.kind = CL_COMMAND_FORGET,
+                                    .forget = {.agent = cl_str_z(world->model->agents[a].id)}};
+        cl_err_ignore(world_submit(world, &forget)); // it may be attached, or never registered
+    }
+}
+
+static cl_hash128
+live(uint64_t seed, uint64_t commands)
+{
+    struct world *world = cl_alloc_or_die(sizeof *world);
+    cl_hash128 hash = {{0}};
+    enum cl_err err;
+    world_begin(world, seed);
+    uint64_t until = sim_counts.commands + commands;
+    while (sim_counts.commands < until) {
+        for (uint64_t i = rng_below(&world->rng, 6); i > 0; i--)
+            random_command(world, pick_kind(world));
+        pass_time(world);
+        if (rng_below(&world->rng, 1000) < 4)
+            world_restart(world);
+        if (rng_below(&world->rng, 1000) < 4)
+            world_reload(world);
+        if (rng_below(&world->rng, 1000) < 1)
+            long_silence(world);
+        world_turn(world);
+    }
+    world_drain(world);
+    cl_core_check(world->core);
+    err = cl_core_hash(world->core, &hash);
+    CL_ASSERT(err == CL_OK);
+    world_end(world);
+    cl_free(world);
+    return hash;
+}
+
+/* -- the program ------------------------------------------------------------------------------- */
+
+static uint64_t
+option(int argc, char **argv, const char *name, uint64_t absent)
+{
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0 &&
+            !cl_str_to_u64(cl_str_z(argv[i + 1]), UINT64_MAX, &absent)) {
+            printf("%s %s: a number is wanted\n", name, argv[i + 1]);
+            exit(2);
+        }
+    return absent;
+}
+
+/* A hash over the final states of all runs so far. */
+struct chain {
+    cl_hash128 so_far;
+    cl_hash128 next;
+};
+
+static void
+run(struct chain *chain, uint64_t seed, uint64_t commands)
+{
+    static const cl_hash_key key = {{'s', 'i', 'm'}};
+    report_begin(seed, commands);
+    chain->next = live(seed, commands);
+    chain->so_far = cl_hash_long(&key, cl_str_of(chain, sizeof *chain));
+    report_passed();
+}
+
+/* The seeds that once failed. */
+static void
+run_old_seeds(struct chain *chain)
+{
+    char line[512];
+    unsigned long long seed, commands;
+    FILE *file = fopen(SIM_SEEDS, "r");
+    if (file == NULL) {
+        printf("cannot read %s\n0 passed, 1 failed\n", SIM_SEEDS);
+        exit(1);
+    }
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "%llu %llu", &seed, &commands) == 2)
+            run(chain, seed, commands);
+    (void)fclose(file);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct chain chain = {0};
+    uint64_t seeds = option(argc, argv, "--seeds", 1);
+    uint64_t first = option(argc, argv, "--first", 0);
+    uint64_t commands = option(argc, argv, "--commands", 2000);
+    bool is_complete = argc > 1 && strcmp(argv[argc - 1], "--complete") == 0;
+    report_begin(first, commands);
+    if (is_complete)
+        crowd_run();
+    if (first == 0) {
+        run_old_seeds(&chain);
+        first = 1;
+    }
+    for (uint64_t seed = first; seed < first + seeds; seed++)
+        run(&chain, seed, commands);
+    return report_end(chain.so_far, is_complete);
+}

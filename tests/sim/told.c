@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "sim/told.h"
+
+#include "sim/report.h"
+
+static bool
+is_same_body(const struct cl_body *a, const struct cl_body *b)
+{
+    return cl_str_eq(cl_body_str(a), cl_body_str(b));
+}
+
+/* No message lives longer, whatever its sender says. */
+static cl_time
+life_of(const struct world *world, cl_time expires)
+{
+    cl_time most = cl_time_add(cl_core_time(world->core), CL_MESSAGE_LIFE_MS);
+    return expires.ms < most.ms ? expires : most;
+}
+
+/* The message that a command makes. */
+static struct cl_msg
+msg_of(const struct world *world, const struct cl_command *command, uint64_t version)
+{
+    const struct cl_command_send *send = &command->send;
+    const struct cl_command_publish *publish = &command->publish;
+    const struct cl_command_file_put *put = &command->file_put;
+    switch ((int)command->kind) {
+    case CL_COMMAND_SEND:
+        return (struct cl_msg){.id = send->id,
+                               .re = send->re,
+                               .stream = send->stream,
+                               .seq = send->seq,
+                               .from = send->from,
+                               .to = send->to,
+                               .kind = send->kind,
+                               .priority = send->priority,
+                               .media = send->media,
+                               .expires = life_of(world, send->expires),
+                               .body = send->body};
+    case CL_COMMAND_PUBLISH:
+        return (struct cl_msg){.id = publish->id,
+                               .re = publish->re,
+                               .stream = publish->stream,
+                               .seq = publish->seq,
+                               .from = publish->from,
+                               .subject = publish->topic,
+                               .kind = publish->kind,
+                               .priority = publish->priority,
+                               .media = publish->media,
+                               .expires = life_of(world, publish->expires),
+                               .body = publish->body};
+    default:
+        return (struct cl_msg){.id = put->id,
+                               .from = put->editor,
+                               .subject = put->key,
+                               .version = version,
+                               .kind = CL_MSG_FILE,
+                               .priority = CL_PRIORITY_NORMAL,
+                               .expires = life_of(world, CL_TIME_NEVER)};
+    }
+}
+
+static void
+check_same(const struct world *world, const struct cl_msg *msg, const struct cl_msg *wanted)
+{
+    SIM_CHECK(cl_id_eq(msg->id, wanted->id) && cl_id_eq(msg->re, wanted->re) &&
+                  msg->stream == wanted->stream && msg->seq == wanted->seq &&
+                  cl_str_eq(msg->from, wanted->from) && cl_str_eq(msg->to, wanted->to) &&
+                  cl_str_eq(msg->subject, wanted->subject) && msg->version == wanted->version &&
+                  msg->kind == wanted->kind && msg->priority == wanted->priority &&
+                  msg->media == wanted->media && msg->expires.ms == wanted->expires.ms &&
+                  is_same_body(msg->body, wanted->body),
+              "a message is what its sender sent");
+    SIM_CHECK(msg->created.ms == cl_core_time(world->core).ms, "a message is made when applied");
+}
+
+/* The message in the agent's inbox, behind all others of its priority: the model gets it too.
+ * False: it is not there. */
+static bool
+put(struct world *world, uint32_t a, const struct cl_msg *wanted)
+{
+    struct model_lane *lane = &world->model->agents[a].lanes[wanted->priority];
+    const struct cl_agent *agent = cl_core_agent(world->core, cl_str_z(world->model->agents[a].id));
+    uint64_t seq = 0;
+    const struct cl_msg *msg =
+        cl_core_inbox_next(world->core, agent, wanted->priority, lane->last + 1, &seq);
+    if (msg == NULL)
+        return false;
+    SIM_CHECK(cl_id_eq(msg->id, wanted->id), "a new message stands behind all older ones");
+    check_same(world, msg, wanted);
+    world->model->agents[a].is_known = true;
+    model_put(world->model, a, wanted->priority,
+              (struct model_msg){.uid = rules_uid(msg->id),
+                                 .seq = seq,
+                                 .expires = msg->expires,
+                                 .bytes = (uint32_t)cl_body_str(msg->body).len});
+    sim_counts.accepted++;
+    return true;
+}
+
+static bool
+is_full(const struct world *world, uint32_t a, const struct cl_msg *msg)
+{
+    const struct cl_agent *agent = cl_core_agent(world->core, cl_str_z(world->model->agents[a].id));
+    return agent->inbox.count >= SIM_INBOX_MESSAGES ||
+           agent->inbox.bytes + cl_msg_cost(msg) > SIM_INBOX_BYTES;
+}
+
+/* A message to everyone registered but one: it is in each inbox that has room. */
+static void
+everyone(struct world *world, const struct cl_msg *msg)
+{
+    const struct cl_effect *reply = &world->core_effects.items[0];
+    uint64_t in = 0, passed = 0, full = 0;
+    for (size_t i = 0; i < world->core_effects.len; i++) {
+        const struct cl_effect *effect = &world->core_effects.items[i];
+        passed += effect->kind == CL_EFFECT_NOTE && effect->note.id == CL_NOTE_INBOX_PASSED;
+    }
+    for (uint32_t a = 0; a < world->model->agents_len; a++) {
+        const struct model_agent *agent = &world->model->agents[a];
+        if (!agent->is_registered || cl_str_eq(cl_str_z(agent->id), msg->from))
+            continue; // in its inbox it would be one too many
+        if (put(world, a, msg)) {
+            in++;
+            continue;
+        }
+        full++;
+        SIM_CHECK(is_full(world, a, msg), "everyone registered but the sender is a recipient, only "
+                                          "a full inbox is passed over");
+    }
+    SIM_CHECK(in == reply->reply.recipients, "the sender is told how many recipients there are");
+    SIM_CHECK(passed == full, "a note tells of each inbox that was passed over");
+}
+
+static void
+send(struct world *world, const struct cl_msg *msg)
+{
+    uint32_t a = model_agent(world->model, msg->to);
+    if (!world->model->agents[a].is_known)
+        world->model->agents[a].orphan_since = cl_core_time(world->core);
+    SIM_CHECK(put(world, a, msg), "nothing is lost: an accepted message is in its inbox");
+}
+
+static void
+file_put(struct world *world, const struct cl_command_file_put *fields, uint64_t version)
+{
+    const struct cl_file *file = cl_core_file(world->core, fields->key);
+    uint64_t *last = &world->versions[fields->key.ptr[0] - '0'];
+    SIM_CHECK(version == ++*last, "versions of a file rise by one");
+    SIM_CHECK(file != NULL && cl_file_latest(file)->version == version &&
+                  cl_str_eq(cl_file_latest(file)->editor, fields->editor) &&
+                  is_same_body(cl_file_latest(file)->type, fields->type) &&
+                  is_same_body(cl_file_latest(file)->content, fields->content),
+              "the latest version of a file is what was put");
+}
+
+static void
+registered(struct world *world, const struct cl_command_registration *registration)
+{
+    struct model_agent *agent =
+        &world->model->agents[model_agent(world->model, registration->agent)];
+    const struct cl_agent *known = cl_core_agent(world->core, registration->agent);
+    agent->is_known = agent->is_registered = true;
+    agent->seen = cl_core_time(world->core);
+    SIM_CHECK(known != NULL && is_same_body(known->record, registration->record),
+              "an agent's record is what it said");
+}
+
+void
+told_applied(struct world *world, const struct cl_command *command)
+{
+    struct model *model = world->model;
+    uint64_t version = world->core_effects.items[0].reply.version;
+    struct cl_msg msg = msg_of(world, command, version);
+    cl_time now = cl_core_time(world->core);
+    struct model_agent *agent;
+    switch ((int)command->kind) {
+    case CL_COMMAND_RELAY_UP:
+        model_relay_up(model, command->relay_up.relay, command->origin, now);
+        return;
+    case CL_COMMAND_REGISTER:
+        registered(world, &command->registration);
+        return;
+    case CL_COMMAND_ATTACH:
+        agent = &model->agents[model_agent(model, command->attach.agent)];
+        agent->is_known = true;
+        agent->seen = now;
+        agent->attached[model_relay(model, command->origin)]++;
+        return;
+    case CL_COMMAND_DETACH:
+        model_detach(model, model_agent(model, command->detach.agent),
+                     model_relay(model, command->origin), now);
+        return;
+    case CL_COMMAND_SEND:
+        send(world, &msg);
+        return;
+    case CL_COMMAND_PUBLISH:
+        everyone(world, &msg);
+        check_same(world, cl_core_broadcast(world->core, 0), &msg);
+        return;
+    case CL_COMMAND_FILE_PUT:
+        file_put(world, &command->file_put, version);
+        everyone(world, &msg);
+        return;
+    case CL_COMMAND_ACK:
+        agent = &model->agents[model_agent(model, command->ack.agent)];
+        agent->seen = now;
+        model_ack(model, model_agent(model, command->ack.agent), command->ack.ranges.ptr,
+                  command->ack.ranges.len);
+        return;
+    default:
+        return;
+    }
+}

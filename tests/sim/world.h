@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tests/sim/world.h - a second shell around the same core: one relay, its journal, its
+ * connections, in one process and in virtual time, held against the model at every step.
+ */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include "sim/model.h"
+#include "sim/rules.h"
+#include "support/test_journal.h"
+
+#define SIM_AGENTS 6 // of which some are never registered for long
+#define SIM_FILES  5
+
+/* The same numbers on every machine. */
+struct rng {
+    uint64_t state;
+};
+uint64_t rng_next(struct rng *rng);
+/* 0 to below - 1. */
+uint64_t rng_below(struct rng *rng, uint64_t below);
+bool rng_percent(struct rng *rng, unsigned percent);
+
+/* A command that the journal has taken and not committed yet: as it was said, for nothing may
+ * change on its way. */
+struct submitted {
+    struct cl_link link;
+    struct cl_command *command;
+};
+
+struct ack {
+    struct cl_link link;
+    struct cl_command *command; // NULL: with the journal
+    uint64_t ticket;
+    uint64_t holder;
+    uint64_t batch;
+    uint32_t agent;
+};
+
+struct world {
+    struct rng rng;
+    struct model *model;
+    struct cl_core *core;
+    struct cl_session *session;
+    struct cl_journal *journal;
+    cl_hash_key hash_key;
+    unsigned large_percent; // of bodies: large enough to use up bytes
+    bool is_ticking;        // a TICK is on its way
+    cl_time now;
+    uint64_t epoch;
+    uint64_t uids;
+    uint64_t tickets;
+    uint64_t holders;
+    uint64_t versions[SIM_FILES];
+    struct cl_list acks;
+    struct cl_list submitted; // in order
+    bool is_ready[MODEL_AGENTS_MAX];
+    struct cl_effects core_effects;
+    struct cl_effects session_effects;
+    struct cl_batch batch;
+};
+
+void world_begin(struct world *world, uint64_t seed);
+void world_end(struct world *world);
+/* A draft for the journal: stamps it, asks admit, submits. */
+enum cl_err world_submit(struct world *world, struct cl_command *draft);
+/* A volatile draft: to the session, and to the model. */
+enum cl_err world_session(struct world *world, struct cl_command *draft);
+/* The end of a turn, as in relay/commit.c, and all checks. */
+void world_turn(struct world *world);
+/* The relay dies and comes back. */
+void world_restart(struct world *world);
+/* The state goes through its bytes. */
+void world_reload(struct world *world);
+/* No faults any more: everybody polls until nothing waits. */
+void world_drain(struct world *world);
+#endif
