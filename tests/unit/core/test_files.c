@@ -137,7 +137,7 @@ TEST(files_are_bounded_by_bytes_of_all_versions)
     }
     CHECK_INT(err, CL_ERR_FULL);
     CHECK_INT(puts, CL_FILES_BYTES_MAX / CL_MIB - 1); // editors count as well
-    key = 1; // has all its versions: the oldest makes room
+    key = 1;                                          // has all its versions: the oldest makes room
     CHECK_OK(DO(&m, FILE_PUT, file_put, .key = cl_str_of(&key, sizeof key), .editor = CL_STR("a"),
                 .content = body));
     mesh_done(&m);
