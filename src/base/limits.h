@@ -180,6 +180,12 @@
 #define CL_CLIENT_BACKOFF_LAST_MS  30000
 /* A relay that ignores `wait` is asked no more often by `poll --follow`. */
 #define CL_CLIENT_POLL_PAUSE_MS 1000
+/* Answers that one `poll` without --follow takes; a relay that always has more could hold it for
+ * ever. What is left waits for the next. */
+#define CL_CLI_POLL_ANSWERS_MAX 256
+/* A column of a table in a file or a pipe is no wider; a longer cell is whole and moves the rest of
+ * its row, so that one long name does not blow up all rows. */
+#define CL_CLI_COLUMN_MAX 200
 /* One result as it is shown: an answer of the relay whose every byte were an escape. */
 #define CL_CLI_PAGE_BYTES_MAX (8 * CL_HTTP_ANSWER_BYTES_MAX)
 /* An agent's state file; a larger one is none of ours. */

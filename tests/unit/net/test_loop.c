@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "net/loop.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "support/fault.h"
+#include "support/memory_stream.h"
+#include "support/test.h"
+
+static struct cl_loop *loop;
+static struct memory_stream stream;
+static char notes[200];
+
+static void
+note(const char *word)
+{
+    size_t len = strlen(notes);
+    (void)snprintf(notes + len, sizeof notes - len, "%s ", word);
+}
+
+static void
+on_data(void *ctx, char *bytes, size_t len)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)len;
+    note("data");
+    cl_stream_want_write(&stream.stream);
+    cl_stream_want_write(&stream.stream);
+}
+
+static void
+on_write(void *ctx)
+{
+    (void)ctx;
+    note("write");
+}
+
+static void
+on_eof(void *ctx)
+{
+    (void)ctx;
+}
+
+static void
+on_closed(void *ctx, enum cl_err reason)
+{
+    (void)ctx;
+    note(cl_err_wire(reason));
+    cl_stream_close(&stream.stream);
+}
+
+static const struct cl_stream_events events = {on_data, on_eof, on_write, on_closed};
+
+static void
+on_timer(struct cl_timer *timer)
+{
+    (void)timer;
+    note("timer");
+}
+
+static void
+on_turn_end(void *ctx)
+{
+    (void)ctx;
+    note("end");
+}
+
+static void
+begin(void)
+{
+    notes[0] = '\0';
+    CHECK_OK(cl_loop_new(&loop));
+}
+
+TEST(a_turn_reads_then_runs_timers_then_ends_then_writes)
+{
+    struct cl_timer timer;
+    begin();
+    memory_loop_clock(loop);
+    cl_loop_on_turn_end(loop, on_turn_end, NULL);
+    memory_stream_init(&stream, loop);
+    cl_stream_use(&stream.stream, &events, NULL);
+    cl_timer_init(&timer, on_timer);
+    cl_loop_timer_start(loop, &timer, cl_instant_add(cl_loop_now(loop), 5));
+    memory_stream_put(&stream, CL_STR("x"));
+    memory_loop_advance(loop, 5);
+    CHECK_STR(cl_str_z(notes), CL_STR("data timer end write "));
+    memory_loop_advance(loop, 5);
+    CHECK_STR(cl_str_z(notes), CL_STR("data timer end write end "));
+    cl_loop_on_turn_end(loop, NULL, NULL);
+    cl_loop_free(loop);
+    CHECK_STR(cl_str_z(notes), CL_STR("data timer end write end closed "));
+    CHECK(stream.is_closed);
+}
+
+static int turns;
+
+static void
+count_turn(void *ctx)
+{
+    (void)ctx;
+    if (++turns < 5)
+        cl_loop_again(loop);
+    else
+        cl_loop_stop(loop);
+}
+
+TEST(a_loop_that_is_asked_for_another_turn_does_not_wait)
+{
+    begin();
+    turns = 0;
+    cl_loop_on_turn_end(loop, count_turn, NULL);
+    cl_loop_again(loop);
+    cl_loop_run(loop); // would wait an hour otherwise
+    CHECK_INT(turns, 5);
+    cl_loop_free(loop);
+}
+
+static void
+stop_loop(struct cl_timer *timer)
+{
+    (void)timer;
+    cl_loop_stop(loop);
+}
+
+TEST(the_loop_waits_for_a_timer_and_not_longer)
+{
+    struct cl_timer timer;
+    begin();
+    cl_timer_init(&timer, stop_loop);
+    cl_instant start = cl_loop_now(loop);
+    cl_loop_timer_start(loop, &timer, cl_instant_add(start, 20));
+    cl_loop_run(loop);
+    CHECK(cl_loop_now(loop).ms >= start.ms + 20);
+    CHECK(cl_loop_now(loop).ms < start.ms + 2000);
+    CHECK(cl_clock_monotonic().ms >= start.ms + 20);
+    cl_loop_free(loop);
+}
+
+static void
+on_signal(void *ctx, int number)
+{
+    *(int *)ctx = number;
+    cl_loop_stop(loop);
+}
+
+TEST(a_signal_is_heard_inside_a_turn)
+{
+    int heard = 0;
+    begin();
+    CHECK_OK(cl_loop_on_signal(loop, SIGTERM, on_signal, &heard));
+    CHECK_OK(cl_loop_on_signal(loop, SIGUSR1, on_signal, &heard));
+    CHECK_INT(raise(SIGTERM), 0);
+    CHECK_INT(heard, 0);
+    cl_loop_run(loop);
+    CHECK_INT(heard, SIGTERM);
+    CHECK_INT(raise(SIGUSR1), 0);
+    cl_loop_run(loop);
+    CHECK_INT(heard, SIGUSR1);
+    cl_loop_free(loop);
+}
+
+TEST(a_loop_that_cannot_be_made_leaks_nothing)
+{
+    FOR_EACH_FAULT
+    {
+        struct cl_loop *made;
+        enum cl_err err = cl_loop_new(&made);
+        CHECK_INT(err, fault_happened() ? CL_ERR_NO_MEMORY : CL_OK);
+        if (err == CL_OK)
+            cl_loop_free(made);
+    }
+}
