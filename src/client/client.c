@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+#include "client/client.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "net/http_client.h"
+#include "net/loop.h"
+#include "wire/json.h"
+#include "wire/uri.h"
+
+#define BEARER "Bearer "
+
+struct cl_client {
+    struct cl_loop *loop;
+    struct cl_http_client *http;
+    struct cl_buf url; // as written, without slashes at the end
+    cl_str base_path;  // of the URL
+    struct cl_secret token;
+    unsigned status;
+    bool is_paused;
+    int exit_status;
+    struct cl_timer pause;
+    struct cl_arena arena; // for checking an answer
+};
+
+/* -- one client ---------------------------------------------------------------------------- */
+
+static enum cl_err
+check_url(cl_str text, struct cl_url *ret_url, struct cl_why *why)
+{
+    struct cl_why reason;
+    if (cl_url_parse(text, ret_url, &reason) != CL_OK)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "Can't find relay: \"%.*s\" is no URL (%s). Write it as http://HOST:PORT.",
+                       CL_STR_ARG(cl_str_part(text, 0, 128)), reason.text);
+    if (ret_url->is_tls || ret_url->is_websocket)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "Can't find relay: \"%.*s\" does not begin with http://, and this version "
+                       "speaks nothing else. Write it as http://HOST:PORT.",
+                       CL_STR_ARG(cl_str_part(text, 0, 128)));
+    return CL_OK;
+}
+
+/* Visible characters only: nothing that ends a header line, nothing that is trimmed off it. */
+static enum cl_err
+check_token(const struct cl_secret *token, struct cl_why *why)
+{
+    for (size_t i = 0; i < token->len; i++)
+        if (token->bytes[i] <= ' ' || token->bytes[i] == 0x7f)
+            return cl_fail(CL_ERR_USAGE, why,
+                           "The token holds a space or a control character at position %zu, which "
+                           "no relay accepts. Check --token, --token-file or CLAWLINK_TOKEN.",
+                           i + 1);
+    return CL_OK;
+}
+
+static void
+pause_over(struct cl_timer *timer)
+{
+    struct cl_client *client = CL_LIST_ENTRY(timer, struct cl_client, pause);
+    client->is_paused = false;
+}
+
+enum cl_err
+cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_client,
+              struct cl_why *why)
+{
+    struct cl_url parts;
+    enum cl_err err = check_url(url, &parts, why);
+    if (err == CL_OK && token != NULL)
+        err = check_token(token, why);
+    if (err != CL_OK)
+        return err;
+
+    struct cl_client *client = cl_alloc(sizeof *client);
+    if (client == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    cl_arena_init(&client->arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    cl_timer_init(&client->pause, pause_over);
+    cl_buf_init(&client->url, CL_HTTP_TARGET_BYTES_MAX);
+    while (cl_str_ends(url, CL_STR("/")))
+        url.len--;
+    err = cl_buf_append(&client->url, url);
+    if (err == CL_OK)
+        err = cl_loop_new(&client->loop);
+    if (err == CL_OK)
+        err = cl_http_client_new(client->loop, parts.host, parts.port, &client->http);
+    if (err != CL_OK) {
+        cl_client_free(client);
+        return cl_fail(err, why, "Cannot prepare a connection to %.*s: %s.",
+                       CL_STR_ARG(cl_str_part(url, 0, 128)), cl_err_wire(err));
+    }
+    client->base_path =
+        cl_str_part(cl_buf_str(&client->url), (size_t)(parts.path.ptr - url.ptr), parts.path.len);
+    if (token != NULL)
+        client->token = *token;
+    *ret_client = client;
+    return CL_OK;
+}
+
+void
+cl_client_free(struct cl_client *client)
+{
+    if (client == NULL)
+        return;
+    cl_http_client_free(client->http);
+    cl_loop_free(client->loop);
+    cl_secret_done(&client->token);
+    cl_buf_done(&client->url);
+    cl_arena_done(&client->arena);
+    cl_free(client);
+}
+
+cl_str
+cl_client_url(const struct cl_client *client)
+{
+    return cl_buf_str(&client->url);
+}
+
+unsigned
+cl_client_status(const struct cl_client *client)
+{
+    return client->status;
+}
+
+/* -- what went wrong ----------------------------------------------------------------------- */
+
+/* The URL in a sentence; a very long one loses its end, the advice does not. */
+static cl_str
+url_shown(const struct cl_client *client)
+{
+    return cl_str_part(cl_client_url(client), 0, 128);
+}
+
+static enum cl_err
+explain_fault(const struct cl_client *client, enum cl_err err, unsigned seconds, struct cl_why *why)
+{
+    cl_str url = url_shown(client);
+    switch (cl_http_client_fault(client->http)) {
+    case CL_HTTP_FAULT_UNRESOLVED:
+        return cl_fail(err, why,
+                       "Can't find relay: the host of %.*s is unknown. Check the name in --relay, "
+                       "or the one that `clawlink register` saved.",
+                       CL_STR_ARG(url));
+    case CL_HTTP_FAULT_REFUSED:
+        return cl_fail(err, why,
+                       "Connection refused: no relay listens at %.*s. Start one with `clawlink "
+                       "relay`, or name another with --relay URL.",
+                       CL_STR_ARG(url));
+    case CL_HTTP_FAULT_UNREACHABLE:
+        return cl_fail(err, why,
+                       "Can't reach relay: there is no route to %.*s. Check the network and the "
+                       "address in --relay.",
+                       CL_STR_ARG(url));
+    case CL_HTTP_FAULT_CONNECT_TIMEOUT:
+        return cl_fail(err, why,
+                       "Can't reach relay: %.*s did not take the connection within %u s. Check the "
+                       "address, and that no firewall drops it.",
+                       CL_STR_ARG(url), CL_CLIENT_CONNECT_MS / 1000);
+    case CL_HTTP_FAULT_CONNECT:
+        return cl_fail(err, why, "Can't reach relay: the connection to %.*s failed. Try again.",
+                       CL_STR_ARG(url));
+    case CL_HTTP_FAULT_TIMEOUT:
+        return cl_fail(err, why,
+                       "Timeout: %.*s gave no answer within %u s. Look at the relay, then try "
+                       "again.",
+                       CL_STR_ARG(url), seconds);
+    case CL_HTTP_FAULT_RESET:
+        return cl_fail(err, why,
+                       "Connection lost: %.*s closed it before the answer was complete, so the "
+                       "relay may have done it or not. Look, then try again.",
+                       CL_STR_ARG(url));
+    case CL_HTTP_FAULT_NOT_HTTP:
+        return cl_fail(err, why,
+                       "Not a relay: what listens at %.*s does not speak HTTP. Check host and port "
+                       "in --relay.",
+                       CL_STR_ARG(url));
+    case CL_HTTP_FAULT_TOO_LARGE:
+        return cl_fail(err, why, "The answer of %.*s is larger than %u MiB, which is refused.",
+                       CL_STR_ARG(url), CL_HTTP_ANSWER_BYTES_MAX / CL_MIB);
+    case CL_HTTP_FAULT_NO_MEMORY:
+        return cl_fail(err, why, "Out of memory while talking to %.*s.", CL_STR_ARG(url));
+    case CL_HTTP_FAULT_NONE:
+        break;
+    }
+    return cl_fail(err, why, "The call to %.*s could not be sent (%s).", CL_STR_ARG(url),
+                   cl_err_wire(err));
+}
+
+/* The first error of the table that has this HTTP status. */
+static enum cl_err
+error_of_status(unsigned status)
+{
+    for (unsigned i = 1; i < CL_ERR_COUNT; i++)
+        if (cl_err_http((enum cl_err)i) == (int)status)
+            return (enum cl_err)i;
+    return status >= 500 ? CL_ERR_INTERNAL : status >= 400 ? CL_ERR_MALFORMED : CL_ERR_IO;
+}
+
+static cl_str
+text_member(const struct cl_json_scan *scan, struct cl_arena *arena, const char *name)
+{
+    cl_str text = CL_STR("");
+    const struct cl_json_member *member = cl_json_scan_member(scan, cl_str_z(name));
+    if (member != NULL && cl_json_string(member->value, arena, &text) != CL_OK)
+        return CL_STR("");
+    return text;
+}
+
+/* An answer that is no success, of a relay: {"error":...} and, of ours, "code". */
+static enum cl_err
+explain_refusal(struct cl_client *client, const struct cl_client_call *call,
+                const struct cl_json_scan *scan, struct cl_why *why)
+{
+    cl_str url = url_shown(client);
+    cl_str code = text_member(scan, &client->arena, "code");
+    cl_str error = cl_str_part(text_member(scan, &client->arena, "error"), 0, 200);
+    enum cl_err err = code.len > 0 ? cl_err_from_wire(code) : CL_ERR_INTERNAL;
+    if (err == CL_ERR_INTERNAL || err == CL_OK)
+        err = error_of_status(client->status);
+    if (err == CL_ERR_UNAUTHORIZED)
+        return cl_fail(err, why,
+                       "Unauthorized: %.*s %s. %s with --token, --token-file or "
+                       "CLAWLINK_TOKEN.",
+                       CL_STR_ARG(url),
+                       client->token.len > 0 ? "does not accept this token" : "wants its token",
+                       client->token.len > 0 ? "Give the relay's own" : "Give it");
+    return cl_fail(err, why, "The relay at %.*s refused %s %.*s: %.*s (HTTP %u).%s",
+                   CL_STR_ARG(url), call->method, CL_STR_ARG(cl_str_part(call->path, 0, 80)),
+                   CL_STR_ARG(error.len > 0 ? error : CL_STR("it did not say why")), client->status,
+                   cl_err_retry_helps(err) ? " Try again later." : "");
+}
+
+/* -- calls --------------------------------------------------------------------------------- */
+
+static enum cl_err
+send_call(struct cl_client *client, const struct cl_client_call *call, cl_str target,
+          struct cl_http_reply *ret_reply)
+{
+    char bearer[sizeof BEARER + CL_SECRET_BYTES_MAX] = BEARER;
+    memcpy(bearer + sizeof BEARER - 1, client->token.bytes, client->token.len);
+    const struct cl_http_field fields[] = {
+        {CL_STR("Content-Type"), CL_STR("application/json")},
+        {CL_STR("Authorization"), cl_str_of(bearer, sizeof BEARER - 1 + client->token.len)},
+    };
+    const struct cl_http_call http_call = {
+        .method = cl_str_z(call->method),
+        .target = target,
+        .fields = fields,
+        .fields_len = client->token.len > 0 ? 2 : 1,
+        .body = call->body,
+        .timeout_ms = CL_CLIENT_TIMEOUT_MS + call->wait_s * 1000,
+    };
+    enum cl_err err = cl_http_client_call(client->http, &http_call, ret_reply, NULL);
+    cl_secret_wipe(bearer, sizeof bearer);
+    return err;
+}
+
+static bool
+has_sign(const struct cl_json_scan *scan, const struct cl_client_sign *sign)
+{
+    if (sign->name == NULL)
+        return true;
+    const struct cl_json_member *member = cl_json_scan_member(scan, cl_str_z(sign->name));
+    return member != NULL && member->type == sign->type;
+}
+
+/* Is it the answer of a relay, and a good one? */
+static enum cl_err
+judge_reply(struct cl_client *client, const struct cl_client_call *call,
+            const struct cl_http_reply *reply, struct cl_why *why)
+{
+    struct cl_json_scan scan;
+    cl_hash_key key;
+    cl_random_bytes(&key, sizeof key);
+    cl_arena_done(&client->arena);
+    cl_json_scan_init(&scan, &client->arena, &key);
+    client->status = reply->head->status;
+    if (cl_json_scan_feed(&scan, reply->body, true, NULL) != CL_OK)
+        return cl_fail(CL_ERR_IO, why,
+                       "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "
+                       "JSON object. Check host and port in --relay.",
+                       CL_STR_ARG(url_shown(client)), call->method,
+                       CL_STR_ARG(cl_str_part(call->path, 0, 80)), client->status);
+    if (client->status < 200 || client->status >= 300 ||
+        cl_json_scan_member(&scan, CL_STR("error")) != NULL)
+        return explain_refusal(client, call, &scan, why);
+    if (has_sign(&scan, &call->sign))
+        return CL_OK;
+    return cl_fail(CL_ERR_IO, why,
+                   "Not a relay: what listens at %.*s answered %s %.*s without the \"%s\" that a "
+                   "relay sends. Check host and port in --relay.",
+                   CL_STR_ARG(url_shown(client)), call->method,
+                   CL_STR_ARG(cl_str_part(call->path, 0, 80)), call->sign.name);
+}
+
+enum cl_err
+cl_client_call(struct cl_client *client, const struct cl_client_call *call, cl_str *ret_answer,
+               struct cl_why *why)
+{
+    struct cl_buf target;
+    struct cl_http_reply reply;
+    client->status = 0;
+    if (call->body.len > CL_HTTP_BODY_BYTES_MAX)
+        return cl_fail(CL_ERR_TOO_LARGE, why,
+                       "Too large: the call would have %zu bytes, a relay takes at most %u. Split "
+                       "it, or share the text as a file and send its key.",
+                       call->body.len, CL_HTTP_BODY_BYTES_MAX);
+
+    cl_buf_init(&target, CL_HTTP_TARGET_BYTES_MAX);
+    enum cl_err err = cl_buf_append(&target, client->base_path);
+    if (err == CL_OK)
+        err = cl_buf_append(&target, call->path);
+    if (err != CL_OK) {
+        cl_buf_done(&target);
+        return cl_fail(err, why, "The call's path does not fit into a request (%s).",
+                       cl_err_wire(err));
+    }
+    err = send_call(client, call, cl_buf_str(&target), &reply);
+    cl_buf_done(&target);
+    if (err != CL_OK)
+        return explain_fault(client, err, CL_CLIENT_TIMEOUT_MS / 1000 + call->wait_s, why);
+    err = judge_reply(client, call, &reply, why);
+    if (err == CL_OK)
+        *ret_answer = cl_str_strip(reply.body);
+    return err;
+}
+
+/* -- waiting ------------------------------------------------------------------------------- */
+
+static void
+exit_now(void *ctx, int signal)
+{
+    const struct cl_client *client = ctx;
+    (void)signal;
+    exit(client->exit_status);
+}
+
+enum cl_err
+cl_client_exit_on_signals(struct cl_client *client, int exit_status)
+{
+    client->exit_status = exit_status;
+    enum cl_err err = cl_loop_on_signal(client->loop, SIGINT, exit_now, client);
+    return err != CL_OK ? err : cl_loop_on_signal(client->loop, SIGTERM, exit_now, client);
+}
+
+void
+cl_client_pause(struct cl_client *client, uint32_t ms)
+{
+    client->is_paused = true;
+    cl_loop_turn(client->loop, false); // so that the loop's time is now
+    cl_loop_timer_start(client->loop, &client->pause,
+                        cl_instant_add(cl_loop_now(client->loop), ms));
+    while (client->is_paused)
+        cl_loop_turn(client->loop, true);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * client/client.h - calls to one relay (clawlink-v1.md, HTTP endpoints), each of which blocks
+ * until its answer is there.
+ *
+ * The connection stays open between calls. A call is sent once: what a broken connection left
+ * undecided is the caller's to judge. Every failure comes as an error and a sentence for a
+ * person: what failed, where, what to do next. One thread.
+ */
+#ifndef CL_CLIENT_CLIENT_H
+#define CL_CLIENT_CLIENT_H
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "wire/json.h"
+
+struct cl_client;
+
+/* A member by which the answer of a relay is known (clawlink-v1.md, HTTP endpoints): many things
+ * answer 200 with some JSON object. */
+struct cl_client_sign {
+    const char *name; // NULL: any object is an answer
+    enum cl_json_type type;
+};
+
+struct cl_client_call {
+    const char *method;
+    cl_str path;     // encoded, with its query; begins with '/'
+    cl_str body;     // JSON; empty: none
+    uint32_t wait_s; // how long the relay was asked to wait before it answers
+    struct cl_client_sign sign;
+};
+
+/* The URL is "http://host:port", maybe with a path that goes before every call's. Both are
+ * copied; token may be NULL, an empty one counts as none. Nothing is connected yet.
+ * CL_ERR_USAGE: no such URL, or a token that no header could carry. */
+CL_MUST_CHECK enum cl_err cl_client_new(cl_str url, const struct cl_secret *token,
+                                        struct cl_client **ret_client, struct cl_why *why);
+/* Closes the connection in order. Accepts NULL. */
+void cl_client_free(struct cl_client *client);
+/* As it was given, without slashes at the end. */
+cl_str cl_client_url(const struct cl_client *client);
+
+/* Any success; *ret_answer is a valid JSON object with the call's sign, good until the next call.
+ * An error that the relay named has that name, otherwise that of its HTTP status:
+ *   CL_ERR_NO_RELAY      nobody there: no such host, refused, no route, no answer to connect
+ *   CL_ERR_UNAUTHORIZED  the relay wants a token, or another one
+ *   CL_ERR_TIMEOUT       no whole answer in time
+ *   CL_ERR_CLOSED        the connection broke before the answer was whole
+ *   CL_ERR_IO            what answered is no relay */
+CL_MUST_CHECK enum cl_err cl_client_call(struct cl_client *client,
+                                         const struct cl_client_call *call, cl_str *ret_answer,
+                                         struct cl_why *why);
+/* The HTTP status of the last call; 0: no answer came. */
+unsigned cl_client_status(const struct cl_client *client);
+
+/* From now on SIGINT and SIGTERM end the program with exit_status, but only while it waits: for
+ * an answer or in a pause. So what was received is always written before the end. */
+CL_MUST_CHECK enum cl_err cl_client_exit_on_signals(struct cl_client *client, int exit_status);
+/* Lets that much time pass. */
+void cl_client_pause(struct cl_client *client, uint32_t ms);
+
+#endif
