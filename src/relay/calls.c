@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the calls of clawlink-v1.md do, and what they answer.
+ */
+#include <string.h>
+
+#include "relay/state.h"
+#include "wire/uri.h"
+
+/* -- answers that only read -------------------------------------------------------------------- */
+
+static struct cl_json_writer
+begin_answer(struct cl_exchange *exchange)
+{
+    struct cl_json_writer json;
+    cl_buf_clear(&exchange->relay->text);
+    cl_json_writer_init(&json, &exchange->relay->text);
+    cl_json_object_begin(&json);
+    return json;
+}
+
+static void
+end_answer(struct cl_exchange *exchange, struct cl_json_writer *json)
+{
+    struct cl_why why = {""};
+    cl_json_object_end(json);
+    enum cl_err err = cl_json_writer_end(json);
+    if (err != CL_OK)
+        cl_exchange_refuse(exchange, err, &why);
+    else
+        cl_exchange_answer_text(exchange);
+}
+
+static void
+put_text(struct cl_json_writer *json, cl_str name, cl_str text)
+{
+    cl_json_put_name(json, name);
+    cl_json_put_string(json, text);
+}
+
+static void
+put_number(struct cl_json_writer *json, cl_str name, uint64_t number)
+{
+    cl_json_put_name(json, name);
+    cl_json_put_u64(json, number);
+}
+
+static void
+answer_status(struct cl_exchange *exchange, cl_str status)
+{
+    struct cl_json_writer json = begin_answer(exchange);
+    put_text(&json, CL_STR("status"), status);
+    end_answer(exchange, &json);
+}
+
+static void
+answer_info(struct cl_exchange *exchange)
+{
+    struct cl_relay *relay = exchange->relay;
+    struct cl_core_stats stats = cl_core_stats(relay->core);
+    uint64_t online = 0;
+    for (const struct cl_agent *agent = NULL;
+         (agent = cl_core_agent_next(relay->core, agent)) != NULL;)
+        online += cl_relay_presence(relay, agent->id).is_online;
+
+    struct cl_json_writer json = begin_answer(exchange);
+    put_text(&json, CL_STR("service"), CL_STR("ClawLink Relay"));
+    put_text(&json, CL_STR("version"), CL_STR(CLAWLINK_VERSION));
+    cl_json_put_name(&json, CL_STR("auth_required"));
+    cl_json_put_bool(&json, relay->config.token != NULL);
+    put_number(&json, CL_STR("agents_online"), online);
+    // v1 counts those it keeps.
+    put_number(&json, CL_STR("total_broadcasts"),
+               stats.broadcasts < CL_BROADCASTS_KEPT ? stats.broadcasts : CL_BROADCASTS_KEPT);
+    put_number(&json, CL_STR("shared_files"), stats.files);
+    put_text(&json, CL_STR("note"),
+             relay->config.token != NULL
+                 ? CL_STR("Every request needs Authorization: Bearer <token>.")
+                 : CL_STR("No token is set: whoever reaches this port may use it."));
+    cl_v1_put_endpoints(&json);
+    cl_v1_put_time(&json, CL_STR("server_time"), cl_relay_time(relay));
+    end_answer(exchange, &json);
+}
+
+/* With ?stale=1 agents that were silent for long are listed as well. */
+static void
+answer_discover(struct cl_exchange *exchange, cl_str query)
+{
+    struct cl_relay *relay = exchange->relay;
+    cl_str value;
+    bool with_stale =
+        cl_uri_query_find(query, CL_STR("stale"), &value) && cl_str_eq(value, CL_STR("1"));
+    uint64_t count = 0;
+
+    struct cl_json_writer json = begin_answer(exchange);
+    cl_json_put_name(&json, CL_STR("agents"));
+    cl_json_array_begin(&json);
+    for (const struct cl_agent *agent = NULL;
+         (agent = cl_core_agent_next(relay->core, agent)) != NULL;) {
+        struct cl_v1_presence presence = cl_relay_presence(relay, agent->id);
+        if (!presence.is_online && !with_stale)
+            continue;
+        cl_v1_put_agent(&json, agent, presence);
+        count++;
+    }
+    cl_json_array_end(&json);
+    put_number(&json, CL_STR("count"), count);
+    cl_v1_put_time(&json, CL_STR("server_time"), cl_relay_time(relay));
+    end_answer(exchange, &json);
+}
+
+static void
+answer_files(struct cl_exchange *exchange)
+{
+    struct cl_relay *relay = exchange->relay;
+    const struct cl_file *file;
+    struct cl_json_writer json = begin_answer(exchange);
+    cl_json_put_name(&json, CL_STR("files"));
+    cl_json_array_begin(&json);
+    for (uint32_t at = 0; (file = cl_core_file_next(relay->core, &at)) != NULL;)
+        cl_v1_put_file(&json, file, false);
+    cl_json_array_end(&json);
+    put_number(&json, CL_STR("count"), cl_core_stats(relay->core).files);
+    end_answer(exchange, &json);
+}
+
+static void
+answer_file(struct cl_exchange *exchange)
+{
+    struct cl_relay *relay = exchange->relay;
+    struct cl_why why = {"file not found"};
+    const struct cl_file *file = cl_core_file(relay->core, exchange->route.arg);
+    if (file == NULL) {
+        cl_exchange_refuse(exchange, CL_ERR_NO_FILE, &why);
+        return;
+    }
+    struct cl_json_writer json;
+    cl_buf_clear(&relay->text);
+    cl_json_writer_init(&json, &relay->text);
+    cl_v1_put_file(&json, file, true);
+    enum cl_err err = cl_json_writer_end(&json);
+    if (err != CL_OK)
+        cl_exchange_refuse(exchange, err, &why);
+    else
+        cl_exchange_answer_text(exchange);
+}
+
+/* -- calls that change something --------------------------------------------------------------- */
+
+/* Whom the answer will speak of; the command itself is gone by then. */
+static void
+remember(struct cl_exchange *exchange, const struct cl_command *command, cl_id id)
+{
+    cl_str agent = command->kind == CL_COMMAND_REGISTER ? command->registration.agent
+                   : command->kind == CL_COMMAND_SEND   ? command->send.to
+                                                        : cl_str_of(NULL, 0);
+    memcpy(exchange->space, agent.ptr == NULL ? "" : agent.ptr, agent.len);
+    exchange->agent = cl_str_of(exchange->space, agent.len);
+    exchange->id = id;
+}
+
+static enum cl_err
+submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
+{
+    struct cl_relay *relay = exchange->relay;
+    struct cl_v1_draft draft;
+    cl_address peer;
+    char ip[CL_ADDRESS_TEXT_CAP];
+    cl_http_conn_peer(exchange->conn, &peer);
+    cl_address_ip_text(&peer, ip);
+    struct cl_v1_context context = cl_relay_context(relay, cl_str_z(ip));
+    enum cl_err err = cl_v1_decode_call(&context, exchange->route.call, body, &draft, why);
+    if (err != CL_OK)
+        return err;
+
+    if (draft.command.kind == CL_COMMAND_HEARTBEAT) {
+        err = cl_relay_session(relay, &draft.command);
+    } else {
+        cl_relay_number(relay, &draft.command);
+        remember(exchange, &draft.command, context.id);
+        err = cl_relay_submit(relay, &draft.command, exchange->peer.handle);
+        exchange->is_submitted = err == CL_OK;
+    }
+    cl_v1_draft_done(&draft);
+    return err;
+}
+
+const char *
+cl_call_sentence(enum cl_err err)
+{
+    if (err == CL_ERR_INBOX_FULL)
+        return "the inbox of that agent is full: it must poll first";
+    if (err == CL_ERR_FULL)
+        return "the relay is full: agents must poll, or files be fewer";
+    if (err == CL_ERR_TOO_MANY)
+        return "no room for another agent, or for another inbox that waits for its agent";
+    if (err == CL_ERR_READ_ONLY)
+        return "the relay's journal failed: it only answers what it knows until it is restarted";
+    return "";
+}
+
+static void
+refuse(struct cl_exchange *exchange, enum cl_err err, struct cl_why *why)
+{
+    const char *sentence = cl_call_sentence(err);
+    if (why->text[0] == '\0' && sentence[0] != '\0')
+        cl_err_ignore(cl_fail(err, why, "%s", sentence));
+    cl_exchange_refuse(exchange, err, why);
+}
+
+static void
+run_change(struct cl_exchange *exchange, cl_str body)
+{
+    struct cl_why why = {""};
+    enum cl_err err = submit(exchange, body, &why);
+    cl_arena_clear(&exchange->relay->arena);
+    bool is_heartbeat = exchange->route.call == CL_V1_HEARTBEAT;
+    if (is_heartbeat && err == CL_ERR_NO_AGENT)
+        answer_status(exchange, CL_STR("unknown_agent")); // a 200 (clawlink-v1.md)
+    else if (err != CL_OK)
+        refuse(exchange, err, &why);
+    else if (is_heartbeat)
+        answer_status(exchange, CL_STR("ok"));
+}
+
+void
+cl_call_run(struct cl_exchange *exchange, cl_str query, cl_str body)
+{
+    switch (exchange->route.call) {
+    case CL_V1_INFO:
+        answer_info(exchange);
+        return;
+    case CL_V1_HEALTHZ:
+        answer_status(exchange, CL_STR("ok"));
+        return;
+    case CL_V1_DISCOVER:
+        answer_discover(exchange, query);
+        return;
+    case CL_V1_POLL:
+        cl_poll_begin(exchange, query);
+        return;
+    case CL_V1_FILE_LIST:
+        answer_files(exchange);
+        return;
+    case CL_V1_FILE_GET:
+        answer_file(exchange);
+        return;
+    case CL_V1_SOCKET:
+        cl_socket_begin(exchange);
+        return;
+    case CL_V1_REGISTER:
+    case CL_V1_HEARTBEAT:
+    case CL_V1_DELEGATE:
+    case CL_V1_BROADCAST:
+    case CL_V1_RESPOND:
+    case CL_V1_FILE_PUT:
+    case CL_V1_CALL_COUNT:
+        break;
+    }
+    run_change(exchange, body);
+}
+
+/* -- after the commit -------------------------------------------------------------------------- */
+
+/* "websocket" only if it goes out at once: the agent listens and has credit. */
+static cl_str
+delivery_of(const struct cl_exchange *exchange)
+{
+    struct cl_relay *relay = exchange->relay;
+    const struct cl_peer *receiver =
+        cl_handles_get(&relay->handles, cl_session_receiver(relay->session, exchange->agent));
+    return receiver != NULL && receiver->kind == CL_PEER_SOCKET ? CL_STR("websocket")
+                                                                : CL_STR("queued");
+}
+
+static void
+put_id(struct cl_json_writer *json, cl_id id)
+{
+    char text[CL_V1_ID_TEXT_CAP];
+    cl_v1_id_text(id, text);
+    put_text(json, CL_STR("message_id"), cl_str_z(text));
+}
+
+static void
+put_registered(struct cl_json_writer *json, const struct cl_exchange *exchange)
+{
+    struct cl_relay *relay = exchange->relay;
+    const struct cl_agent *agent = cl_core_agent(relay->core, exchange->agent);
+    put_text(json, CL_STR("status"), CL_STR("registered"));
+    cl_json_put_name(json, CL_STR("agent"));
+    cl_v1_put_agent(json, agent, cl_relay_presence(relay, agent->id));
+    cl_v1_put_time(json, CL_STR("server_time"), cl_relay_time(relay));
+}
+
+void
+cl_call_reply(struct cl_exchange *exchange, const struct cl_effect *effect)
+{
+    struct cl_why why = {""};
+    exchange->is_submitted = false;
+    if (effect->reply.err != CL_OK) {
+        refuse(exchange, effect->reply.err, &why);
+        return;
+    }
+    struct cl_json_writer json = begin_answer(exchange);
+    switch ((int)exchange->route.call) {
+    case CL_V1_REGISTER:
+        put_registered(&json, exchange);
+        break;
+    case CL_V1_DELEGATE:
+        put_text(&json, CL_STR("status"), CL_STR("delegated"));
+        put_text(&json, CL_STR("delivery"), delivery_of(exchange));
+        put_id(&json, exchange->id);
+        break;
+    case CL_V1_BROADCAST:
+        put_text(&json, CL_STR("status"), CL_STR("broadcast_sent"));
+        put_id(&json, exchange->id);
+        put_number(&json, CL_STR("recipients"), effect->reply.recipients);
+        break;
+    case CL_V1_RESPOND:
+        put_text(&json, CL_STR("status"), CL_STR("response_sent"));
+        put_text(&json, CL_STR("delivery"), delivery_of(exchange));
+        break;
+    case CL_V1_FILE_PUT:
+        put_text(&json, CL_STR("status"), CL_STR("saved"));
+        put_number(&json, CL_STR("version"), effect->reply.version);
+        break;
+    default:
+        break;
+    }
+    end_answer(exchange, &json);
+}

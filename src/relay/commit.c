@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The end of a turn: what was submitted is committed, what is committed is applied, what was
+ * applied is performed. No answer leaves before that.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "relay/state.h"
+
+/* What a full journal refused and nobody else will ask for again is tried again so late. */
+#define RETRY_MS 1000
+
+/* -- time and numbers -------------------------------------------------------------------------- */
+
+cl_time
+cl_relay_time(struct cl_relay *relay)
+{
+    cl_instant now = cl_loop_now(relay->loop);
+    if (now.ms == relay->stamped_at.ms && relay->now.ms != 0)
+        return relay->now;
+    bool jumped;
+    relay->now = cl_stamp_now(&relay->stamp, cl_clock_wall(), cl_clock_monotonic(), &jumped);
+    relay->stamped_at = now;
+    if (jumped)
+        cl_log_error(&relay->config.log, "clock.jump",
+                     CL_F("next", "set the clock right and restart the relay"));
+    return relay->now;
+}
+
+struct cl_v1_context
+cl_relay_context(struct cl_relay *relay, cl_str peer)
+{
+    struct cl_v1_context context = {.arena = &relay->arena,
+                                    .hash_key = &relay->hash_key,
+                                    .peer = peer,
+                                    .now = cl_relay_time(relay)};
+    cl_random_bytes(context.id.bytes, sizeof context.id.bytes);
+    return context;
+}
+
+void
+cl_relay_number(struct cl_relay *relay, struct cl_command *draft)
+{
+    if (draft->kind == CL_COMMAND_SEND) {
+        draft->send.stream = relay->epoch;
+        draft->send.seq = ++relay->seq;
+    } else if (draft->kind == CL_COMMAND_PUBLISH) {
+        draft->publish.stream = relay->epoch;
+        draft->publish.seq = ++relay->seq;
+    }
+}
+
+struct cl_v1_presence
+cl_relay_presence(struct cl_relay *relay, cl_str agent)
+{
+    cl_time seen = cl_session_last_seen(relay->session, relay->core, agent);
+    return (struct cl_v1_presence){
+        .seen = seen, .is_online = cl_relay_time(relay).ms - seen.ms < CL_AGENT_FRESH_MS};
+}
+
+/* -- durable commands -------------------------------------------------------------------------- */
+
+static void
+stamp(struct cl_relay *relay, struct cl_command *draft, uint64_t handle)
+{
+    draft->time = cl_relay_time(relay);
+    draft->origin = relay->epoch;
+    draft->ticket = handle;
+}
+
+enum cl_err
+cl_relay_submit(struct cl_relay *relay, struct cl_command *draft, uint64_t handle)
+{
+    stamp(relay, draft, handle);
+    enum cl_err err = cl_core_admit(relay->core, draft);
+    if (err != CL_OK)
+        return err;
+    struct cl_command *command = cl_command_new(draft);
+    if (command == NULL)
+        return CL_ERR_NO_MEMORY;
+    err = cl_journal_submit(relay->config.journal, command);
+    if (err != CL_OK)
+        cl_command_free(command);
+    else
+        relay->uncommitted++;
+    return err;
+}
+
+void
+cl_relay_detach(struct cl_relay *relay, cl_str agent)
+{
+    // Without memory the core believes in one socket too many until the relay restarts.
+    struct cl_detach *detach = cl_alloc(sizeof *detach + agent.len);
+    if (detach == NULL)
+        return;
+    detach->agent_len = (uint32_t)agent.len;
+    memcpy(detach->agent, agent.ptr, agent.len);
+    cl_list_append(&relay->detaches, &detach->link);
+}
+
+static void
+submit_detaches(struct cl_relay *relay)
+{
+    CL_LIST_EACH(&relay->detaches, at)
+    {
+        struct cl_detach *detach = CL_LIST_ENTRY(at, struct cl_detach, link);
+        struct cl_command draft = {
+            .kind = CL_COMMAND_DETACH,
+            .detach = {.agent = cl_str_of(detach->agent, detach->agent_len)}};
+        enum cl_err err = cl_relay_submit(relay, &draft, 0);
+        // STALE while its ATTACH is still on the way.
+        if (err == CL_ERR_FULL || err == CL_ERR_NO_MEMORY ||
+            (err == CL_ERR_STALE && relay->uncommitted > 0))
+            continue;
+        cl_list_remove(&detach->link);
+        cl_free(detach);
+    }
+}
+
+/* -- acknowledgements -------------------------------------------------------------------------- */
+
+static cl_str
+ack_agent(const struct cl_ack *ack)
+{
+    return cl_str_of(ack->agent, ack->agent_len);
+}
+
+static struct cl_ack *
+ack_new(struct cl_relay *relay, const struct cl_effect *effect)
+{
+    struct cl_ack *ack = cl_alloc(sizeof *ack + effect->agent.len);
+    struct cl_command draft = {
+        .kind = CL_COMMAND_ACK,
+        .ack = {.agent = effect->agent, .rung = CL_RUNG_DELIVERED, .ranges = effect->ack.ranges}};
+    if (ack == NULL)
+        return NULL;
+    ack->command = cl_command_new(&draft);
+    if (ack->command == NULL || cl_handles_add(&relay->handles, ack, &ack->peer.handle) != CL_OK) {
+        cl_command_free(ack->command);
+        cl_free(ack);
+        return NULL;
+    }
+    ack->peer.kind = CL_PEER_ACK;
+    ack->holder = effect->ack.holder;
+    ack->batch = effect->ack.batch;
+    ack->agent_len = (uint32_t)effect->agent.len;
+    memcpy(ack->agent, effect->agent.ptr, effect->agent.len);
+    cl_link_init(&ack->peer.ready);
+    cl_list_append(&relay->acks, &ack->peer.link);
+    return ack;
+}
+
+static void
+ack_free(struct cl_relay *relay, struct cl_ack *ack)
+{
+    cl_handles_remove(&relay->handles, ack->peer.handle);
+    cl_list_remove(&ack->peer.link);
+    cl_command_free(ack->command);
+    cl_free(ack);
+}
+
+static void
+ack_ended(struct cl_relay *relay, struct cl_ack *ack, enum cl_err err)
+{
+    struct cl_command draft = {.kind = err == CL_OK ? CL_COMMAND_SETTLED : CL_COMMAND_UNSETTLED};
+    draft.settled = (struct cl_command_settled){
+        .agent = ack_agent(ack), .holder = ack->holder, .batch = ack->batch};
+    if (err != CL_OK)
+        draft.unsettled = (struct cl_command_unsettled){
+            .agent = ack_agent(ack), .holder = ack->holder, .batch = ack->batch};
+    cl_err_ignore(cl_relay_session(relay, &draft)); // the agent may be forgotten
+    ack_free(relay, ack);
+}
+
+/* A full journal may take it later; until then the messages are with nobody else. One that has
+ * failed never will: they stay taken, and only a restart offers them again. */
+static void
+submit_acks(struct cl_relay *relay)
+{
+    CL_LIST_EACH(&relay->acks, at)
+    {
+        struct cl_ack *ack = CL_LIST_ENTRY(at, struct cl_ack, peer.link);
+        if (ack->command == NULL)
+            continue;
+        stamp(relay, ack->command, ack->peer.handle);
+        enum cl_err err = cl_core_admit(relay->core, ack->command);
+        if (err == CL_OK) {
+            err = cl_journal_submit(relay->config.journal, ack->command);
+            if (err == CL_ERR_FULL || err == CL_ERR_READ_ONLY)
+                return;
+        }
+        if (err != CL_OK) {
+            ack_ended(relay, ack, err);
+            continue;
+        }
+        ack->command = NULL;
+        relay->uncommitted++;
+    }
+}
+
+/* -- the session ------------------------------------------------------------------------------- */
+
+void
+cl_relay_mark_ready(struct cl_relay *relay, cl_str agent)
+{
+    struct cl_peer *receiver =
+        cl_handles_get(&relay->handles, cl_session_receiver(relay->session, agent));
+    if (receiver != NULL && !cl_link_is_linked(&receiver->ready))
+        cl_list_append(&relay->ready, &receiver->ready);
+}
+
+/* Applies and performs; an acknowledgement that is due, at most one, is left in *ret_ack. */
+static enum cl_err
+apply_volatile(struct cl_relay *relay, struct cl_command *draft, struct cl_effect *ret_ack)
+{
+    struct cl_effects *effects = &relay->session_effects;
+    stamp(relay, draft, 0);
+    cl_effects_clear(effects);
+    enum cl_err err = cl_session_apply(relay->session, relay->core, draft, effects);
+    for (size_t i = 0; err == CL_OK && i < effects->len; i++) {
+        if (effects->items[i].kind == CL_EFFECT_ACK)
+            *ret_ack = effects->items[i];
+        else if (effects->items[i].kind == CL_EFFECT_READY)
+            cl_relay_mark_ready(relay, effects->items[i].agent);
+    }
+    return err;
+}
+
+/* Without memory for the acknowledgement the messages are offered again: twice is better than
+ * never. */
+static void
+unsettle(struct cl_relay *relay, const struct cl_effect *ack)
+{
+    char agent[CL_ID_BYTES_MAX]; // the effect's text ends with the next apply
+    struct cl_effect none;
+    memcpy(agent, ack->agent.ptr, ack->agent.len);
+    struct cl_command draft = {.kind = CL_COMMAND_UNSETTLED,
+                               .unsettled = {.agent = cl_str_of(agent, ack->agent.len),
+                                             .holder = ack->ack.holder,
+                                             .batch = ack->ack.batch}};
+    cl_err_ignore(apply_volatile(relay, &draft, &none)); // it knows them, they were its own words
+}
+
+enum cl_err
+cl_relay_session(struct cl_relay *relay, struct cl_command *draft)
+{
+    struct cl_effect ack = {.kind = CL_EFFECT_NOTE};
+    enum cl_err err = apply_volatile(relay, draft, &ack);
+    if (ack.kind == CL_EFFECT_ACK && ack_new(relay, &ack) == NULL)
+        unsettle(relay, &ack);
+    return err;
+}
+
+void
+cl_relay_close_holder(struct cl_relay *relay, uint64_t holder)
+{
+    struct cl_command draft = {.kind = CL_COMMAND_CLOSE, .close = {.holder = holder}};
+    cl_err_ignore(cl_relay_session(relay, &draft)); // it may have lapsed
+}
+
+void
+cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch)
+{
+    struct cl_command draft = {.kind = CL_COMMAND_SETTLE,
+                               .settle = {.holder = holder, .batch = batch}};
+    cl_err_ignore(cl_relay_session(relay, &draft)); // a batch that it never had proves nothing
+}
+
+void
+cl_relay_heartbeat(struct cl_relay *relay, cl_str agent)
+{
+    struct cl_command draft = {.kind = CL_COMMAND_HEARTBEAT, .heartbeat = {.agent = agent}};
+    cl_err_ignore(cl_relay_session(relay, &draft)); // only registered agents have one
+}
+
+/* -- effects of the core ----------------------------------------------------------------------- */
+
+/* One that is stopping already has no listener any more. */
+static void
+begin_accepting(struct cl_relay *relay)
+{
+    if (relay->listener != NULL)
+        cl_listener_accept(relay->listener, cl_http_server_take, relay->http);
+}
+
+static void
+perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
+{
+    if (effect->reply.origin != relay->epoch)
+        return;
+    if (effect->reply.command_kind == CL_COMMAND_TICK)
+        relay->is_ticking = false;
+    if (effect->reply.command_kind == CL_COMMAND_RELAY_UP) // from now on it may attach agents
+        begin_accepting(relay);
+    struct cl_peer *peer = cl_handles_get(&relay->handles, effect->reply.ticket);
+    if (peer == NULL)
+        return; // it has gone, or nobody waits
+    switch (peer->kind) {
+    case CL_PEER_EXCHANGE:
+        cl_call_reply((struct cl_exchange *)(void *)peer, effect);
+        return;
+    case CL_PEER_SOCKET:
+        cl_socket_reply((struct cl_socket *)(void *)peer, effect);
+        return;
+    case CL_PEER_ACK:
+        ack_ended(relay, (struct cl_ack *)(void *)peer, effect->reply.err);
+        return;
+    }
+}
+
+static void
+perform_note(struct cl_relay *relay, const struct cl_effect *effect)
+{
+    const char *event = cl_note_event(effect->note.id);
+    if (effect->note.id == CL_NOTE_INBOX_PASSED) // one for each full inbox, at each broadcast
+        cl_log_debug(&relay->config.log, event, CL_F("agent", effect->agent),
+                     CL_F("number", effect->note.number));
+    else if (effect->note.file.len > 0)
+        cl_log_info(&relay->config.log, event, CL_F("agent", effect->agent),
+                    CL_F("file", effect->note.file), CL_F("number", effect->note.number));
+    else
+        cl_log_info(&relay->config.log, event, CL_F("agent", effect->agent),
+                    CL_F("number", effect->note.number));
+    if (effect->note.id != CL_NOTE_AGENT_JOINED)
+        return;
+    const struct cl_agent *agent = cl_core_agent(relay->core, effect->agent);
+    if (agent != NULL)
+        cl_socket_push_joined(relay, agent);
+}
+
+static void
+perform(struct cl_relay *relay, const struct cl_effect *effect)
+{
+    struct cl_command draft = {.kind = CL_COMMAND_FORGOTTEN, .forgotten = {.agent = effect->agent}};
+    switch (effect->kind) {
+    case CL_EFFECT_REPLY:
+        perform_reply(relay, effect);
+        return;
+    case CL_EFFECT_READY:
+        cl_relay_mark_ready(relay, effect->agent);
+        return;
+    case CL_EFFECT_FORGET:
+        cl_err_ignore(cl_relay_session(relay, &draft)); // it may never have heard of it
+        return;
+    case CL_EFFECT_NOTE:
+        perform_note(relay, effect);
+        return;
+    case CL_EFFECT_ACK:
+        return; // only the session's
+    }
+}
+
+/* -- the phases -------------------------------------------------------------------------------- */
+
+static void
+apply_committed(struct cl_relay *relay)
+{
+    struct cl_command *command;
+    cl_journal_turn(relay->config.journal);
+    while ((command = cl_journal_next(relay->config.journal)) != NULL) {
+        relay->uncommitted--;
+        cl_effects_clear(&relay->core_effects);
+        cl_core_apply(relay->core, command, &relay->core_effects);
+        for (size_t i = 0; i < relay->core_effects.len; i++)
+            perform(relay, &relay->core_effects.items[i]);
+        cl_command_free(command);
+    }
+}
+
+/* What the failed journal still has will never be committed: who waits for it is told. */
+static void
+notice_read_only(struct cl_relay *relay)
+{
+    struct cl_why why = {"the relay's journal failed: nothing new is taken until it is restarted"};
+    if (relay->is_read_only || cl_journal_state(relay->config.journal) == CL_JOURNAL_OPEN)
+        return;
+    relay->is_read_only = true;
+    relay->uncommitted = 0;
+    cl_log_error(&relay->config.log, "journal.read_only", CL_F("next", "restart the relay"));
+    begin_accepting(relay); // its RELAY_UP may be among what is lost
+    CL_LIST_EACH(&relay->exchanges, at)
+    {
+        struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
+        if (exchange->is_submitted)
+            cl_exchange_refuse(exchange, CL_ERR_READ_ONLY, &why);
+    }
+    CL_LIST_EACH(&relay->sockets, at)
+    {
+        struct cl_socket *socket = CL_LIST_ENTRY(at, struct cl_socket, peer.link);
+        if (socket->submitted > 0)
+            cl_socket_error(socket, CL_ERR_READ_ONLY, cl_str_z(why.text));
+        socket->submitted = 0;
+    }
+}
+
+static void
+end_what_is_due(struct cl_relay *relay)
+{
+    cl_time now = cl_relay_time(relay);
+    struct cl_command lapse = {.kind = CL_COMMAND_LAPSE, .lapse = {.due = now}};
+    struct cl_command tick = {.kind = CL_COMMAND_TICK, .tick = {.due = now}};
+    if (cl_session_deadline(relay->session).ms <= now.ms)
+        cl_err_ignore(cl_relay_session(relay, &lapse)); // nothing to lapse is fine
+    if (!relay->is_ticking && !relay->is_read_only && cl_core_deadline(relay->core).ms <= now.ms)
+        relay->is_ticking = cl_relay_submit(relay, &tick, 0) == CL_OK;
+}
+
+/* Whom this one left something: one out of credit leaves it to a poll, a poll to the next. */
+static void
+pump_one(struct cl_relay *relay, struct cl_peer *peer)
+{
+    char space[CL_ID_BYTES_MAX]; // the peer may be gone afterwards
+    uint64_t handle = peer->handle;
+    bool is_socket = peer->kind == CL_PEER_SOCKET;
+    cl_str agent = is_socket ? cl_socket_agent((struct cl_socket *)(void *)peer)
+                             : ((struct cl_exchange *)(void *)peer)->agent;
+    memcpy(space, agent.ptr, agent.len);
+    agent.ptr = space;
+
+    bool took = is_socket ? cl_socket_pump((struct cl_socket *)(void *)peer)
+                          : cl_poll_pump((struct cl_exchange *)(void *)peer);
+    if (took || cl_session_receiver(relay->session, agent) != handle)
+        cl_relay_mark_ready(relay, agent);
+}
+
+static void
+pump(struct cl_relay *relay)
+{
+    struct cl_link *at;
+    while ((at = cl_list_first(&relay->ready)) != NULL) {
+        cl_list_remove(at);
+        pump_one(relay, CL_LIST_ENTRY(at, struct cl_peer, ready));
+    }
+}
+
+/* Sets the timer for what ends by itself, and for what must be tried again. */
+static void
+watch_deadlines(struct cl_relay *relay)
+{
+    cl_time core =
+        relay->is_ticking || relay->is_read_only ? CL_TIME_NEVER : cl_core_deadline(relay->core);
+    cl_time session = cl_session_deadline(relay->session);
+    cl_time next = core.ms < session.ms ? core : session;
+    bool is_waiting = !cl_list_is_empty(&relay->acks) || !cl_list_is_empty(&relay->detaches);
+    if (is_waiting && relay->uncommitted == 0 && !relay->is_read_only) {
+        cl_time retry = cl_time_add(cl_relay_time(relay), RETRY_MS);
+        next = next.ms < retry.ms ? next : retry;
+    }
+    if (next.ms == CL_TIME_NEVER.ms) {
+        cl_loop_timer_stop(relay->loop, &relay->deadline);
+        return;
+    }
+    int64_t left = next.ms - cl_relay_time(relay).ms;
+    if (left <= 0) // this turn has tried, in vain
+        left = RETRY_MS;
+    cl_loop_timer_start(relay->loop, &relay->deadline,
+                        cl_instant_add(cl_loop_now(relay->loop), left));
+}
+
+void
+cl_relay_turn_end(struct cl_relay *relay)
+{
+    submit_acks(relay);
+    submit_detaches(relay);
+    apply_committed(relay);
+    notice_read_only(relay);
+    end_what_is_due(relay);
+    pump(relay);
+    if (relay->text.cap > CL_MIB)
+        cl_buf_done(&relay->text); // one large answer, not a habit
+    if (relay->uncommitted > 0)
+        cl_loop_again(relay->loop);
+    watch_deadlines(relay);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include "relay/relay.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "relay/state.h"
+
+/* How often agents that may be forgotten are looked for. */
+#define SWEEP_MS (3600 * 1000)
+/* An answer may list every agent there can be, if their records are short. */
+#define ANSWER_BYTES_MAX (64 * CL_MIB)
+
+/* -- what ends by itself ----------------------------------------------------------------------- */
+
+static void
+on_deadline(struct cl_timer *timer)
+{
+    (void)timer; // a turn is all it takes: cl_relay_turn_end looks
+}
+
+/* clawlink-v1.md: agents that were silent for 7 days with an empty inbox are forgotten. Being
+ * silent is the session's knowledge; the core refuses what it knows better. */
+static void
+on_sweep(struct cl_timer *timer)
+{
+    struct cl_relay *relay = CL_LIST_ENTRY(timer, struct cl_relay, sweep);
+    cl_time now = cl_relay_time(relay);
+    for (const struct cl_agent *agent = NULL;
+         (agent = cl_core_agent_next(relay->core, agent)) != NULL;) {
+        cl_time seen = cl_session_last_seen(relay->session, relay->core, agent->id);
+        struct cl_command draft = {.kind = CL_COMMAND_FORGET, .forget = {.agent = agent->id}};
+        if (now.ms - seen.ms >= CL_AGENT_SILENT_MS)
+            cl_err_ignore(cl_relay_submit(relay, &draft, 0)); // the next sweep tries again
+    }
+    cl_loop_timer_start(relay->loop, timer, cl_instant_add(cl_loop_now(relay->loop), SWEEP_MS));
+}
+
+/* -- the end ----------------------------------------------------------------------------------- */
+
+static void
+stop_if_drained(struct cl_relay *relay)
+{
+    if (cl_http_server_count(relay->http) == 0 && cl_list_is_empty(&relay->sockets) &&
+        relay->uncommitted == 0)
+        cl_loop_stop(relay->loop);
+}
+
+static void
+on_turn_end(void *ctx)
+{
+    struct cl_relay *relay = ctx;
+    cl_relay_turn_end(relay);
+    if (relay->is_draining)
+        stop_if_drained(relay);
+}
+
+static void
+on_drained(struct cl_timer *timer)
+{
+    struct cl_relay *relay = CL_LIST_ENTRY(timer, struct cl_relay, drain);
+    cl_log_warn(&relay->config.log, "relay.drain_cut",
+                CL_F("connections", cl_http_server_count(relay->http)));
+    cl_loop_stop(relay->loop);
+}
+
+static void
+begin_drain(struct cl_relay *relay)
+{
+    relay->is_draining = true;
+    cl_listener_close(relay->listener);
+    relay->listener = NULL;
+    CL_LIST_EACH(&relay->exchanges, at)
+    {
+        struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
+        if (exchange->is_waiting)
+            cl_poll_give_up(exchange);
+    }
+    cl_http_server_drain(relay->http);
+    CL_LIST_EACH(&relay->sockets, at)
+    {
+        struct cl_socket *socket = CL_LIST_ENTRY(at, struct cl_socket, peer.link);
+        cl_ws_close(socket->ws, CL_WS_CLOSE_RESTART, CL_STR("the relay is stopping"));
+    }
+    cl_timer_init(&relay->drain, on_drained);
+    cl_loop_timer_start(relay->loop, &relay->drain,
+                        cl_instant_add(cl_loop_now(relay->loop), CL_NET_DRAIN_MS));
+}
+
+static void
+on_signal(void *ctx, int signal)
+{
+    struct cl_relay *relay = ctx;
+    cl_log_info(&relay->config.log, "relay.stopping", CL_F("signal", signal));
+    if (relay->is_draining)
+        cl_loop_stop(relay->loop);
+    else
+        begin_drain(relay);
+}
+
+/* -- the beginning ----------------------------------------------------------------------------- */
+
+static enum cl_err
+split_names(cl_str list, cl_str names[static CL_RELAY_NAMES_MAX], size_t *ret_len,
+            struct cl_why *why)
+{
+    size_t len = 0;
+    while (list.len > 0) {
+        cl_str name;
+        (void)cl_str_split(list, ',', &name, &list);
+        name = cl_str_trim(name);
+        if (name.len == 0)
+            continue;
+        if (len == CL_RELAY_NAMES_MAX)
+            return cl_fail(CL_ERR_USAGE, why, "at most %d allowed hosts or origins",
+                           CL_RELAY_NAMES_MAX);
+        names[len++] = name;
+    }
+    *ret_len = len;
+    return CL_OK;
+}
+
+static enum cl_err
+open_guard(struct cl_relay *relay, struct cl_why *why)
+{
+    struct cl_guard *guard = &relay->guard;
+    guard->hosts = relay->hosts;
+    guard->origins = relay->origins;
+    if (gethostname(relay->machine, sizeof relay->machine - 1) == 0)
+        guard->machine = cl_str_z(relay->machine);
+    enum cl_err err = split_names(relay->config.allow_hosts, relay->hosts, &guard->hosts_len, why);
+    if (err == CL_OK)
+        err = split_names(relay->config.allow_origins, relay->origins, &guard->origins_len, why);
+    return err;
+}
+
+static enum cl_err
+open_state(struct cl_relay *relay, struct cl_why *why)
+{
+    relay->core = cl_core_new(&relay->hash_key);
+    relay->session = cl_session_new(&relay->hash_key);
+    if (relay->core == NULL || relay->session == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
+    enum cl_err err = cl_journal_replay(relay->config.journal, relay->core);
+    if (err != CL_OK)
+        return cl_fail(err, why, "the journal cannot be read: %s", cl_err_wire(err));
+
+    struct cl_command up = {.kind = CL_COMMAND_RELAY_UP,
+                            .relay_up = {.relay = CL_STR("relay"),
+                                         .inbox_messages_max = relay->config.inbox_messages_max,
+                                         .inbox_bytes_max = relay->config.inbox_bytes_max,
+                                         .inboxes_bytes_max = relay->config.inboxes_bytes_max}};
+    err = cl_relay_submit(relay, &up, 0);
+    return err == CL_OK ? CL_OK
+                        : cl_fail(err, why, "the journal takes nothing: %s", cl_err_wire(err));
+}
+
+static enum cl_err
+check_exposure(const struct cl_relay *relay, struct cl_why *why)
+{
+    cl_address address;
+    char text[CL_ADDRESS_TEXT_CAP];
+    cl_listener_address(relay->listener, &address);
+    cl_address_text(&address, text);
+    if (relay->config.token != NULL || cl_address_is_loopback(&address) || relay->config.no_auth)
+        return CL_OK;
+    return cl_fail(CL_ERR_USAGE, why,
+                   "%s can be reached from other machines and no token is set; give --token-file, "
+                   "or --no-auth if everybody may use this relay",
+                   text);
+}
+
+static enum cl_err
+open_net(struct cl_relay *relay, struct cl_why *why)
+{
+    const struct cl_relay_config *config = &relay->config;
+    (void)cl_gate_raise_descriptors();
+    cl_gate_init(&relay->gate, config->connections_max);
+    struct cl_http_server_options options = {
+        .handler = &cl_exchange_handler, .ctx = relay, .gate = &relay->gate};
+    enum cl_err err = cl_http_server_new(relay->loop, &options, &relay->http);
+    if (err == CL_OK)
+        err = cl_loop_on_signal(relay->loop, SIGTERM, on_signal, relay);
+    if (err == CL_OK)
+        err = cl_loop_on_signal(relay->loop, SIGINT, on_signal, relay);
+    if (err != CL_OK)
+        return cl_fail(err, why, "the event loop cannot start: %s", cl_err_wire(err));
+    err = cl_tcp_listen(relay->loop, config->host, config->port, &relay->listener, why);
+    if (err == CL_OK)
+        err = check_exposure(relay, why);
+    if (err != CL_OK)
+        return err;
+    cl_loop_on_turn_end(relay->loop, on_turn_end, relay);
+    cl_loop_again(relay->loop); // the first turn commits RELAY_UP
+    return CL_OK;
+}
+
+enum cl_err
+cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay, struct cl_why *why)
+{
+    struct cl_relay *relay = cl_alloc(sizeof *relay);
+    if (relay == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
+    relay->config = *config;
+    cl_random_bytes(&relay->hash_key, sizeof relay->hash_key);
+    cl_random_bytes(&relay->epoch, sizeof relay->epoch);
+    cl_stamp_init(&relay->stamp, cl_clock_wall(), cl_clock_monotonic());
+    cl_handles_init(&relay->handles);
+    cl_list_init(&relay->exchanges);
+    cl_list_init(&relay->sockets);
+    cl_list_init(&relay->acks);
+    cl_list_init(&relay->detaches);
+    cl_list_init(&relay->ready);
+    cl_effects_init(&relay->core_effects);
+    cl_effects_init(&relay->session_effects);
+    cl_buf_init(&relay->text, ANSWER_BYTES_MAX);
+    cl_arena_init(&relay->arena, CL_RELAY_ARENA_BYTES);
+    cl_timer_init(&relay->deadline, on_deadline);
+    cl_timer_init(&relay->sweep, on_sweep);
+
+    enum cl_err err = cl_loop_new(&relay->loop);
+    if (err != CL_OK)
+        err = cl_fail(err, why, "the event loop cannot start: %s", cl_err_wire(err));
+    if (err == CL_OK)
+        err = open_guard(relay, why);
+    if (err == CL_OK)
+        err = open_state(relay, why);
+    if (err == CL_OK)
+        err = open_net(relay, why);
+    if (err != CL_OK) {
+        cl_relay_free(relay);
+        return err;
+    }
+    *ret_relay = relay;
+    return CL_OK;
+}
+
+void
+cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP])
+{
+    cl_address address;
+    char text[CL_ADDRESS_TEXT_CAP];
+    cl_listener_address(relay->listener, &address);
+    cl_address_text(&address, text);
+    (void)snprintf(ret_url, CL_RELAY_URL_CAP, "http://%.*s", CL_ADDRESS_TEXT_CAP - 1, text);
+}
+
+void
+cl_relay_run(struct cl_relay *relay)
+{
+    cl_loop_timer_start(relay->loop, &relay->sweep,
+                        cl_instant_add(cl_loop_now(relay->loop), SWEEP_MS));
+    cl_loop_run(relay->loop);
+    struct cl_core_stats stats = cl_core_stats(relay->core);
+    cl_log_info(&relay->config.log, "relay.stopped", CL_F("waiting", stats.waiting),
+                CL_F("agents", stats.agents));
+}
+
+void
+cl_relay_free(struct cl_relay *relay)
+{
+    if (relay == NULL)
+        return;
+    cl_listener_close(relay->listener);
+    cl_http_server_free(relay->http);
+    cl_loop_free(relay->loop); // sockets hear on_closed here
+    CL_LIST_EACH(&relay->acks, at)
+    {
+        struct cl_ack *ack = CL_LIST_ENTRY(at, struct cl_ack, peer.link);
+        cl_command_free(ack->command);
+        cl_free(ack);
+    }
+    CL_LIST_EACH(&relay->detaches, at)
+    {
+        cl_free(CL_LIST_ENTRY(at, struct cl_detach, link));
+    }
+    cl_session_free(relay->session);
+    cl_core_free(relay->core);
+    cl_effects_done(&relay->core_effects);
+    cl_effects_done(&relay->session_effects);
+    cl_handles_done(&relay->handles);
+    cl_buf_done(&relay->text);
+    cl_arena_done(&relay->arena);
+    cl_free(relay);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay/relay.h - the switchboard: one process, one loop, one core behind a journal.
+ *
+ *     bytes ─> net ─> proto ─> command ─> admit ─> journal ─> core.apply ─> effects ─> net ─> bytes
+ *
+ * Nothing is answered before the commit that it depends on.
+ */
+#ifndef CL_RELAY_RELAY_H
+#define CL_RELAY_RELAY_H
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "journal/journal.h"
+
+struct cl_relay;
+
+struct cl_relay_config {
+    cl_str host; // address literal or name; beyond loopback wants a token or no_auth
+    uint16_t port;
+    const struct cl_secret *token; // NULL: everybody may ask
+    bool no_auth;                  // beyond loopback without a token, said aloud
+    bool no_query_token;           // ?token= is not looked at
+    cl_str allow_hosts;            // "a,b": names that Host may have besides the usual ones
+    cl_str allow_origins;          // "a,b": origins of web pages that may ask
+    uint32_t connections_max;      // 0: as many as there are descriptors
+    uint32_t inbox_messages_max;
+    uint64_t inbox_bytes_max;
+    uint64_t inboxes_bytes_max;
+    struct cl_log log;
+    struct cl_journal *journal; // borrowed; newly opened
+};
+
+/* Everything borrowed in the config must outlive the relay. It listens when this returns, and
+ * serves as soon as it runs. CL_ERR_ADDRESS_IN_USE, _NOT_FOUND (no such host), _USAGE, _IO,
+ * _NO_MEMORY with the sentence in why. */
+CL_MUST_CHECK enum cl_err cl_relay_open(const struct cl_relay_config *config,
+                                        struct cl_relay **ret_relay, struct cl_why *why);
+/* "http://127.0.0.1:9077" and its NUL. */
+#define CL_RELAY_URL_CAP 64
+void cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP]);
+/* Serves until SIGTERM or SIGINT: then takes no new work, closes WebSockets with 1012, answers
+ * what is waiting, and returns within CL_NET_DRAIN_MS. A second signal ends it at once. */
+void cl_relay_run(struct cl_relay *relay);
+/* Accepts NULL. */
+void cl_relay_free(struct cl_relay *relay);
+
+#endif

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay/state.h - what the files of this room share; nobody else includes it.
+ *
+ *     relay.c     opening, running, draining
+ *     commit.c    submit, commit, apply, perform: the phases at the end of a turn
+ *     exchange.c  one HTTP request and its answer
+ *     calls.c     what each v1 call does, and what it answers
+ *     poll.c      polls, short and long
+ *     socket.c    WebSockets
+ *     auth.c      who may ask
+ */
+#ifndef CL_RELAY_STATE_H
+#define CL_RELAY_STATE_H
+
+#include "core/session.h"
+#include "net/guard.h"
+#include "net/http_server.h"
+#include "net/tcp.h"
+#include "proto/v1_decode.h"
+#include "proto/v1_encode.h"
+#include "proto/v1_route.h"
+#include "relay/handles.h"
+#include "relay/relay.h"
+#include "relay/stamp.h"
+
+/* Names in --allow-host, and in --allow-origin. */
+#define CL_RELAY_NAMES_MAX 32
+/* Decoded strings of one request, and what its JSON asks of memory. */
+#define CL_RELAY_ARENA_BYTES (4 * CL_MIB)
+
+/* What a handle leads to; the first member of each such struct. */
+enum cl_peer_kind { CL_PEER_EXCHANGE, CL_PEER_SOCKET, CL_PEER_ACK };
+
+struct cl_peer {
+    enum cl_peer_kind kind;
+    uint64_t handle;
+    struct cl_link link;  // in the relay's list of its kind
+    struct cl_link ready; // in relay->ready: look whether something can be taken
+};
+
+/* One HTTP request, from its head to the proof that its answer was taken. */
+struct cl_exchange {
+    struct cl_peer peer;
+    struct cl_relay *relay;
+    struct cl_http_conn *conn;
+    struct cl_v1_route route;
+    bool is_submitted; // a command is on its way through the journal
+    bool is_poller;    // it is a holder in the session
+    bool is_waiting;   // a long poll without a message so far
+    cl_id id;          // of the message that it sent
+    cl_str agent;      // whom the command is about; lies in space
+    struct cl_timer wait;
+    char space[CL_ID_BYTES_MAX];
+};
+
+/* One WebSocket of one agent. */
+struct cl_socket {
+    struct cl_peer peer;
+    struct cl_relay *relay;
+    struct cl_ws_conn *ws;
+    uint64_t births;    // older messages waited in the queue
+    bool is_attached;   // the core was told
+    uint32_t submitted; // commands on their way
+    uint32_t id_len;
+    char id[];
+};
+
+/* Taken messages whose acknowledgement is not committed yet. */
+struct cl_ack {
+    struct cl_peer peer;
+    struct cl_command *command; // NULL: it is with the journal
+    uint64_t holder;
+    uint64_t batch;
+    uint32_t agent_len;
+    char agent[];
+};
+
+/* An agent that has one socket less, which the core must still be told. */
+struct cl_detach {
+    struct cl_link link;
+    uint32_t agent_len;
+    char agent[];
+};
+
+struct cl_relay {
+    struct cl_relay_config config;
+    struct cl_guard guard;
+    cl_str hosts[CL_RELAY_NAMES_MAX];
+    cl_str origins[CL_RELAY_NAMES_MAX];
+    char machine[256];
+    struct cl_gate gate;
+    struct cl_loop *loop;
+    struct cl_listener *listener;
+    struct cl_http_server *http;
+    struct cl_core *core;
+    struct cl_session *session;
+    cl_hash_key hash_key;
+    struct cl_handles handles;
+
+    uint64_t epoch; // of this start
+    uint64_t seq;   // of v1 messages, which have no number of their own
+    struct cl_stamp stamp;
+    cl_time now; // as of stamped_at
+    cl_instant stamped_at;
+
+    struct cl_list exchanges;
+    struct cl_list sockets;
+    struct cl_list acks;
+    struct cl_list detaches;
+    struct cl_list ready;
+    uint64_t uncommitted; // with the journal
+    bool is_read_only;    // the journal failed, and that was told
+    bool is_ticking;      // a tick is on its way
+    struct cl_effects core_effects;
+    struct cl_effects session_effects;
+    struct cl_batch batch; // scratch for takes
+    struct cl_buf text;    // scratch for answers
+    struct cl_arena arena; // scratch of one request or frame
+    struct cl_timer deadline;
+    struct cl_timer sweep;
+    struct cl_timer drain;
+    bool is_draining;
+};
+
+static inline cl_str
+cl_socket_agent(const struct cl_socket *socket)
+{
+    return cl_str_of(socket->id, socket->id_len);
+}
+
+/* -- commit.c ------------------------------------------------------------------------------- */
+
+/* Journal time, were a command stamped now. */
+cl_time cl_relay_time(struct cl_relay *relay);
+/* Stamps a draft and hands a copy to the journal, if the core would take it. The reply comes to
+ * the peer with that handle; 0: to nobody. Any error of admit, submit, or CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_relay_submit(struct cl_relay *relay, struct cl_command *draft,
+                                          uint64_t handle);
+/* Stamps and applies a volatile draft, and performs what follows. */
+CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_command *draft);
+/* The volatile commands that name a holder and nothing else of interest. A holder that has gone
+ * is fine. */
+void cl_relay_close_holder(struct cl_relay *relay, uint64_t holder);
+void cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch);
+void cl_relay_heartbeat(struct cl_relay *relay, cl_str agent);
+/* At the end of this turn whoever receives for that agent looks for messages. */
+void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
+/* Tells the core, now or as soon as the journal takes it. */
+void cl_relay_detach(struct cl_relay *relay, cl_str agent);
+/* All of the turn's end. */
+void cl_relay_turn_end(struct cl_relay *relay);
+/* Fresh draft context for a text that came now. */
+struct cl_v1_context cl_relay_context(struct cl_relay *relay, cl_str peer);
+/* Random numbers of a draft's header that only a relay knows: stream and seq. */
+void cl_relay_number(struct cl_relay *relay, struct cl_command *draft);
+struct cl_v1_presence cl_relay_presence(struct cl_relay *relay, cl_str agent);
+
+/* -- exchange.c ----------------------------------------------------------------------------- */
+
+extern const struct cl_http_handler cl_exchange_handler;
+
+/* Answers relay->text as JSON; the exchange is gone afterwards. */
+void cl_exchange_answer_text(struct cl_exchange *exchange);
+/* Ends with an error from the table; the exchange is gone afterwards. */
+void cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, const struct cl_why *why);
+/* Forgets the exchange: it was answered, or its connection has gone. */
+void cl_exchange_free(struct cl_exchange *exchange);
+
+/* -- calls.c -------------------------------------------------------------------------------- */
+
+void cl_call_run(struct cl_exchange *exchange, cl_str query, cl_str body);
+/* What a person can do about a refusal of the core or the journal; empty: nothing to say. */
+const char *cl_call_sentence(enum cl_err err);
+/* The command of this exchange was applied or refused. */
+void cl_call_reply(struct cl_exchange *exchange, const struct cl_effect *effect);
+
+/* -- poll.c --------------------------------------------------------------------------------- */
+
+void cl_poll_begin(struct cl_exchange *exchange, cl_str query);
+/* Messages may have come. True: it took some, and may be gone. */
+bool cl_poll_pump(struct cl_exchange *exchange);
+/* Answers a waiting poll with what there is, which is nothing. */
+void cl_poll_give_up(struct cl_exchange *exchange);
+
+/* -- socket.c ------------------------------------------------------------------------------- */
+
+void cl_socket_begin(struct cl_exchange *exchange);
+/* Messages may have come. True: it took some. */
+bool cl_socket_pump(struct cl_socket *socket);
+void cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect);
+/* {"type":"error",...}; dropped when the socket's buffer is full. */
+void cl_socket_error(struct cl_socket *socket, enum cl_err err, cl_str sentence);
+/* The push of clawlink-v1.md to all sockets but the agent's own. */
+void cl_socket_push_joined(struct cl_relay *relay, const struct cl_agent *agent);
+
+/* -- auth.c --------------------------------------------------------------------------------- */
+
+/* Does the request show the token, if there is one? */
+bool cl_auth_passes(const struct cl_relay *relay, const struct cl_http_head *head);
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/* A whole relay on memory streams: what it does without memory, and when it ends at once. */
+#include "relay/relay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/state.h"
+#include "support/fault.h"
+#include "support/memory_stream.h"
+#include "support/test.h"
+#include "support/test_journal.h"
+
+#define HOST "Host: localhost\r\n"
+#define UPGRADE                                     \
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+static struct cl_journal *journal;
+static struct cl_relay *relay;
+static struct memory_stream streams[6];
+
+static void
+begin(uint32_t commit_delay)
+{
+    struct test_journal_options options = {.seed = 1, .delay_max = commit_delay};
+    struct cl_why why = {""};
+    journal = test_journal_open(&options);
+    CHECK(journal != NULL);
+    struct cl_relay_config config = {.host = CL_STR("127.0.0.1"),
+                                     .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
+                                     .inbox_bytes_max = CL_INBOX_BYTES_MAX,
+                                     .inboxes_bytes_max = CL_INBOXES_BYTES_MAX,
+                                     .log = {.fd = -1},
+                                     .journal = journal};
+    CHECK_OK(cl_relay_open(&config, &relay, &why));
+    memory_loop_clock(relay->loop);
+    cl_loop_turn(relay->loop, false);
+}
+
+static void
+end(void)
+{
+    cl_relay_free(relay);
+    cl_journal_close(journal);
+}
+
+/* A new connection, on which the peer says this. */
+static struct memory_stream *
+ask(size_t at, const char *bytes)
+{
+    struct memory_stream *stream = &streams[at];
+    memory_stream_init(stream, relay->loop);
+    stream->is_acked = false;
+    cl_http_server_take(relay->http, &stream->stream);
+    memory_stream_put(stream, cl_str_z(bytes));
+    memory_stream_run(stream);
+    return stream;
+}
+
+static bool
+says(const struct memory_stream *stream, const char *status)
+{
+    return cl_str_starts(memory_stream_written(stream), cl_str_z(status));
+}
+
+/* The peer has gone; nothing proves that it has read its answer. */
+static void
+hang_up(struct memory_stream *stream)
+{
+    memory_stream_reset(stream);
+    cl_loop_turn(relay->loop, false);
+    cl_loop_turn(relay->loop, false);
+}
+
+static const char *
+post(const char *path, const char *body)
+{
+    static char text[512];
+    (void)snprintf(text, sizeof text, "POST %s HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n%s",
+                   path, strlen(body), body);
+    return text;
+}
+
+/* Agent b is registered and has a message; c has a socket, on streams[3]; there is a file k. */
+static void
+furnish(void)
+{
+    ask(0, post("/register", "{\"agent_id\":\"b\"}"));
+    ask(1, post("/files", "{\"file_key\":\"k\",\"content\":\"text\",\"agent_id\":\"b\"}"));
+    ask(2, post("/delegate", "{\"from_agent\":\"a\",\"to_agent\":\"b\",\"task\":\"t\"}"));
+    ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
+    for (size_t i = 0; i < 3; i++)
+        CHECK(says(&streams[i], "HTTP/1.1 200"));
+    CHECK(says(&streams[3], "HTTP/1.1 101"));
+    CHECK_INT(cl_core_stats(relay->core).waiting, 1);
+}
+
+/* Only the furniture is left. */
+static void
+check_rest(void)
+{
+    cl_session_check(relay->session, relay->core);
+    CHECK_INT(cl_session_leased(relay->session), 0);
+    CHECK_INT(cl_core_stats(relay->core).waiting, 1);
+    CHECK(cl_list_is_empty(&relay->exchanges));
+    CHECK(cl_list_is_empty(&relay->ready));
+    CHECK(cl_list_first(&relay->sockets) == cl_list_last(&relay->sockets));
+}
+
+TEST(without_memory_each_request_is_refused_or_cut_and_nothing_is_lost)
+{
+    static const char *const requests[] = {
+        "GET / HTTP/1.1\r\n" HOST "\r\n",
+        "GET /discover HTTP/1.1\r\n" HOST "\r\n",
+        "GET /files HTTP/1.1\r\n" HOST "\r\n",
+        "GET /files/k HTTP/1.1\r\n" HOST "\r\n",
+        "GET /nowhere HTTP/1.1\r\n" HOST "\r\n",
+        "DELETE /files HTTP/1.1\r\n" HOST "\r\n",
+        "GET /poll/b HTTP/1.1\r\n" HOST "\r\n",
+        "GET /poll/nobody HTTP/1.1\r\n" HOST "\r\n",
+        "GET /poll/nobody?wait=9 HTTP/1.1\r\n" HOST "\r\n",
+        "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n",
+        "GET /ws/c HTTP/1.1\r\n" HOST "\r\n",
+        "POST /heartbeat HTTP/1.1\r\n" HOST "Content-Length: 16\r\n\r\n{\"agent_id\":\"b\"}",
+        "POST /delegate HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}",
+    };
+    begin(0);
+    furnish();
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        test_note("%.30s", requests[i]);
+        FOR_EACH_FAULT
+        {
+            struct memory_stream *stream = ask(4, requests[i]);
+            bool is_waiting = !cl_list_is_empty(&relay->exchanges);
+            CHECK(fault_happened() || is_waiting || says(stream, "HTTP/1.1 "));
+            hang_up(stream);
+            check_rest();
+        }
+    }
+    end();
+}
+
+TEST(a_relay_ends_in_the_middle_of_everything)
+{
+    begin(0);
+    furnish();
+    ask(4, "GET /poll/b HTTP/1.1\r\n" HOST "\r\n"); // its answer is proven by nothing
+    ask(5, "GET /poll/c?wait=9 HTTP/1.1\r\n" HOST "\r\n");
+    CHECK_INT(cl_session_leased(relay->session), 1);
+    // These commands are with the journal, and the turn that would commit them never comes.
+    memory_stream_put(&streams[0], cl_str_z(post("/register", "{\"agent_id\":\"d\"}")));
+    memory_stream_reset(&streams[3]);
+    CHECK_INT(relay->uncommitted, 1);
+    CHECK(!cl_list_is_empty(&relay->detaches));
+    end();
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        CHECK(streams[i].is_closed);
+}
