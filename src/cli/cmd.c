@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#include "cli/cmd.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct cl_cmd *const cl_cmds[] = {
+    &cl_cmd_relay,
+    &cl_cmd_register,
+    &cl_cmd_discover,
+    &cl_cmd_heartbeat,
+    &cl_cmd_delegate,
+    &cl_cmd_broadcast,
+    &cl_cmd_poll,
+    &cl_cmd_respond,
+    &cl_cmd_file_put,
+    &cl_cmd_file_get,
+    &cl_cmd_file_list,
+    &cl_cmd_info,
+    NULL,
+};
+
+const struct cl_cmd *
+cl_cmd_find(const char *name)
+{
+    for (size_t i = 0; cl_cmds[i] != NULL; i++)
+        if (strcmp(cl_cmds[i]->name, name) == 0)
+            return cl_cmds[i];
+    return NULL;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cli/cmd.h - the one table of verbs.
+ *
+ * A verb is a file cmd_<name>.c that opens with its options and its entry here. Dispatch, the
+ * option parser, `clawlink --help` and `clawlink VERB --help` all read the entry, and a test
+ * holds them together.
+ */
+#ifndef CL_CLI_CMD_H
+#define CL_CLI_CMD_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct cl_run;
+
+enum cl_opt_kind {
+    CL_OPT_OPTIONAL,
+    CL_OPT_REQUIRED,
+    CL_OPT_LIST, // may be given again: its values add up
+};
+
+struct cl_opt {
+    const char *name;  // without the dashes
+    const char *value; // what stands for its value in the help; NULL: a switch
+    const char *help;
+    enum cl_opt_kind kind;
+};
+
+struct cl_cmd {
+    const char *name;
+    const char *summary;
+    bool needs_agent;             // only for one that has registered: its id is there
+    const struct cl_opt *options; // ends with a NULL name; their order is the verb's own enum
+    const char *notes;            // what the summary cannot say; NULL, or whole lines
+    const char *examples;         // one per line
+    /* NULL for relay, which cl_cli_main is handed. What it answers is the exit status. */
+    enum cl_err (*run)(struct cl_run *run, struct cl_why *why);
+};
+
+extern const struct cl_cmd cl_cmd_relay;
+extern const struct cl_cmd cl_cmd_register;
+extern const struct cl_cmd cl_cmd_discover;
+extern const struct cl_cmd cl_cmd_heartbeat;
+extern const struct cl_cmd cl_cmd_delegate;
+extern const struct cl_cmd cl_cmd_broadcast;
+extern const struct cl_cmd cl_cmd_poll;
+extern const struct cl_cmd cl_cmd_respond;
+extern const struct cl_cmd cl_cmd_file_put;
+extern const struct cl_cmd cl_cmd_file_get;
+extern const struct cl_cmd cl_cmd_file_list;
+extern const struct cl_cmd cl_cmd_info;
+
+/* Every verb in the order of the help; ends with NULL. */
+extern const struct cl_cmd *const cl_cmds[];
+
+/* NULL when there is none of that name. */
+const struct cl_cmd *cl_cmd_find(const char *name);
+
+#endif

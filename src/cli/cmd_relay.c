@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `clawlink relay`: its help. The verb itself is the room relay, which main runs.
+ */
+#include <stddef.h>
+
+#include "cli/cmd.h"
+
+static const struct cl_opt options[] = {
+    {"host", "HOST", "where to listen; default 127.0.0.1", CL_OPT_OPTIONAL},
+    {"port", "N", "default 9077; 0 takes any free one", CL_OPT_OPTIONAL},
+    {"no-auth", NULL, "listen beyond this machine without a token", CL_OPT_OPTIONAL},
+    {"log-file", "FILE", "events go there instead of standard error", CL_OPT_OPTIONAL},
+    {"log", "FORMAT", "logfmt (the default) or json", CL_OPT_OPTIONAL},
+    {"log-level", "LEVEL", "debug, info (the default), warn or error", CL_OPT_OPTIONAL},
+    {"allow-host", "NAME",
+     "a name that may stand in a request's Host, besides IP\n"
+     "addresses, localhost, this machine's and .local names;\n"
+     "several with commas or by giving it again",
+     CL_OPT_LIST},
+    {"allow-origin", "ORIGIN", "a web page that may call; several likewise", CL_OPT_LIST},
+    {"no-query-token", NULL, "refuse ?token= in URLs", CL_OPT_OPTIONAL},
+    {"inbox-messages", "N", "messages that one agent's inbox holds", CL_OPT_OPTIONAL},
+    {"inbox-bytes", "N", "bytes that one agent's inbox holds", CL_OPT_OPTIONAL},
+    {"all-inboxes-bytes", "N", "bytes that all inboxes hold together", CL_OPT_OPTIONAL},
+    {"max-connections", "N", "open connections at a time", CL_OPT_OPTIONAL},
+    {NULL, NULL, NULL, CL_OPT_OPTIONAL},
+};
+
+const struct cl_cmd cl_cmd_relay = {
+    .name = "relay",
+    .summary = "Run the relay that agents meet at",
+    .options = options,
+    .notes = "With a token every request but GET /healthz must show it.\n"
+             "When it listens it prints one line with its URL; events go to standard error.\n"
+             "It keeps everything in memory: what nobody fetched is gone when it stops.\n"
+             "SIGTERM and Ctrl-C end it in order, within 5 seconds.",
+    .examples = "clawlink relay\n"
+                "clawlink relay --host 0.0.0.0 --token-file ~/.clawlink/token\n"
+                "clawlink relay --port 0 --log=json --log-file relay.log",
+    .run = NULL,
+};

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "cli/opts.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+const struct cl_opt cl_opts_globals[] = {
+    {"relay", "URL",
+     "the relay to talk to; else the one that register saved,\n"
+     "else http://localhost:9077",
+     CL_OPT_OPTIONAL},
+    {"token", "TOKEN",
+     "the relay's token; CLAWLINK_TOKEN in the environment does\n"
+     "the same and leaves no trace in the shell's history",
+     CL_OPT_OPTIONAL},
+    {"token-file", "FILE", "a file whose first line is the token", CL_OPT_OPTIONAL},
+    {"as", "NAME",
+     "which of several agents on this machine: its state is in\n"
+     "~/.clawlink/agents/NAME.json",
+     CL_OPT_OPTIONAL},
+    {"json", NULL, "results and errors for programs, one JSON object per line", CL_OPT_OPTIONAL},
+    {"help", NULL, "explain the verb", CL_OPT_OPTIONAL},
+    {"version", NULL, "print the program's version", CL_OPT_OPTIONAL},
+    {NULL, NULL, NULL, CL_OPT_OPTIONAL},
+};
+
+/* Words longer than this are not worth a guess. */
+#define GUESS_BYTES_MAX 32
+
+struct parser {
+    char **at;
+    char **end;
+    struct cl_opts opts;
+};
+
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance: letters to insert, drop or replace. */
+static size_t
+distance(cl_str a, cl_str b)
+{
+    size_t row[GUESS_BYTES_MAX + 1];
+    if (a.len > GUESS_BYTES_MAX || b.len > GUESS_BYTES_MAX)
+        return GUESS_BYTES_MAX;
+
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+            diagonal = row[j];
+            row[j] = least(replaced, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[b.len];
+}
+
+/* Keeps the nearer of two guesses; only a third of the word may differ. */
+static void
+guess(cl_str word, const char *candidate, const char **best, size_t *best_distance)
+{
+    size_t found = distance(word, cl_str_z(candidate));
+    if (found < *best_distance && found <= word.len / 3 + 1) {
+        *best = candidate;
+        *best_distance = found;
+    }
+}
+
+static const char *
+nearest_option(cl_str word, const struct cl_cmd *cmd)
+{
+    const char *best = NULL;
+    size_t best_distance = GUESS_BYTES_MAX;
+    for (const struct cl_opt *opt = cmd == NULL ? NULL : cmd->options; opt && opt->name; opt++)
+        guess(word, opt->name, &best, &best_distance);
+    for (const struct cl_opt *opt = cl_opts_globals; opt->name != NULL; opt++)
+        guess(word, opt->name, &best, &best_distance);
+    return best;
+}
+
+static const char *
+nearest_verb(const char *word)
+{
+    const char *best = NULL;
+    size_t best_distance = GUESS_BYTES_MAX;
+    for (size_t i = 0; cl_cmds[i] != NULL; i++)
+        guess(cl_str_z(word), cl_cmds[i]->name, &best, &best_distance);
+    return best;
+}
+
+/* The index of the option in the table, or -1. */
+static int
+option_index(const struct cl_opt *options, cl_str name)
+{
+    for (int i = 0; options != NULL && options[i].name != NULL; i++)
+        if (cl_str_eq(name, cl_str_z(options[i].name)))
+            return i;
+    return -1;
+}
+
+static enum cl_err
+unknown_option(const struct cl_cmd *cmd, cl_str name, struct cl_why *why)
+{
+    const char *verb = cmd == NULL ? "VERB" : cmd->name;
+    const char *near = nearest_option(name, cmd);
+    if (near != NULL)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "unknown option \"--%.*s\": did you mean \"--%s\"? "
+                       "`clawlink %s --help` lists the options.",
+                       CL_STR_ARG(name), near, verb);
+    return cl_fail(CL_ERR_USAGE, why,
+                   cmd == NULL
+                       ? "unknown option \"--%.*s\" before the verb: the options of a verb "
+                         "stand behind it. `clawlink %s --help` lists them."
+                       : "unknown option \"--%.*s\": `clawlink %s --help` lists the options.",
+                   CL_STR_ARG(name), verb);
+}
+
+static enum cl_err
+take_value(struct parser *parser, const struct cl_opt *opt, char *inline_value, char **ret_value,
+           struct cl_why *why)
+{
+    static char given[] = "";
+    if (opt->value == NULL && inline_value != NULL)
+        return cl_fail(CL_ERR_USAGE, why, "--%s takes no value, \"%s\" was given: leave it out.",
+                       opt->name, inline_value);
+    if (opt->value == NULL) {
+        *ret_value = given;
+        return CL_OK;
+    }
+    if (inline_value == NULL && parser->at == parser->end)
+        return cl_fail(CL_ERR_USAGE, why, "--%s needs a value: write --%s %s.", opt->name,
+                       opt->name, opt->value);
+    *ret_value = inline_value != NULL ? inline_value : *parser->at++;
+    return CL_OK;
+}
+
+/* An option of which before is the value so far was given once more. */
+static enum cl_err
+again(struct cl_opts *opts, const struct cl_opt *opt, int index, const char *before,
+      struct cl_why *why)
+{
+    if (opt->value == NULL)
+        return CL_OK; // a switch is on
+    if (opt->kind != CL_OPT_LIST)
+        return cl_fail(CL_ERR_USAGE, why, "--%s was given twice: give it once.", opt->name);
+    if (opts->more_len == CL_OPTS_MORE_MAX)
+        return cl_fail(CL_ERR_USAGE, why, "--%s was given too often: put commas between values.",
+                       opt->name);
+    opts->more[opts->more_len++] = (struct cl_opts_more){index, before};
+    return CL_OK;
+}
+
+/* One option; parser->at stands behind it. */
+static enum cl_err
+parse_option(struct parser *parser, char *word, struct cl_why *why)
+{
+    struct cl_opts *opts = &parser->opts;
+    cl_str name, rest;
+    bool has_inline = cl_str_split(cl_str_z(word + 2), '=', &name, &rest);
+
+    const struct cl_opt *table = opts->cmd == NULL ? NULL : opts->cmd->options;
+    const char **values = opts->values;
+    int index = option_index(table, name);
+    if (index < 0) {
+        table = cl_opts_globals;
+        values = opts->globals;
+        index = option_index(table, name);
+    }
+    if (index < 0)
+        return unknown_option(opts->cmd, name, why);
+    CL_ASSERT(index < CL_OPTS_MAX);
+
+    char *value;
+    char *inline_value = has_inline ? word + 2 + name.len + 1 : NULL;
+    enum cl_err err = take_value(parser, &table[index], inline_value, &value, why);
+    if (err != CL_OK)
+        return err;
+    if (values[index] != NULL) {
+        err = again(opts, &table[index], index, values[index], why);
+        if (err != CL_OK)
+            return err;
+    }
+    values[index] = value;
+    if (values == opts->globals && index == CL_GLOBAL_TOKEN)
+        opts->token = value;
+    return CL_OK;
+}
+
+static enum cl_err
+parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
+{
+    if (opts->cmd != NULL)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "unexpected \"%s\" behind %s: every value follows an option, and one with "
+                       "spaces needs quotes. `clawlink %s --help` shows examples.",
+                       word, opts->cmd->name, opts->cmd->name);
+    if (strcmp(word, "help") == 0) {
+        opts->wants_help = true;
+        return CL_OK;
+    }
+    opts->cmd = cl_cmd_find(word);
+    if (opts->cmd != NULL)
+        return CL_OK;
+    const char *near = nearest_verb(word);
+    return cl_fail(CL_ERR_USAGE, why,
+                   "unknown verb \"%s\"%s%s%s `clawlink --help` lists the verbs.", word,
+                   near == NULL ? ":" : ": did you mean \"", near == NULL ? "" : near,
+                   near == NULL ? "" : "\"?");
+}
+
+bool
+cl_opts_takes(const struct cl_cmd *cmd, unsigned global)
+{
+    return cmd != &cl_cmd_relay || (global != CL_GLOBAL_RELAY && global != CL_GLOBAL_AS);
+}
+
+/* Only now is the verb known that options before it are for. */
+static enum cl_err
+check_globals(const struct cl_opts *opts, struct cl_why *why)
+{
+    for (unsigned i = 0; i < CL_GLOBAL_COUNT; i++)
+        if (opts->globals[i] != NULL && !cl_opts_takes(opts->cmd, i))
+            return cl_fail(CL_ERR_USAGE, why,
+                           "--%s means nothing to %s: leave it out. `clawlink %s --help` lists the "
+                           "options.",
+                           cl_opts_globals[i].name, opts->cmd->name, opts->cmd->name);
+    return CL_OK;
+}
+
+enum cl_err
+cl_opts_parse(int argc, char **argv, struct cl_opts *ret_opts, struct cl_why *why)
+{
+    static char help[] = "--help";
+    struct parser parser = {.at = argv + (argc > 0), .end = argv + argc};
+    while (parser.at < parser.end) {
+        char *word = *parser.at++;
+        if (strcmp(word, "-h") == 0)
+            word = help; // what everybody tries first
+        enum cl_err err = strncmp(word, "--", 2) == 0 ? parse_option(&parser, word, why)
+                          : word[0] == '-' && word[1] != '\0'
+                              ? unknown_option(parser.opts.cmd, cl_str_z(word + 1), why)
+                              : parse_word(&parser.opts, word, why);
+        if (err != CL_OK)
+            return err;
+    }
+    enum cl_err err = check_globals(&parser.opts, why);
+    if (err != CL_OK)
+        return err;
+    if (parser.opts.globals[CL_GLOBAL_HELP] != NULL)
+        parser.opts.wants_help = true;
+    *ret_opts = parser.opts;
+    return CL_OK;
+}
+
+enum cl_err
+cl_opts_require(const struct cl_opts *opts, struct cl_why *why)
+{
+    for (size_t i = 0; opts->cmd->options[i].name != NULL; i++) {
+        const struct cl_opt *opt = &opts->cmd->options[i];
+        if (opt->kind == CL_OPT_REQUIRED && opts->values[i] == NULL)
+            return cl_fail(CL_ERR_USAGE, why,
+                           "%s needs --%s %s: `clawlink %s --help` shows examples.",
+                           opts->cmd->name, opt->name, opt->value, opts->cmd->name);
+    }
+    return CL_OK;
+}
+
+enum cl_err
+cl_opts_join(const struct cl_opts *opts, unsigned index, struct cl_buf *out)
+{
+    enum cl_err err = CL_OK;
+    for (size_t i = 0; i < opts->more_len && err == CL_OK; i++)
+        if (opts->more[i].index == (int)index)
+            err = cl_buf_printf(out, "%s,", opts->more[i].value);
+    if (err == CL_OK && opts->values[index] != NULL)
+        err = cl_buf_append(out, cl_str_z(opts->values[index]));
+    return err;
+}
+
+enum cl_err
+cl_opts_number(const struct cl_opts *opts, unsigned index, const uint64_t range[2], uint64_t *value,
+               struct cl_why *why)
+{
+    const char *text = opts->values[index];
+    uint64_t number;
+    if (text == NULL)
+        return CL_OK;
+    if (!cl_str_to_u64(cl_str_z(text), range[1], &number) || number < range[0])
+        return cl_fail(CL_ERR_USAGE, why, "--%s \"%s\" is not a whole number from %llu to %llu.",
+                       opts->cmd->options[index].name, text, (unsigned long long)range[0],
+                       (unsigned long long)range[1]);
+    *value = number;
+    return CL_OK;
+}

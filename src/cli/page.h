@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cli/page.h - results as a person reads them.
+ *
+ * A page collects text; the first error (out of memory, too much) stays and makes the rest do
+ * nothing, so that it is asked for once, by who prints the page. What comes from a relay is
+ * shown through cl_text_show (cli/text.h), always.
+ */
+#ifndef CL_CLI_PAGE_H
+#define CL_CLI_PAGE_H
+
+#include "base/buf.h"
+
+struct cl_page {
+    struct cl_buf buf;
+    enum cl_err err;
+    size_t columns;   // of the terminal; SIZE_MAX: none, nothing is cut
+    bool is_terminal; // the page goes to eyes, not to a file
+};
+
+void cl_page_init(struct cl_page *page, size_t columns, bool is_terminal);
+void cl_page_done(struct cl_page *page);
+
+/* Text of ours. */
+void cl_page_print(struct cl_page *page, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Bytes as they are, to a file or a pipe. */
+void cl_page_raw(struct cl_page *page, cl_str bytes);
+/* A JSON value on one line: a string's text, "a, b" for an array of strings, anything else as
+ * JSON; nothing for none. */
+void cl_page_value(struct cl_page *page, cl_str value);
+/* The same as a paragraph, each further line behind indent. */
+void cl_page_block(struct cl_page *page, cl_str value, const char *indent);
+
+/*
+ * A table of JSON values. Columns are as wide as their widest cell; when the terminal is
+ * narrower the widest ones give way first, the first column last, and a cut cell ends in an
+ * ellipsis. In a file nothing is
+ * cut (CL_CLI_COLUMN_MAX).
+ */
+#define CL_GRID_COLUMNS_MAX 8
+
+struct cl_grid {
+    struct cl_page *page;
+    size_t columns;
+    struct cl_buf text;  // of all cells, one behind the other
+    struct cl_buf cells; // struct cell of page.c
+};
+
+void cl_grid_begin(struct cl_grid *grid, struct cl_page *page, const char *const *heads,
+                   size_t columns);
+/* The next cell, row by row. */
+void cl_grid_value(struct cl_grid *grid, cl_str value);
+void cl_grid_text(struct cl_grid *grid, cl_str text);
+/* Writes the table to the page and frees it. */
+void cl_grid_end(struct cl_grid *grid);
+
+/* -- reading an answer --------------------------------------------------------------------- */
+
+/* The value of that member of a JSON object, empty when there is none. */
+cl_str cl_doc_find(cl_str object, cl_str name);
+
+#endif

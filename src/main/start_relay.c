@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "main/start_relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "cli/token.h"
+#include "relay/relay.h"
+
+#define PORT_DEFAULT 9077
+/* All names of --allow-host, or of --allow-origin, together. */
+#define LIST_BYTES_MAX (16 * CL_KIB)
+
+/* -- options ----------------------------------------------------------------------------------- */
+
+/* The place of an option in the relay's table (cli/cmd_relay.c). */
+static unsigned
+index_of(const struct cl_opts *opts, const char *name)
+{
+    for (unsigned i = 0; opts->cmd->options[i].name != NULL; i++)
+        if (strcmp(opts->cmd->options[i].name, name) == 0)
+            return i;
+    cl_assert_failed(__FILE__, __LINE__, "an option of the table");
+}
+
+/* The value that was given for it, or NULL. */
+static const char *
+option(const struct cl_opts *opts, const char *name)
+{
+    return opts->values[index_of(opts, name)];
+}
+
+/* All values of an option that may be given again, "a,b", in memory of joined. */
+static enum cl_err
+list(const struct cl_opts *opts, const char *name, struct cl_buf *joined, cl_str *ret_list,
+     struct cl_why *why)
+{
+    enum cl_err err = cl_opts_join(opts, index_of(opts, name), joined);
+    if (err != CL_OK)
+        return cl_fail(err, why, "--%s: more than %zu bytes in all", name, joined->max);
+    *ret_list = cl_buf_str(joined);
+    return CL_OK;
+}
+
+/* From 0 to max; *value stays as it is when the option was not given. */
+static enum cl_err
+number(const struct cl_opts *opts, const char *name, uint64_t max, uint64_t *value,
+       struct cl_why *why)
+{
+    return cl_opts_number(opts, index_of(opts, name), (const uint64_t[]){0, max}, value, why);
+}
+
+static enum cl_err
+read_numbers(const struct cl_opts *opts, struct cl_relay_config *config, struct cl_why *why)
+{
+    uint64_t port = PORT_DEFAULT, connections = 0, messages = CL_INBOX_MESSAGES_MAX;
+    config->inbox_bytes_max = CL_INBOX_BYTES_MAX;
+    config->inboxes_bytes_max = CL_INBOXES_BYTES_MAX;
+    enum cl_err err = number(opts, "port", UINT16_MAX, &port, why);
+    if (err == CL_OK)
+        err = number(opts, "max-connections", UINT32_MAX, &connections, why);
+    if (err == CL_OK)
+        err = number(opts, "inbox-messages", UINT32_MAX, &messages, why);
+    if (err == CL_OK)
+        err = number(opts, "inbox-bytes", UINT64_MAX, &config->inbox_bytes_max, why);
+    if (err == CL_OK)
+        err = number(opts, "all-inboxes-bytes", UINT64_MAX, &config->inboxes_bytes_max, why);
+    config->port = (uint16_t)port;
+    config->connections_max = (uint32_t)connections;
+    config->inbox_messages_max = (uint32_t)messages;
+    return err;
+}
+
+/* The index of the option's value among the words, "a b c", in *index; as it is when the option was
+ * not given. */
+static enum cl_err
+choice(const struct cl_opts *opts, const char *name, const char *words, int *index,
+       struct cl_why *why)
+{
+    const char *text = option(opts, name);
+    cl_str word, rest = cl_str_z(words);
+    for (int i = 0; text != NULL && rest.len > 0; i++) {
+        (void)cl_str_split(rest, ' ', &word, &rest); // one word or more
+        if (cl_str_eq(word, cl_str_z(text))) {
+            *index = i;
+            return CL_OK;
+        }
+    }
+    if (text == NULL)
+        return CL_OK;
+    return cl_fail(CL_ERR_USAGE, why, "--%s \"%.100s\" is none of: %s.", name, text, words);
+}
+
+static enum cl_err
+open_log(const struct cl_opts *opts, struct cl_log *log, struct cl_why *why)
+{
+    const char *file = option(opts, "log-file");
+    int format = CL_LOG_LOGFMT, level = CL_LOG_INFO;
+
+    enum cl_err err = choice(opts, "log", "logfmt json", &format, why);
+    if (err == CL_OK)
+        err = choice(opts, "log-level", "debug info warn error", &level, why);
+    if (err != CL_OK)
+        return err;
+    *log = (struct cl_log){.fd = STDERR_FILENO,
+                           .level = (enum cl_log_level)level,
+                           .format = (enum cl_log_format)format};
+    if (file == NULL)
+        return CL_OK;
+    log->fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return log->fd >= 0 ? CL_OK
+                        : cl_fail(CL_ERR_IO, why, "--log-file \"%.200s\" cannot be opened: %s.",
+                                  file, strerror(errno));
+}
+
+/* -- running ----------------------------------------------------------------------------------- */
+
+static enum cl_err
+read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_config *config,
+            struct cl_why *why)
+{
+    const char *host = option(opts, "host");
+    config->host = host == NULL ? CL_STR("127.0.0.1") : cl_str_z(host);
+    config->no_auth = option(opts, "no-auth") != NULL;
+    config->no_query_token = option(opts, "no-query-token") != NULL;
+    enum cl_err err = read_numbers(opts, config, why);
+    if (err == CL_OK)
+        err = cl_token_take(opts, token, why);
+    if (err == CL_OK)
+        err = open_log(opts, &config->log, why);
+    if (err == CL_OK && token->len == 0 && getenv("CLAWLINK_TOKEN") != NULL)
+        err =
+            cl_fail(CL_ERR_USAGE, why, "CLAWLINK_TOKEN is empty: put a token there, or unset it.");
+    config->token = token->len > 0 ? token : NULL;
+    return err;
+}
+
+static enum cl_err
+serve(const struct cl_relay_config *config, struct cl_why *why)
+{
+    struct cl_relay *relay;
+    char url[CL_RELAY_URL_CAP];
+    enum cl_err err = cl_relay_open(config, &relay, why);
+    if (err != CL_OK)
+        return err;
+    cl_relay_url(relay, url);
+    if (printf("clawlink relay listening on %s\n", url) < 0 || fflush(stdout) != 0)
+        cl_log_warn(&config->log, "stdout.failed", CL_F("url", (const char *)url));
+    cl_log_info(&config->log, "relay.listening", CL_F("url", (const char *)url));
+    cl_relay_run(relay);
+    cl_relay_free(relay);
+    return CL_OK;
+}
+
+enum cl_err
+cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *why)
+{
+    struct cl_secret token = {0};
+    struct cl_relay_config config = {.journal = journal, .log = {.fd = -1}};
+    struct cl_buf hosts, origins;
+    cl_buf_init(&hosts, LIST_BYTES_MAX);
+    cl_buf_init(&origins, LIST_BYTES_MAX);
+
+    enum cl_err err = read_config(opts, &token, &config, why);
+    if (err == CL_OK)
+        err = list(opts, "allow-host", &hosts, &config.allow_hosts, why);
+    if (err == CL_OK)
+        err = list(opts, "allow-origin", &origins, &config.allow_origins, why);
+    if (err == CL_OK)
+        err = journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.")
+                              : serve(&config, why);
+    cl_buf_done(&hosts);
+    cl_buf_done(&origins);
+    cl_secret_done(&token);
+    cl_journal_close(journal);
+    return err;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "cli/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/opts.h"
+#include "support/test.h"
+
+static bool
+contains(struct cl_page *page, const char *part)
+{
+    cl_page_raw(page, cl_str_of("", 1)); // the NUL that strstr needs
+    bool found = page->err == CL_OK && strstr(page->buf.ptr, part) != NULL;
+    cl_buf_truncate(&page->buf, page->buf.len - 1);
+    return found;
+}
+
+TEST(the_general_help_lists_every_verb_and_every_global_option)
+{
+    struct cl_page page;
+    char line[64];
+    cl_page_init(&page, SIZE_MAX, false);
+    cl_help_all(&page, CL_STR(""));
+    CHECK_OK(page.err);
+    for (size_t i = 0; cl_cmds[i] != NULL; i++) {
+        test_note("%s", cl_cmds[i]->name);
+        (void)snprintf(line, sizeof line, "\n  %-12s%s\n", cl_cmds[i]->name, cl_cmds[i]->summary);
+        CHECK(contains(&page, line));
+    }
+    for (size_t i = 0; cl_opts_globals[i].name != NULL; i++) {
+        test_note("%s", cl_opts_globals[i].name);
+        (void)snprintf(line, sizeof line, "\n  --%s ", cl_opts_globals[i].name);
+        CHECK(contains(&page, line));
+    }
+    cl_page_done(&page);
+}
+
+TEST(the_general_help_explains_every_exit_status)
+{
+    struct cl_page page;
+    char line[16];
+    cl_page_init(&page, SIZE_MAX, false);
+    cl_help_all(&page, CL_STR(""));
+    for (unsigned i = 0; i < CL_ERR_COUNT; i++) {
+        (void)snprintf(line, sizeof line, "  %d  ", cl_err_exit((enum cl_err)i));
+        test_note("%s", cl_err_wire((enum cl_err)i));
+        CHECK(contains(&page, line));
+    }
+    cl_page_done(&page);
+}
+
+static void
+check_verb_help(const struct cl_cmd *cmd)
+{
+    struct cl_page page;
+    char word[64];
+    cl_page_init(&page, SIZE_MAX, false);
+    cl_help_verb(&page, cl_str_z(cmd->name));
+    CHECK_OK(page.err);
+    (void)snprintf(word, sizeof word, "usage: clawlink %s", cmd->name);
+    CHECK(contains(&page, word));
+    for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++) {
+        (void)snprintf(word, sizeof word, "\n  --%s ", opt->name);
+        CHECK(contains(&page, word));
+        (void)snprintf(word, sizeof word, " %s--%s", opt->kind == CL_OPT_REQUIRED ? "" : "[",
+                       opt->name);
+        CHECK(contains(&page, word));
+    }
+    CHECK(contains(&page, "\nexamples:\n  "));
+    cl_page_done(&page);
+}
+
+TEST(the_help_of_each_verb_shows_every_option_and_an_example)
+{
+    for (size_t i = 0; cl_cmds[i] != NULL; i++) {
+        test_note("%s", cl_cmds[i]->name);
+        check_verb_help(cl_cmds[i]);
+    }
+}
+
+TEST(the_table_keeps_its_own_rules)
+{
+    for (size_t i = 0; cl_cmds[i] != NULL; i++) {
+        const struct cl_cmd *cmd = cl_cmds[i];
+        test_note("%s", cmd->name);
+        CHECK(cl_cmd_find(cmd->name) == cmd);
+        CHECK(cmd->summary[strlen(cmd->summary) - 1] != '.');
+        CHECK((cmd->run == NULL) == (cmd == &cl_cmd_relay));
+        size_t len = 0;
+        for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++, len++)
+            for (size_t g = 0; g < CL_GLOBAL_COUNT && cmd->run != NULL; g++)
+                CHECK(strcmp(opt->name, cl_opts_globals[g].name) != 0);
+        CHECK(len <= CL_OPTS_MAX);
+    }
+    CHECK(cl_cmd_find("scan") == NULL);
+}
+
+/* The words of a line, as a shell would cut them; enough for our own examples. */
+static int
+cut_words(char *line, char **words, int words_max)
+{
+    int count = 0;
+    char *out = line;
+    for (char *in = line; *in != '\0' && count < words_max;) {
+        char quote = '\0';
+        words[count++] = out;
+        for (; *in != '\0' && (quote != '\0' || *in != ' '); in++) {
+            if (quote == '\0' ? *in == '"' || *in == '\'' : *in == quote)
+                quote = quote == '\0' ? *in : '\0';
+            else
+                *out++ = *in;
+        }
+        while (*in == ' ')
+            in++;
+        *out++ = '\0';
+    }
+    return count;
+}
+
+/* Each example, its lines joined where they end in a backslash, up to a pipe. */
+static bool
+next_example(const char **rest, char *ret_line, size_t cap)
+{
+    size_t len = 0;
+    if (**rest == '\0')
+        return false;
+    while (**rest != '\0' && len + 1 < cap) {
+        if (strncmp(*rest, "\\\n", 2) == 0) {
+            *rest += 2;
+            continue;
+        }
+        if (*(*rest)++ == '\n')
+            break;
+        ret_line[len++] = (*rest)[-1];
+    }
+    ret_line[len] = '\0';
+    return true;
+}
+
+TEST(every_example_is_understood_by_the_parser)
+{
+    unsigned count = 0;
+    for (size_t i = 0; cl_cmds[i] != NULL; i++) {
+        const char *rest = cl_cmds[i]->examples;
+        char line[256];
+        while (next_example(&rest, line, sizeof line)) {
+            char *words[32];
+            struct cl_opts opts;
+            struct cl_why why = {""};
+            char *begin = strstr(line, "clawlink ");
+            CHECK(begin != NULL);
+            char *pipe_mark = strstr(begin, " | ");
+            if (pipe_mark != NULL)
+                *pipe_mark = '\0';
+            test_note("%s", begin);
+            int words_len = cut_words(begin, words, 32);
+            CHECK_OK(cl_opts_parse(words_len, words, &opts, &why));
+            CHECK(opts.cmd == cl_cmds[i]);
+            CHECK_OK(cl_opts_require(&opts, &why));
+            count++;
+        }
+    }
+    CHECK(count >= 20);
+}
+
+TEST(the_version_is_the_projects)
+{
+    struct cl_page page;
+    cl_page_init(&page, SIZE_MAX, false);
+    cl_help_version(&page, CL_STR(""));
+    CHECK(cl_str_starts(cl_buf_str(&page.buf), CL_STR("clawlink 0.")));
+    cl_page_done(&page);
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include "cli/opts.h"
+
+#include <string.h>
+
+#include "support/test.h"
+
+#define WORDS_MAX 16
+
+static struct cl_opts opts;
+static struct cl_why why;
+
+/* Parses "clawlink" and the words, which end with NULL. The strings stay where they are. */
+static enum cl_err
+parse(const char *const *words)
+{
+    static char store[WORDS_MAX][128];
+    static char *argv[WORDS_MAX + 1];
+    int argc = 0;
+    argv[argc++] = store[0];
+    for (size_t i = 0; words[i] != NULL && argc < WORDS_MAX; i++) {
+        CHECK(cl_str_copy(store[argc], sizeof store[argc], cl_str_z(words[i])));
+        argv[argc] = store[argc];
+        argc++;
+    }
+    memset(&why, 0, sizeof why);
+    return cl_opts_parse(argc, argv, &opts, &why);
+}
+
+#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
+#define CHECK_WHY(part)                        \
+    do {                                       \
+        test_note("%s", why.text);             \
+        CHECK(strstr(why.text, part) != NULL); \
+    } while (0)
+
+static const char *
+value_of(const char *name)
+{
+    for (size_t i = 0; opts.cmd->options[i].name != NULL; i++)
+        if (strcmp(opts.cmd->options[i].name, name) == 0)
+            return opts.values[i];
+    return NULL;
+}
+
+TEST(a_value_stands_behind_its_option_or_behind_an_equals_sign)
+{
+    CHECK_OK(PARSE("delegate", "--to", "ana", "--task=dig=deep"));
+    CHECK(opts.cmd == &cl_cmd_delegate);
+    CHECK_STR(cl_str_z(value_of("to")), CL_STR("ana"));
+    CHECK_STR(cl_str_z(value_of("task")), CL_STR("dig=deep"));
+    CHECK(value_of("context") == NULL);
+    CHECK_OK(cl_opts_require(&opts, &why));
+}
+
+TEST(a_value_may_be_empty_and_may_begin_with_dashes)
+{
+    CHECK_OK(PARSE("broadcast", "--content", "--- a/file", "--topic="));
+    CHECK_STR(cl_str_z(value_of("content")), CL_STR("--- a/file"));
+    CHECK(value_of("topic") != NULL);
+    CHECK_STR(cl_str_z(value_of("topic")), CL_STR(""));
+}
+
+TEST(global_options_stand_before_and_behind_the_verb)
+{
+    CHECK_OK(PARSE("--relay", "http://a", "--as=eve", "discover", "--json", "--token", "t"));
+    CHECK(opts.cmd == &cl_cmd_discover);
+    CHECK_STR(cl_str_z(opts.globals[CL_GLOBAL_RELAY]), CL_STR("http://a"));
+    CHECK_STR(cl_str_z(opts.globals[CL_GLOBAL_AS]), CL_STR("eve"));
+    CHECK(opts.globals[CL_GLOBAL_JSON] != NULL);
+    CHECK_STR(cl_str_z(opts.token), CL_STR("t"));
+    CHECK(!opts.wants_help);
+}
+
+TEST(the_value_named_help_is_a_value)
+{
+    CHECK_OK(PARSE("broadcast", "--content", "--help"));
+    CHECK(!opts.wants_help);
+    CHECK_OK(PARSE("broadcast", "--content", "help"));
+    CHECK(!opts.wants_help);
+}
+
+TEST(global_options_reach_relay_but_those_of_a_client)
+{
+    CHECK_OK(PARSE("--token", "t", "--json", "relay", "--port", "0"));
+    CHECK(opts.cmd == &cl_cmd_relay);
+    CHECK_STR(cl_str_z(opts.token), CL_STR("t"));
+    CHECK_STR(cl_str_z(value_of("port")), CL_STR("0"));
+    CHECK_OK(PARSE("relay", "--token=t"));
+    CHECK_STR(cl_str_z(opts.token), CL_STR("t"));
+    CHECK_INT(PARSE("--token", "t", "relay", "--token", "u"), CL_ERR_USAGE);
+    CHECK_WHY("twice");
+    CHECK_INT(PARSE("--as", "x", "relay"), CL_ERR_USAGE);
+    CHECK_WHY("--as means nothing to relay");
+    CHECK_INT(PARSE("relay", "--relay", "http://h"), CL_ERR_USAGE);
+    CHECK_WHY("--relay means nothing to relay");
+}
+
+TEST(help_is_asked_for_in_four_ways)
+{
+    CHECK_OK(PARSE("help", "poll"));
+    CHECK(opts.wants_help && opts.cmd == &cl_cmd_poll);
+    CHECK_OK(PARSE("poll", "--help"));
+    CHECK(opts.wants_help && opts.cmd == &cl_cmd_poll);
+    CHECK_OK(PARSE("poll", "-h"));
+    CHECK(opts.wants_help && opts.cmd == &cl_cmd_poll);
+    CHECK_OK(PARSE("--help"));
+    CHECK(opts.wants_help && opts.cmd == NULL);
+}
+
+TEST(an_unknown_option_is_named_with_its_nearest)
+{
+    CHECK_INT(PARSE("delegate", "--tsak", "x"), CL_ERR_USAGE);
+    CHECK_WHY("\"--tsak\"");
+    CHECK_WHY("did you mean \"--task\"");
+    CHECK_INT(PARSE("poll", "--folow"), CL_ERR_USAGE);
+    CHECK_WHY("\"--follow\"");
+    CHECK_INT(PARSE("poll", "--jsno"), CL_ERR_USAGE);
+    CHECK_WHY("\"--json\"");
+}
+
+TEST(an_option_that_is_like_no_other_gets_no_guess)
+{
+    CHECK_INT(PARSE("poll", "--zebra=1"), CL_ERR_USAGE);
+    CHECK_WHY("\"--zebra\"");
+    CHECK(strstr(why.text, "did you mean") == NULL);
+    CHECK_INT(PARSE("poll", "-w"), CL_ERR_USAGE);
+    CHECK_WHY("poll --help");
+}
+
+TEST(an_option_of_the_verb_before_the_verb_is_explained)
+{
+    CHECK_INT(PARSE("--content", "x", "broadcast"), CL_ERR_USAGE);
+    CHECK_WHY("stand behind it");
+}
+
+TEST(an_unknown_verb_is_named_with_its_nearest)
+{
+    CHECK_INT(PARSE("delgate"), CL_ERR_USAGE);
+    CHECK_WHY("\"delgate\"");
+    CHECK_WHY("did you mean \"delegate\"");
+    CHECK_INT(PARSE("frobnicate-all"), CL_ERR_USAGE);
+    CHECK(strstr(why.text, "did you mean") == NULL);
+    CHECK_WHY("clawlink --help");
+}
+
+TEST(a_word_without_an_option_is_refused)
+{
+    CHECK_INT(PARSE("delegate", "ana", "dig"), CL_ERR_USAGE);
+    CHECK_WHY("\"ana\"");
+    CHECK_INT(PARSE("discover", "help"), CL_ERR_USAGE);
+    CHECK_INT(PARSE("discover", ""), CL_ERR_USAGE);
+    CHECK_INT(PARSE("discover", "-"), CL_ERR_USAGE);
+}
+
+TEST(a_value_is_wanted_where_there_is_none)
+{
+    CHECK_INT(PARSE("delegate", "--to"), CL_ERR_USAGE);
+    CHECK_WHY("--to AGENT");
+    CHECK_INT(PARSE("poll", "--follow=yes"), CL_ERR_USAGE);
+    CHECK_WHY("takes no value");
+}
+
+TEST(the_same_option_twice_is_refused)
+{
+    CHECK_INT(PARSE("delegate", "--to", "a", "--to", "b"), CL_ERR_USAGE);
+    CHECK_WHY("--to was given twice");
+    CHECK_OK(PARSE("poll", "--json", "--json"));
+}
+
+TEST(an_option_that_may_be_given_again_adds_up)
+{
+    struct cl_buf joined;
+    cl_buf_init(&joined, 256);
+    CHECK_OK(PARSE("relay", "--allow-host", "a,b", "--port", "1", "--allow-host=c"));
+    CHECK_STR(cl_str_z(value_of("port")), CL_STR("1"));
+    for (unsigned i = 0; opts.cmd->options[i].name != NULL; i++)
+        if (strcmp(opts.cmd->options[i].name, "allow-host") == 0)
+            CHECK_OK(cl_opts_join(&opts, i, &joined));
+    CHECK_STR(cl_buf_str(&joined), CL_STR("a,b,c"));
+    cl_buf_done(&joined);
+}
+
+TEST(a_missing_option_is_named)
+{
+    CHECK_OK(PARSE("delegate", "--to", "a"));
+    CHECK_INT(cl_opts_require(&opts, &why), CL_ERR_USAGE);
+    CHECK_WHY("--task TEXT");
+}
+
+TEST(a_number_keeps_to_its_range)
+{
+    static const char *const bad[] = {"61", "-1", "1.5", "", "x", "18446744073709551616"};
+    const uint64_t range[2] = {0, 60};
+    uint64_t value = 7;
+    CHECK_OK(PARSE("poll"));
+    CHECK_OK(cl_opts_number(&opts, 0, range, &value, &why));
+    CHECK_INT(value, 7);
+    CHECK_OK(PARSE("poll", "--wait", "60"));
+    CHECK_OK(cl_opts_number(&opts, 0, range, &value, &why));
+    CHECK_INT(value, 60);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_OK(PARSE("poll", "--wait", bad[i]));
+        CHECK_INT(cl_opts_number(&opts, 0, range, &value, &why), CL_ERR_USAGE);
+        CHECK_WHY("from 0 to 60");
+        CHECK_INT(value, 60);
+    }
+    CHECK_OK(PARSE("poll", "--wait", "4"));
+    CHECK_INT(cl_opts_number(&opts, 0, (const uint64_t[]){5, 60}, &value, &why), CL_ERR_USAGE);
+}
+
+TEST(words_without_end_are_survived)
+{
+    char word[128];
+    memset(word, 'a', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    CHECK_INT(PARSE(word), CL_ERR_USAGE);
+    word[0] = word[1] = '-';
+    CHECK_INT(PARSE("poll", word), CL_ERR_USAGE);
+    CHECK_INT(PARSE("poll", "--"), CL_ERR_USAGE);
+    CHECK_INT(PARSE("poll", "--=x"), CL_ERR_USAGE);
+}
