@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The relay over the test journal: `relay-test-journal relay --port 0 ...`. The suites of
+ * tests/integration pass against it as well as against the real one.
+ *
+ * TEST_JOURNAL="SEED DELAY FULL READ_ONLY" in the environment sets the journal's options
+ * (tests/support/test_journal.h); default "1 100 0 0".
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "main/start_relay.h"
+#include "support/test_journal.h"
+
+static struct test_journal_options options;
+
+static enum cl_err
+run_relay(struct cl_opts *opts, struct cl_why *why)
+{
+    return cl_start_relay(opts, test_journal_open(&options), why);
+}
+
+int
+main(int argc, char **argv)
+{
+    unsigned long long seed = 1;
+    unsigned delay = TEST_JOURNAL_DELAY_MAX, full = 0, read_only = 0;
+    const char *text = getenv("TEST_JOURNAL");
+    if (text != NULL && sscanf(text, "%llu %u %u %u", &seed, &delay, &full, &read_only) != 4) {
+        (void)fprintf(stderr, "TEST_JOURNAL: four numbers are wanted, not \"%s\"\n", text);
+        return 2;
+    }
+    options = (struct test_journal_options){.seed = seed,
+                                            .delay_max = delay,
+                                            .full_per_million = full,
+                                            .read_only_per_million = read_only};
+    (void)signal(SIGPIPE, SIG_IGN); // cannot fail for this signal
+    return cl_cli_main(argc, argv, run_relay);
+}
