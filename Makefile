@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# The front door; `make help` lists the doors. What takes more than a few lines is in tools/.
+SHELL = /bin/sh
+PREFIX ?= /usr/local
+SEED ?= 1
+COMMANDS ?= 2000
+export CLAWLINK_COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+SECONDS ?= 30
+T ?= json
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+	--errors-for-leak-kinds=definite,possible
+.DEFAULT_GOAL := release
+.PHONY: release demo test check sim fuzz asan tsan valgrind cover bench soak install deps fresh \
+	clean help
+
+release:      ## optimised build: leaves build/clawlink
+	@tools/build release
+
+demo:         ## two agents at work on a relay: installs what is missing, builds, shows
+	@tools/deps --build
+	@tools/build release
+	@examples/demo.sh
+
+test:         ## all tests: installs what is missing, builds, runs, one closing line
+	@tools/deps
+	@tools/build release
+	@tools/build dev
+	@tools/run-tests --programs build build/dev
+
+check:        ## format, rooms, sizes, words, headers, symbols, static analysis: under a minute
+	@tools/check
+
+sim:          ## one simulator run: make sim SEED=42
+	@tools/build dev sim
+	@build/dev/tests/sim/sim --first $(SEED) --commands $(COMMANDS)
+
+fuzz:         ## one fuzz target: make fuzz T=json SECONDS=30
+	@tools/fuzz $(T) $(SECONDS)
+
+asan:         ## unit, simulator and integration tests under address and undefined behaviour
+	@tools/build asan
+	@tools/run-tests --patience 3 build/asan units sim integration
+
+tsan:         ## unit and integration tests under the thread sanitizer
+	@tools/build tsan
+	@# Without the suites that end a relay while it starts: there the sanitizer loses signals.
+	@tools/run-tests --patience 3 build/tsan units smoke integration \
+		--parts v1.py delivery hostile faults ws_node
+
+valgrind:     ## unit tests of a release build under valgrind, and a relay that is used and ended
+	@tools/build valgrind
+	@# test_tcp runs out of descriptors, and valgrind then closes what was accepted.
+	@tools/run-tests --patience 10 --wrap '$(VALGRIND)' --leave-out net/test_tcp \
+		build/valgrind units smoke
+
+cover:        ## covered lines and branches of each room
+	@tools/cover
+
+bench:        ## routed messages per CPU second, beside nats-server
+	@tools/build release clawlink bench_loadgen
+	@bench/run
+
+soak:         ## the simulator until it is interrupted, new seeds each time
+	@tools/build dev sim
+	@tools/soak
+
+install:      ## make install DESTDIR= PREFIX=/usr/local
+	@tools/build release
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+deps:         ## install the packages that build and tests need
+	@tools/deps
+
+fresh:        ## both README commands on a new Debian made by debootstrap (root)
+	@tools/fresh
+
+clean:        ## remove build/
+	@rm -rf build
+
+help:         ## this list
+	@sed -n 's/^\([a-z]*\): *## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The documents tell the truth: verbs and options they show exist, targets of make too, every
+relative link leads somewhere, and exit codes and error codes are those of base/err.h."""
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CLAWLINK = os.environ.get("CLAWLINK_BIN", str(ROOT / "build/clawlink"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+failures = []
+passed = 0
+
+
+def check(what, good):
+    global passed
+    if good:
+        passed += 1
+    else:
+        failures.append(what)
+        print(f"FAILED {what}")
+
+
+def commands(text):
+    """The typed lines of all console blocks; a backslash at the end joins two."""
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("$ "):
+                yield line[2:]
+
+
+def anchors(path):
+    """What GitHub makes of the headings of a page."""
+    for heading in re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE):
+        words = re.sub(r"[^\w\- ]", "", heading.lower())
+        yield words.replace(" ", "-")
+
+
+def help_of(*words):
+    result = subprocess.run([CLAWLINK, "help", *words], stdout=subprocess.PIPE, text=True,
+                            stderr=subprocess.STDOUT, timeout=20)
+    return result.stdout if result.returncode == 0 else ""
+
+
+def has_option(option, verb, cache={}):
+    if verb not in cache:
+        cache[verb] = help_of(verb) + help_of()
+    return re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", cache[verb]) is not None
+
+
+def check_clawlink(where, words):
+    verbs = [word for word in words[1:] if not word.startswith("-")]
+    verb = verbs[0] if verbs else None
+    if verb == "help":
+        check(f"{where}: help of it exists", help_of(*verbs[1:2]) != "")
+        return
+    if verb is not None:
+        check(f"{where}: the verb {verb} exists", help_of(verb) != "")
+    for option in re.findall(r"--[\w-]+", " ".join(word.split("=")[0] for word in words)):
+        check(f"{where}: {option} exists", has_option(option, verb or "relay"))
+
+
+def check_make(where, words, targets):
+    for word in words[1:]:
+        if "=" not in word:
+            check(f"{where}: the target exists", word in targets)
+
+
+def check_links(path, text):
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        to = (path.parent / file) if file else path
+        where = f"{path.relative_to(ROOT)}: link {target}"
+        check(f"{where} leads somewhere", to.exists())
+        if anchor and to.is_file():
+            check(f"{where} has its heading", anchor in anchors(to))
+
+
+def check_errors(errors):
+    """errors: (name on the wire, HTTP status, exit code) as in base/err.h."""
+    readme = (ROOT / "README.md").read_text()
+    for code in sorted({code for _, _, code in errors}):
+        check(f"README.md explains exit code {code}", f"\n| {code} |" in readme)
+    statuses = {name: status for name, status, _ in errors}
+    protocol = (ROOT / "docs/protocol/clawlink-v1.md").read_text()
+    for row in re.findall(r"^\| ([45]\d\d(?:, \d+)*) \| ([^|]*)\|", protocol, re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", row[1]):
+            check(f"clawlink-v1.md: {name} is {row[0]}",
+                  statuses.get(name) in row[0].split(", "))
+
+
+def main():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    for path in DOCUMENTS:
+        text = path.read_text()
+        check_links(path, text)
+        for command in commands(text):
+            where = f"{path.relative_to(ROOT)}: `{command}`"
+            words = shlex.split(command)
+            if words[0] == "clawlink":
+                check_clawlink(where, words)
+            elif words[0] == "make":
+                check_make(where, words, targets)
+            else:
+                check(f"{where}: is a command for the reader", words[0] in ("export", "bash"))
+    listed = {line.split()[1] for line in subprocess.run(
+        ["make", "-s", "help"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.splitlines()}
+    check("`make help` lists every target", listed == targets)
+    errors = re.findall(r'^\s+X\(\w+,\s+"(\w+)",\s+(\d+),\s+(\d+)',
+                        (ROOT / "src/base/err.h").read_text(), re.MULTILINE)
+    check_errors(errors)
+    print(f"{passed} passed, {len(failures)} failed")
+    sys.exit(1 if failures else 0)
+
+
+main()
