@@ -394,40 +394,14 @@ decode_file_put(const struct cl_v1_context *context, const struct cl_json_scan *
     return CL_OK;
 }
 
-/* Of a valid value. */
-static unsigned
-depth_of(cl_str value)
-{
-    unsigned depth = 0, deepest = 0;
-    bool is_in_string = false;
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        if (c == '\\')
-            i++;
-        else if (c == '"')
-            is_in_string = !is_in_string;
-        else if (is_in_string)
-            continue;
-        else if ((c == '{' || c == '[') && ++depth > deepest)
-            deepest = depth;
-        else if (c == '}' || c == ']')
-            depth--;
-    }
-    return deepest;
-}
-
 static enum cl_err
 scan_object(const struct cl_v1_context *context, cl_str text, struct cl_json_scan *ret_scan,
             struct cl_why *why)
 {
     cl_json_scan_init(ret_scan, context->arena, context->hash_key);
     enum cl_err err = cl_json_scan_feed(ret_scan, text, true, why);
-    for (uint32_t i = 0; err == CL_OK && i < ret_scan->members_len; i++) {
-        const struct cl_json_member *member = &ret_scan->members[i];
-        bool is_deep = member->type == CL_JSON_ARRAY || member->type == CL_JSON_OBJECT;
-        if (is_deep && depth_of(member->value) >= DEPTH_MAX)
-            err = cl_fail(CL_ERR_MALFORMED, why, "JSON refused: more than %d levels", DEPTH_MAX);
-    }
+    if (err == CL_OK && ret_scan->depth_most > DEPTH_MAX)
+        err = cl_fail(CL_ERR_MALFORMED, why, "JSON refused: more than %d levels", DEPTH_MAX);
     return err;
 }
 

@@ -79,6 +79,7 @@ struct cl_json_scan {
     uint32_t at;        // all bytes before it are judged
     uint32_t string_at; // where the string being read began, behind its quote
     uint32_t depth;
+    uint32_t depth_most; // levels of the whole text: 1 for {}
     uint32_t names_len;
     uint32_t names_cap;
     struct cl_json_name *names;     // of all open objects, outermost first

@@ -351,6 +351,8 @@ open_container(struct cl_json_scan *scan, bool is_object)
         return malformed(scan, scan->at, "too many levels");
     scan->frames[scan->depth++] =
         (struct cl_json_frame){.names_from = scan->names_len, .is_object = is_object};
+    if (scan->depth > scan->depth_most)
+        scan->depth_most = scan->depth;
     scan->state = is_object ? FIRST_NAME : FIRST_VALUE;
     scan->at++;
     return true;

@@ -136,7 +136,7 @@ def help_goes_to_standard_output():
 @test("--max-connections", "20")
 def connections_are_capped_but_healthz_is_kept(relay):
     """security.md 2: so many connections, plus 16 kept for `/healthz`."""
-    held = [Http(relay) for _ in range(30)]
+    held = [Http(relay) for _ in range(40)]
     for connection in held:
         connection.try_send("GET / HTTP/1.1\r\nHost: x.local\r\n")  # half a request
     relay.alive()
