@@ -133,15 +133,17 @@ cl_guard_check(const struct cl_guard *guard, const struct cl_http_head *head, st
         err = cl_guard_origin(guard, value, why);
     else if (cl_http_field(head, CL_STR("Sec-Fetch-Site"), &value))
         err = cl_guard_fetch_site(value, why);
-    if (err != CL_OK)
-        return err;
+    return err;
+}
 
-    cl_str rest = head->fields;
+enum cl_err
+cl_guard_body(const struct cl_http_head *head, struct cl_why *why)
+{
+    cl_str value, rest = head->fields;
     for (cl_str name; cl_http_field_next(&rest, &name, &value);)
         if (cl_str_eq_nocase(name, CL_STR("Content-Encoding")) && value.len > 0 &&
             !cl_str_eq_nocase(value, CL_STR("identity")))
             return cl_fail(CL_ERR_MEDIA_TYPE, why, "a body must not be compressed");
-    if (cl_http_field(head, CL_STR("Content-Type"), &value))
-        err = cl_guard_media_type(value, why);
-    return err;
+    return cl_http_field(head, CL_STR("Content-Type"), &value) ? cl_guard_media_type(value, why)
+                                                               : CL_OK;
 }

@@ -34,9 +34,11 @@ CL_MUST_CHECK enum cl_err cl_guard_fetch_site(cl_str site, struct cl_why *why);
  * multipart, text/plain) is CL_ERR_MEDIA_TYPE. */
 CL_MUST_CHECK enum cl_err cl_guard_media_type(cl_str media_type, struct cl_why *why);
 
-/* All of the above on the fields that are there, and CL_ERR_MEDIA_TYPE for any Content-Encoding
- * but identity. Sec-Fetch-Site is not asked when a listed Origin is shown. */
+/* Who asks: Host, Origin and Sec-Fetch-Site of a request. Sec-Fetch-Site is not asked when a
+ * listed Origin is shown: that page was let in by name. */
 CL_MUST_CHECK enum cl_err cl_guard_check(const struct cl_guard *guard,
                                          const struct cl_http_head *head, struct cl_why *why);
+/* What is sent: the media type, and CL_ERR_MEDIA_TYPE for any Content-Encoding but identity. */
+CL_MUST_CHECK enum cl_err cl_guard_body(const struct cl_http_head *head, struct cl_why *why);
 
 #endif

@@ -92,7 +92,7 @@ cl_exchange_free(struct cl_exchange *exchange)
 
 /* -- the handler ------------------------------------------------------------------------------- */
 
-/* Host and Origin, then the token, then path and method: the order of clawlink-v1.md. */
+/* Host and Origin, then the token, then all else: the order of clawlink-v1.md. */
 static void
 on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
 {
@@ -117,6 +117,11 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
     }
     if (!is_health)
         cl_http_conn_is_known(conn);
+    err = cl_guard_body(head, &why);
+    if (err != CL_OK) {
+        cl_http_refuse(conn, err, cl_str_z(why.text));
+        return;
+    }
 
     struct cl_exchange *exchange = exchange_new(relay, conn);
     if (exchange == NULL) {

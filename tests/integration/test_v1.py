@@ -171,6 +171,8 @@ def token_is_checked_before_404_405_and_the_body(relay):
     refused(relay.http.delete(relay.url + "/register", timeout=5), 401, UNAUTHORIZED)
     refused(relay.post("/delegate", b"{not json"), 401, UNAUTHORIZED)
     refused(relay.post("/delegate", b""), 401, UNAUTHORIZED)
+    for headers in ({"Content-Type": "text/plain"}, {"Content-Encoding": "gzip"}):
+        refused(relay.post("/delegate", b"{}", headers=headers), 401, UNAUTHORIZED)
     with Http(relay) as connection:  # before the body even comes
         connection.send("POST /files HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                         "Content-Type: application/json\r\nContent-Length: 1048575\r\n\r\n")
