@@ -266,6 +266,8 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
     lease->bytes += bytes;
     holder->messages++;
     holder->bytes += bytes;
+    if (holder->kind == CL_HOLDER_SOCKET && holder->messages == CL_CREDIT_MESSAGES)
+        holder->is_limited = true; // known now, not with the next take
     taking->session->leased++;
     taking->batch->msgs[taking->batch->len++] = msg;
     taking->batch->bytes += bytes;

@@ -520,6 +520,15 @@ def websocket_holds_at_most_64_unacknowledged_messages(relay):
 
 
 @test()
+def delivery_says_websocket_only_while_there_is_credit(relay):
+    """`"delivery":"websocket"` is the truth: it went out. The 65th without a pong did not."""
+    listener = WebSocket(relay, "b", pong=False)
+    answers = [relay.good("/delegate", body)["delivery"] for body in tasks_to("b", 70)]
+    equal(answers, ["websocket"] * 64 + ["queued"] * 6, "delivery")
+    equal([listener.message()["task"] for _ in range(64)], numbers(1, 64), "pushed")
+
+
+@test()
 def websocket_holds_at_most_1_mib_unacknowledged(relay):
     """Credit of 1 MiB, but one message always."""
     for number in numbers(1, 8):
