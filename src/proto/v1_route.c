@@ -76,6 +76,8 @@ cl_str
 cl_v1_route_allow(cl_str path)
 {
     bool get = false, post = false;
+    if (path_matches(CL_V1_SOCKET, path))
+        return CL_STR("GET");
     for (unsigned call = 0; call < CL_V1_CALL_COUNT; call++) {
         if (!path_matches((enum cl_v1_call)call, path))
             continue;
@@ -113,6 +115,8 @@ cl_v1_route_find(cl_str method, cl_str path, char arg_space[static CL_ID_BYTES_M
     while (call < CL_V1_CALL_COUNT &&
            !(cl_str_eq(rows[call].method, wanted) && path_matches((enum cl_v1_call)call, path)))
         call++;
+    if (is_head && call == CL_V1_SOCKET) // an upgrade has nothing that HEAD could show
+        call = CL_V1_CALL_COUNT;
     if (call == CL_V1_CALL_COUNT) {
         cl_str allow = cl_v1_route_allow(path);
         if (allow.len == 0)

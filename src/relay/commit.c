@@ -22,7 +22,7 @@ cl_relay_time(struct cl_relay *relay)
     if (now.ms == relay->stamped_at.ms && relay->now.ms != 0)
         return relay->now;
     bool jumped;
-    relay->now = cl_stamp_now(&relay->stamp, cl_clock_wall(), cl_clock_monotonic(), &jumped);
+    relay->now = cl_stamp_now(&relay->stamp, relay->wall(), relay->steady(), &jumped);
     relay->stamped_at = now;
     if (jumped)
         cl_log_error(&relay->config.log, "clock.jump",
@@ -355,6 +355,13 @@ perform(struct cl_relay *relay, const struct cl_effect *effect)
 
 /* -- the phases -------------------------------------------------------------------------------- */
 
+void
+cl_relay_perform_effects(struct cl_relay *relay)
+{
+    for (size_t i = 0; i < relay->core_effects.len; i++)
+        perform(relay, &relay->core_effects.items[i]);
+}
+
 static void
 apply_committed(struct cl_relay *relay)
 {
@@ -364,8 +371,7 @@ apply_committed(struct cl_relay *relay)
         relay->uncommitted--;
         cl_effects_clear(&relay->core_effects);
         cl_core_apply(relay->core, command, &relay->core_effects);
-        for (size_t i = 0; i < relay->core_effects.len; i++)
-            perform(relay, &relay->core_effects.items[i]);
+        cl_relay_perform_effects(relay);
         cl_command_free(command);
     }
 }

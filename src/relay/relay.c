@@ -149,6 +149,8 @@ open_state(struct cl_relay *relay, struct cl_why *why)
     if (err != CL_OK)
         return cl_fail(err, why, "the journal cannot be read: %s", cl_err_wire(err));
 
+    cl_core_resume(relay->core, &relay->core_effects);
+    cl_relay_perform_effects(relay);
     struct cl_command up = {.kind = CL_COMMAND_RELAY_UP,
                             .relay_up = {.relay = CL_STR("relay"),
                                          .inbox_messages_max = relay->config.inbox_messages_max,
@@ -166,8 +168,12 @@ check_exposure(const struct cl_relay *relay, struct cl_why *why)
     char text[CL_ADDRESS_TEXT_CAP];
     cl_listener_address(relay->listener, &address);
     cl_address_text(&address, text);
-    if (relay->config.token != NULL || cl_address_is_loopback(&address) || relay->config.no_auth)
+    if (relay->config.token != NULL || cl_address_is_loopback(&address))
         return CL_OK;
+    if (relay->config.no_auth) {
+        cl_log_warn(&relay->config.log, "relay.open_to_all", CL_F("address", (const char *)text));
+        return CL_OK;
+    }
     return cl_fail(CL_ERR_USAGE, why,
                    "%s can be reached from other machines and no token is set; give --token-file, "
                    "or --no-auth if everybody may use this relay",
@@ -208,7 +214,9 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     relay->config = *config;
     cl_random_bytes(&relay->hash_key, sizeof relay->hash_key);
     cl_random_bytes(&relay->epoch, sizeof relay->epoch);
-    cl_stamp_init(&relay->stamp, cl_clock_wall(), cl_clock_monotonic());
+    relay->wall = cl_clock_wall;
+    relay->steady = cl_clock_monotonic;
+    cl_stamp_init(&relay->stamp, relay->wall(), relay->steady());
     cl_handles_init(&relay->handles);
     cl_list_init(&relay->exchanges);
     cl_list_init(&relay->sockets);

@@ -101,6 +101,8 @@ struct cl_relay {
     uint64_t epoch; // of this start
     uint64_t seq;   // of v1 messages, which have no number of their own
     struct cl_stamp stamp;
+    cl_time (*wall)(void); // the clocks; tests set their own
+    cl_instant (*steady)(void);
     cl_time now; // as of stamped_at
     cl_instant stamped_at;
 
@@ -148,6 +150,8 @@ void cl_relay_heartbeat(struct cl_relay *relay, cl_str agent);
 void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
 /* Tells the core, now or as soon as the journal takes it. */
 void cl_relay_detach(struct cl_relay *relay, cl_str agent);
+/* All that lie in relay->core_effects, in order. */
+void cl_relay_perform_effects(struct cl_relay *relay);
 /* All of the turn's end. */
 void cl_relay_turn_end(struct cl_relay *relay);
 /* Fresh draft context for a text that came now. */

@@ -66,6 +66,9 @@ TEST(head_goes_where_get_goes)
     CHECK_OK(found.err);
     CHECK_INT(found.route.call, CL_V1_POLL);
     CHECK(found.route.is_head);
+    find(&found, "HEAD", "/ws/mira");
+    CHECK_INT(found.err, CL_ERR_METHOD);
+    CHECK_STR(found.allow, CL_STR("GET"));
     find(&found, "HEAD", "/register");
     CHECK_INT(found.err, CL_ERR_METHOD);
     CHECK_STR(found.allow, CL_STR("POST"));

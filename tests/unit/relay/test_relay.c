@@ -157,3 +157,86 @@ TEST(a_relay_ends_in_the_middle_of_everything)
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
         CHECK(streams[i].is_closed);
 }
+
+/* -- time -------------------------------------------------------------------------------------- */
+
+static int64_t passed_ms;
+
+static cl_time
+wall(void)
+{
+    return (cl_time){INT64_C(1775304000000) + passed_ms};
+}
+
+static cl_instant
+steady(void)
+{
+    return (cl_instant){1000 + passed_ms};
+}
+
+/* A relay that lives by passed_ms; nothing of it was stamped by the machine's clock but its
+ * first command, so that one is from before the rest in any case. */
+static void
+begin_in_test_time(void)
+{
+    begin(0);
+    passed_ms = 10 * INT64_C(31536000000); // past whatever the machine's clock says
+    relay->wall = wall;
+    relay->steady = steady;
+    cl_stamp_init(&relay->stamp, wall(), steady());
+    relay->now.ms = 0; // read anew
+}
+
+static void
+pass(int64_t ms)
+{
+    passed_ms += ms;
+    memory_loop_advance(relay->loop, ms);
+}
+
+static bool
+answer_has(size_t at, const char *request, const char *text)
+{
+    struct memory_stream *stream = ask(at, request);
+    cl_str answer = memory_stream_written(stream);
+    bool has = false;
+    for (size_t i = 0; i + strlen(text) <= answer.len; i++)
+        has = has || memcmp(answer.ptr + i, text, strlen(text)) == 0;
+    hang_up(stream);
+    return has;
+}
+
+#define DISCOVER "GET /discover HTTP/1.1\r\n" HOST "\r\n"
+#define STALE    "GET /discover?stale=1 HTTP/1.1\r\n" HOST "\r\n"
+
+TEST(an_agent_silent_for_120_seconds_is_listed_as_stale_only)
+{
+    begin_in_test_time();
+    ask(0, post("/register", "{\"agent_id\":\"b\"}"));
+    pass(CL_AGENT_FRESH_MS - 1);
+    CHECK(answer_has(1, DISCOVER, "\"count\":1"));
+    CHECK(answer_has(1, STALE, "\"status\":\"online\""));
+    pass(1);
+    CHECK(answer_has(1, DISCOVER, "\"agents\":[],\"count\":0"));
+    CHECK(answer_has(1, STALE, "\"status\":\"stale\""));
+    CHECK(answer_has(1, post("/heartbeat", "{\"agent_id\":\"b\"}"), "\"ok\""));
+    CHECK(answer_has(1, DISCOVER, "\"count\":1"));
+    end();
+}
+
+TEST(an_agent_silent_for_7_days_is_forgotten_by_the_sweep)
+{
+    begin_in_test_time();
+    cl_loop_timer_start(relay->loop, &relay->sweep, cl_loop_now(relay->loop));
+    ask(0, post("/register", "{\"agent_id\":\"b\"}"));
+    ask(1, post("/register", "{\"agent_id\":\"c\"}"));
+    pass(CL_AGENT_SILENT_MS - 3600 * 1000);
+    CHECK(answer_has(2, post("/heartbeat", "{\"agent_id\":\"c\"}"), "\"ok\""));
+    CHECK(answer_has(2, STALE, "\"count\":2"));
+    pass(3600 * 1000); // the sweep comes once an hour
+    cl_loop_turn(relay->loop, false);
+    CHECK(answer_has(2, STALE, "\"count\":1"));
+    CHECK(answer_has(2, post("/heartbeat", "{\"agent_id\":\"b\"}"), "unknown_agent"));
+    CHECK(answer_has(2, post("/heartbeat", "{\"agent_id\":\"c\"}"), "\"ok\""));
+    end();
+}
