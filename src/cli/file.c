@@ -17,9 +17,8 @@ static enum cl_err
 fail(const char *what, const char *path, struct cl_why *why)
 {
     int error = errno;
-    return cl_fail(error == ENOENT ? CL_ERR_NOT_FOUND : CL_ERR_IO, why,
-                   "Cannot %s \"%.200s\": %s. Check the path and its permissions.", what, path,
-                   strerror(error));
+    return cl_fail(CL_ERR_IO, why, "Cannot %s \"%.200s\": %s. Check the path and its permissions.",
+                   what, path, strerror(error));
 }
 
 static enum cl_err

@@ -9,8 +9,7 @@
 
 #include "base/buf.h"
 
-/* Appends all bytes of the file. CL_ERR_NOT_FOUND when there is none, CL_ERR_TOO_LARGE past the
- * buffer's maximum, CL_ERR_IO. */
+/* Appends all bytes of the file. CL_ERR_TOO_LARGE past the buffer's maximum, CL_ERR_IO. */
 CL_MUST_CHECK enum cl_err cl_file_read(const char *path, struct cl_buf *out, struct cl_why *why);
 CL_MUST_CHECK enum cl_err cl_file_read_stdin(struct cl_buf *out, struct cl_why *why);
 

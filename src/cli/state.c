@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "cli/file.h"
@@ -135,13 +136,13 @@ cl_state_load(const char *as, struct cl_state *state, struct cl_why *why)
         return err;
 
     cl_buf_init(&buf, CL_CLI_STATE_BYTES_MAX);
-    err = state->path[0] == '\0' ? CL_ERR_NOT_FOUND : cl_file_read(state->path, &buf, why);
+    bool is_new = state->path[0] == '\0' || (access(state->path, F_OK) != 0 && errno == ENOENT);
+    if (!is_new)
+        err = cl_file_read(state->path, &buf, why);
     if (err == CL_OK && !cl_arena_copy(&state->arena, cl_buf_str(&buf), &state->text))
         err = cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
-    if (err == CL_OK)
+    if (err == CL_OK && !is_new)
         err = understand(state, why);
-    else if (err == CL_ERR_NOT_FOUND)
-        err = CL_OK;
     else if (err == CL_ERR_TOO_LARGE)
         err = broken(state, "it is too large", why);
     cl_buf_done(&buf);

@@ -141,7 +141,7 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
 }
 
 static enum cl_err
-serve(const struct cl_relay_config *config, struct cl_why *why)
+serve(const struct cl_relay_config *config, bool as_json, struct cl_why *why)
 {
     struct cl_relay *relay;
     char url[CL_RELAY_URL_CAP];
@@ -149,7 +149,9 @@ serve(const struct cl_relay_config *config, struct cl_why *why)
     if (err != CL_OK)
         return err;
     cl_relay_url(relay, url);
-    if (printf("clawlink relay listening on %s\n", url) < 0 || fflush(stdout) != 0)
+    int printed = as_json ? printf("{\"url\":\"%s\"}\n", url)
+                          : printf("clawlink relay listening on %s\n", url);
+    if (printed < 0 || fflush(stdout) != 0)
         cl_log_warn(&config->log, "stdout.failed", CL_F("url", (const char *)url));
     cl_log_info(&config->log, "relay.listening", CL_F("url", (const char *)url));
     cl_relay_run(relay);
@@ -173,7 +175,7 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
         err = list(opts, "allow-origin", &origins, &config.allow_origins, why);
     if (err == CL_OK)
         err = journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.")
-                              : serve(&config, why);
+                              : serve(&config, opts->globals[CL_GLOBAL_JSON] != NULL, why);
     cl_buf_done(&hosts);
     cl_buf_done(&origins);
     cl_secret_done(&token);

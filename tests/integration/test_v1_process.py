@@ -9,10 +9,11 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
-from support import (Http, Library, Relay, WebSocket, equal, holds, main, refused, short,
-                     start_fails, test)
+from support import (Http, Library, Relay, WebSocket, environment, equal, holds, main, refused,
+                     relay_command, short, start_fails, test)
 
 TOKEN = "canary-7f3a-canary"
 
@@ -131,6 +132,19 @@ def help_goes_to_standard_output():
                    "--inbox-messages", "--inbox-bytes", "--all-inboxes-bytes",
                    "--max-connections"):
         holds(option in out, f"--help does not tell {option}")
+
+
+@test(relay=False)
+def json_goes_for_the_listening_line_too():
+    process = subprocess.Popen(
+        [*relay_command(), "--port", "0", "--json"], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env=environment(), text=True)
+    try:
+        url = json.loads(process.stdout.readline())["url"]
+        holds(url.startswith("http://127.0.0.1:"), url)
+    finally:
+        process.terminate()
+        equal(process.wait(timeout=10), 0, "exit status")
 
 
 @test("--max-connections", "20")

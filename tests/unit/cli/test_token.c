@@ -81,7 +81,7 @@ TEST(a_token_that_is_none_is_refused)
     CHECK_INT(take(NULL, file_of("\nx"), NULL), CL_ERR_USAGE);
     CHECK_INT(take(NULL, file_of(longer), NULL), CL_ERR_USAGE);
     CHECK_INT(take("a", file_of("b"), NULL), CL_ERR_USAGE);
-    CHECK_INT(take(NULL, "/nonexistent/token", NULL), CL_ERR_NOT_FOUND);
+    CHECK_INT(take(NULL, "/nonexistent/token", NULL), CL_ERR_IO);
     CHECK_INT(token.len, 0);
 }
 
