@@ -184,7 +184,7 @@ class Relay:
         with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as maps:
             found = re.search(r"lib[at]san|valgrind|vgpreload", maps.read())
         with open(f"/proc/{self.pid}/exe", "rb") as program:
-            return bool(found) or b"__asan_init" in program.read()
+            return bool(found) or bool(re.search(rb"__[at]san_init", program.read()))
 
     def stop(self, number=signal.SIGTERM, within=6):
         """Ends the relay, gives its exit status. Its connections are closed first."""
