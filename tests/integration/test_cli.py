@@ -238,10 +238,11 @@ def copies_in_memory(pid, secret):
 
 
 def is_plain_program():
-    """Sanitizers and valgrind keep copies of the environment of their own."""
+    """Sanitizers and valgrind keep copies of the environment of their own, and code that counts
+    its lines is not optimised and leaves some on the stack."""
     with open(BIN, "rb") as program:
         content = program.read()
-    return content.startswith(b"\x7fELF") and b"__asan_init" not in content
+    return content.startswith(b"\x7fELF") and not re.search(rb"__[at]san_init|\.gcda", content)
 
 
 def test_the_relay_keeps_one_copy_of_the_token():
