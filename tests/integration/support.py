@@ -58,6 +58,13 @@ def until(condition, what, timeout=WAIT):
         holds(time.monotonic() < end, f"{what}: not within {timeout} s")
 
 
+def heard(relay, agent):
+    """When the agent was last heard of, once the clock has moved on: what comes now is later."""
+    seen = relay.agent(agent)["last_heartbeat"]
+    until(lambda: time.time() > seen + 0.003, "the clock stands still")  # it counts in ms
+    return seen
+
+
 def exact(text):
     """JSON with every number as the text it was written in."""
     def number(written):

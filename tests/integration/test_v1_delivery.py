@@ -8,8 +8,8 @@ import json
 import threading
 import time
 
-from support import (PING, PONG, TEXT, BINARY, Failure, Http, Library, WebSocket, equal, exact,
-                     holds, main, refused, short, test, until)
+from support import (BINARY, Failure, Http, Library, PING, PONG, TEXT, WebSocket, equal, exact,
+                     heard, holds, main, refused, short, test, until)
 
 BIG = "b" * 100000
 
@@ -42,9 +42,9 @@ def numbers(first, last):
 def heartbeat_frame_counts(relay):
     """Client sends `{"type":"heartbeat"}`; opening a WebSocket counts as a heartbeat."""
     relay.register("a")
-    first = relay.agent("a")["last_heartbeat"]
+    first = heard(relay, "a")
     listener = WebSocket(relay, "a")
-    second = relay.agent("a")["last_heartbeat"]
+    second = heard(relay, "a")
     holds(second > first, "opening a WebSocket is no heartbeat")
     listener.say({"type": "heartbeat"})
     until(lambda: relay.agent("a")["last_heartbeat"] > second, "the frame is no heartbeat")
@@ -57,7 +57,7 @@ def answered_ping_is_a_heartbeat(relay):
     listener = WebSocket(relay, "a", pong=False)
     relay.delegate("b", "a", "t")
     listener.message()
-    before = relay.agent("a")["last_heartbeat"]
+    before = heard(relay, "a")
     listener.settled()
     until(lambda: relay.agent("a")["last_heartbeat"] > before, "a pong is no heartbeat")
 
