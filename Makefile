@@ -49,8 +49,9 @@ tsan:         ## unit and integration tests under the thread sanitizer
 
 valgrind:     ## unit tests of a release build under valgrind, and a relay that is used and ended
 	@tools/build valgrind
-	@# test_tcp runs out of descriptors, and valgrind then closes what was accepted.
-	@tools/run-tests --patience 10 --wrap '$(VALGRIND)' --leave-out net/test_tcp \
+	@# Where descriptors run out valgrind itself closes what was accepted: nothing to wait for.
+	@tools/run-tests --patience 10 --wrap '$(VALGRIND)' \
+		--leave-out net/test_tcp:without_descriptors_the_listener_pauses_and_goes_on_later \
 		build/valgrind units smoke
 
 cover:        ## covered lines and branches of each room

@@ -78,12 +78,23 @@ run_one(const struct test_case *test)
     return true;
 }
 
+/* NAME runs that test alone, -NAME all but that one. */
+static bool
+is_wanted(const struct test_case *test, const char *choice)
+{
+    if (choice == NULL)
+        return true;
+    if (choice[0] == '-')
+        return strcmp(choice + 1, test->name) != 0;
+    return strcmp(choice, test->name) == 0;
+}
+
 int
 main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
     for (const struct test_case *test = first; test != NULL; test = test->next) {
-        if (argc > 1 && strcmp(argv[1], test->name) != 0)
+        if (!is_wanted(test, argc > 1 ? argv[1] : NULL))
             continue;
         bool ok = run_one(test);
         printf("%s %s\n", ok ? "ok  " : "FAIL", test->name);
