@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/map.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
 #include "base/assert.h"
 

@@ -107,6 +107,18 @@ cl_str_strip(cl_str s)
     return s;
 }
 
+int
+cl_str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 bool
 cl_str_copy(char *dst, size_t dst_cap, cl_str s)
 {

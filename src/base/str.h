@@ -58,6 +58,9 @@ cl_str cl_str_trim(cl_str s);
  * text (RFC 8259 section 2). */
 cl_str cl_str_strip(cl_str s);
 
+/* The value of a hexadecimal digit, or -1. */
+int cl_str_hex_digit(char c);
+
 /* Copies into dst and terminates with NUL. False, with dst untouched, when it does not fit:
  * never cuts. */
 bool cl_str_copy(char *dst, size_t dst_cap, cl_str s);

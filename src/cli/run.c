@@ -72,8 +72,7 @@ cl_run_body(struct cl_run *run, struct cl_json_writer *json)
 void
 cl_run_put(struct cl_json_writer *json, const char *name, cl_str text)
 {
-    cl_json_put_name(json, cl_str_z(name));
-    cl_json_put_string(json, text);
+    cl_json_put_member(json, cl_str_z(name), text);
 }
 
 void

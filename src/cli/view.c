@@ -74,12 +74,9 @@ json_talk(struct cl_page *page, cl_str name, cl_str text, const char *code)
 
     cl_json_writer_init(&json, &page->buf);
     cl_json_object_begin(&json);
-    cl_json_put_name(&json, name);
-    cl_json_put_string(&json, cl_buf_str(&shown));
-    if (code != NULL) {
-        cl_json_put_name(&json, CL_STR("code"));
-        cl_json_put_string(&json, cl_str_z(code));
-    }
+    cl_json_put_member(&json, name, cl_buf_str(&shown));
+    if (code != NULL)
+        cl_json_put_member(&json, CL_STR("code"), cl_str_z(code));
     cl_json_object_end(&json);
     append(page, cl_json_writer_end(&json));
     cl_page_raw(page, CL_STR("\n"));

@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "proto/v1_encode.h"
 #include "wire/json.h"
-#include "wire/json_write.h"
 
 /* A member of an object to be written: the name needs no escapes, the value is JSON. */
 struct member {
@@ -68,17 +67,17 @@ static enum cl_err
 read_priority(const struct cl_json_scan *scan, uint8_t *ret_priority, struct cl_why *why)
 {
     const struct cl_json_member *member = cl_json_scan_member(scan, CL_STR("priority"));
-    if (member == NULL || cl_json_string_is(member->value, CL_STR("normal")))
+    if (member == NULL) {
         *ret_priority = CL_PRIORITY_NORMAL;
-    else if (cl_json_string_is(member->value, CL_STR("urgent")))
-        *ret_priority = CL_PRIORITY_URGENT;
-    else if (cl_json_string_is(member->value, CL_STR("high")))
-        *ret_priority = CL_PRIORITY_HIGH;
-    else if (cl_json_string_is(member->value, CL_STR("low")))
-        *ret_priority = CL_PRIORITY_LOW;
-    else
-        return cl_fail(CL_ERR_MALFORMED, why, "priority must be low, normal, high or urgent");
-    return CL_OK;
+        return CL_OK;
+    }
+    for (unsigned i = 0; i < CL_PRIORITY_COUNT; i++) {
+        if (cl_json_string_is(member->value, cl_v1_priority_name((enum cl_priority)i))) {
+            *ret_priority = (uint8_t)i;
+            return CL_OK;
+        }
+    }
+    return cl_fail(CL_ERR_MALFORMED, why, "priority must be low, normal, high or urgent");
 }
 
 /* The text as a JSON string, in the arena. Ids, addresses and times have no control characters
@@ -103,32 +102,42 @@ quote(const struct cl_v1_context *context, cl_str text, cl_str *ret_value)
 
 /* -- bodies ---------------------------------------------------------------------------------- */
 
-static char *
-put(char *at, cl_str bytes)
+static size_t
+emit(char *out, size_t at, cl_str bytes)
 {
-    memcpy(at, bytes.ptr, bytes.len);
+    if (out != NULL && bytes.len > 0)
+        memcpy(out + at, bytes.ptr, bytes.len);
     return at + bytes.len;
 }
 
-/* {"name":value,...} as a body, written once. */
+/* "name":value */
+static size_t
+emit_member(char *out, size_t at, const struct member *member)
+{
+    at = emit(out, at, CL_STR("\""));
+    at = emit(out, at, member->name);
+    at = emit(out, at, CL_STR("\":"));
+    return emit(out, at, member->value);
+}
+
+/* {"name":value,...}. Returns the length; writes only where out is not NULL. */
+static size_t
+emit_object(const struct member *members, size_t len, char *out)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < len; i++) {
+        at = emit(out, at, i == 0 ? CL_STR("{") : CL_STR(","));
+        at = emit_member(out, at, &members[i]);
+    }
+    return emit(out, at, CL_STR("}"));
+}
+
 static struct cl_body *
 object_body(const struct member *members, size_t len)
 {
-    size_t bytes = 1;
-    for (size_t i = 0; i < len; i++)
-        bytes += members[i].name.len + members[i].value.len + 4; // quotes, colon, comma or brace
-    struct cl_body *body = cl_body_new_blank(bytes);
-    if (body == NULL)
-        return NULL;
-    char *at = body->bytes;
-    for (size_t i = 0; i < len; i++) {
-        at = put(at, i == 0 ? CL_STR("{\"") : CL_STR(",\""));
-        at = put(at, members[i].name);
-        at = put(at, CL_STR("\":"));
-        at = put(at, members[i].value);
-    }
-    at = put(at, CL_STR("}"));
-    CL_ASSERT(at == body->bytes + bytes);
+    struct cl_body *body = cl_body_new_blank(emit_object(members, len, NULL));
+    if (body != NULL)
+        (void)emit_object(members, len, body->bytes);
     return body;
 }
 
@@ -424,24 +433,6 @@ cl_v1_decode_call(const struct cl_v1_context *context, enum cl_v1_call call, cl_
 
 /* -- frames ------------------------------------------------------------------------------------ */
 
-static cl_str
-trim_json(cl_str text)
-{
-    while (text.len > 0 && (uint8_t)text.ptr[0] <= ' ')
-        text = cl_str_part(text, 1, text.len);
-    while (text.len > 0 && (uint8_t)text.ptr[text.len - 1] <= ' ')
-        text.len--;
-    return text;
-}
-
-static size_t
-emit(char *out, size_t at, cl_str bytes)
-{
-    if (out != NULL && bytes.len > 0)
-        memcpy(out + at, bytes.ptr, bytes.len);
-    return at + bytes.len;
-}
-
 /* What a frame gets: a member of that name, in the place of the old one if there was one. */
 struct edit {
     struct member member;
@@ -458,10 +449,7 @@ splice(cl_str text, const struct edit *edits, size_t edits_len, char *out)
     for (size_t i = 0; i < edits_len; i++) {
         if (edits[i].old != NULL)
             continue;
-        at = emit(out, at, CL_STR("\""));
-        at = emit(out, at, edits[i].member.name);
-        at = emit(out, at, CL_STR("\":"));
-        at = emit(out, at, edits[i].member.value);
+        at = emit_member(out, at, &edits[i].member);
         at = emit(out, at, CL_STR(","));
     }
     for (size_t i = 0; i < edits_len; i++) {
@@ -511,7 +499,7 @@ frame_body(const struct cl_v1_context *context, cl_str text, const struct cl_jso
     size_t len = make_edits(context, scan, is_broadcast, edits);
     if (len == 0)
         return NULL;
-    text = trim_json(text);
+    text = cl_str_strip(text);
     struct cl_body *body = cl_body_new_blank(splice(text, edits, len, NULL));
     if (body != NULL)
         (void)splice(text, edits, len, body->bytes);

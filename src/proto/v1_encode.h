@@ -18,6 +18,9 @@ void cl_v1_id_text(cl_id id, char ret_text[static CL_V1_ID_TEXT_CAP]);
 CL_MUST_CHECK enum cl_err cl_v1_encode_message(const struct cl_msg *msg, bool is_queued,
                                                struct cl_buf *buf, cl_str *ret_rest);
 
+/* "urgent". */
+cl_str cl_v1_priority_name(enum cl_priority priority);
+
 /* What the session knows of an agent. */
 struct cl_v1_presence {
     cl_time seen;

@@ -23,7 +23,7 @@ static const struct row rows[] = {
 static bool
 takes_argument(cl_str pattern)
 {
-    return pattern.len > 1 && pattern.ptr[pattern.len - 1] == '/';
+    return pattern.len > 1 && cl_str_ends(pattern, CL_STR("/"));
 }
 
 const char *

@@ -290,15 +290,6 @@ are_extensions(cl_str text)
     return true;
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 9112 7.1: chunk-size = 1*HEXDIG. *ret_extensions is what follows it. */
 static enum cl_err
 read_chunk_size(cl_str line, uint64_t *ret_size, cl_str *ret_extensions, struct cl_why *why)
@@ -306,10 +297,10 @@ read_chunk_size(cl_str line, uint64_t *ret_size, cl_str *ret_extensions, struct 
     uint64_t size = 0;
     size_t i = 0;
 
-    for (; i < line.len && hex_digit(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && cl_str_hex_digit(line.ptr[i]) >= 0; i++) {
         if (size > INT64_MAX >> 4)
             return cl_fail(CL_ERR_MALFORMED, why, "a chunk size that no number holds");
-        size = size << 4 | (uint64_t)hex_digit(line.ptr[i]);
+        size = size << 4 | (uint64_t)cl_str_hex_digit(line.ptr[i]);
     }
     if (i == 0)
         return cl_fail(CL_ERR_MALFORMED, why, "a chunk without a size");

@@ -254,7 +254,7 @@ read_unit(cl_str rest, uint32_t *ret_unit)
     for (size_t i = 2; i < 6; i++) {
         if (i >= rest.len)
             return ESCAPE_CUT;
-        int digit = cl_json_hex_digit(rest.ptr[i]);
+        int digit = cl_str_hex_digit(rest.ptr[i]);
         if (digit < 0)
             return ESCAPE_BAD;
         unit = unit << 4 | (uint32_t)digit;

@@ -14,18 +14,6 @@ struct walk {
     uint8_t piece_at;
 };
 
-int
-cl_json_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* RFC 3629 section 3. */
 static uint8_t
 encode_utf8(uint32_t code, char ret_bytes[static 4])
@@ -58,7 +46,7 @@ take_unit(cl_str *rest)
 {
     uint32_t unit = 0;
     for (size_t i = 2; i < 6 && i < rest->len; i++)
-        unit = unit << 4 | ((uint32_t)cl_json_hex_digit(rest->ptr[i]) & 0xf);
+        unit = unit << 4 | ((uint32_t)cl_str_hex_digit(rest->ptr[i]) & 0xf);
     *rest = cl_str_part(*rest, 6, rest->len);
     return unit;
 }

@@ -19,7 +19,4 @@ uint64_t cl_json_text_hash(const cl_hash_key *key, cl_str raw);
 /* Writes what it means, raw.len bytes at the most. Returns how many. */
 size_t cl_json_text_decode(cl_str raw, char *ret_bytes);
 
-/* The value of a hexadecimal digit, or -1. */
-int cl_json_hex_digit(char c);
-
 #endif

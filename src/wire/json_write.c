@@ -175,3 +175,17 @@ cl_json_put_null(struct cl_json_writer *json)
 {
     cl_json_put_raw(json, CL_STR("null"));
 }
+
+void
+cl_json_put_member(struct cl_json_writer *json, cl_str name, cl_str text)
+{
+    cl_json_put_name(json, name);
+    cl_json_put_string(json, text);
+}
+
+void
+cl_json_put_member_u64(struct cl_json_writer *json, cl_str name, uint64_t value)
+{
+    cl_json_put_name(json, name);
+    cl_json_put_u64(json, value);
+}

@@ -49,5 +49,8 @@ void cl_json_put_i64(struct cl_json_writer *json, int64_t value);
 void cl_json_put_fixed(struct cl_json_writer *json, int64_t value, unsigned decimals);
 void cl_json_put_bool(struct cl_json_writer *json, bool value);
 void cl_json_put_null(struct cl_json_writer *json);
+/* A name with its value. */
+void cl_json_put_member(struct cl_json_writer *json, cl_str name, cl_str text);
+void cl_json_put_member_u64(struct cl_json_writer *json, cl_str name, uint64_t value);
 
 #endif

@@ -16,15 +16,6 @@ is_unreserved(char c)
     return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 void
 cl_uri_split(cl_str target, cl_str *ret_path, cl_str *ret_query)
 {
@@ -44,7 +35,7 @@ decode_byte(cl_str *raw, char *ret_byte)
     } else {
         if (raw->len < 3)
             return CL_ERR_MALFORMED;
-        int high = hex_digit(raw->ptr[1]), low = hex_digit(raw->ptr[2]);
+        int high = cl_str_hex_digit(raw->ptr[1]), low = cl_str_hex_digit(raw->ptr[2]);
         if (high < 0 || low < 0)
             return CL_ERR_MALFORMED;
         *ret_byte = (char)(unsigned char)(high << 4 | low);

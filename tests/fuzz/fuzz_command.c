@@ -8,9 +8,6 @@
  * 2: the rest is a journal: commands, each behind its length in two bytes. Applied one after
  *    the other, with all invariants checked; the result survives dump and load.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "core/core.h"
 #include "core/session.h"

@@ -10,25 +10,12 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "fuzz/sum.h"
 #include "wire/http1.h"
 
 #define BODY_BYTES_MAX 5000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint64_t
-mix(uint64_t sum, cl_str bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        sum = (sum ^ (uint8_t)bytes.ptr[i]) * UINT64_C(1099511628211); // FNV-1a
-    return sum;
-}
-
-static uint64_t
-mix_number(uint64_t sum, uint64_t number)
-{
-    return mix(sum, cl_str_of(&number, sizeof(number)));
-}
 
 /* -- a head, written again ------------------------------------------------------------------- */
 
@@ -139,14 +126,14 @@ on_event(struct run *run, const struct cl_http_event *event)
     // Slices of a body merge, so only their bytes count.
     if (event->kind == CL_HTTP_BODY) {
         CL_ASSERT(event->body.len > 0);
-        run->sum = mix(run->sum, event->body);
+        run->sum = sum_bytes(run->sum, event->body);
     } else if (event->kind != CL_HTTP_MORE) {
-        run->sum = mix_number(run->sum, event->kind);
+        run->sum = sum_number(run->sum, event->kind);
     }
     if (event->kind != CL_HTTP_HEAD && event->kind != CL_HTTP_INTERIM)
         return;
-    run->sum = mix(mix(mix(run->sum, head->method), head->target), head->fields);
-    run->sum = mix_number(mix_number(run->sum, head->status), head->content_length);
+    run->sum = sum_bytes(sum_bytes(sum_bytes(run->sum, head->method), head->target), head->fields);
+    run->sum = sum_number(sum_number(run->sum, head->status), head->content_length);
     if (run->is_first) {
         check_head(head);
         check_again(head, run->parser.role, run->asked_head);
@@ -173,7 +160,7 @@ feed(struct run *run, cl_str bytes)
             CL_ASSERT(event.kind != CL_HTTP_MORE || input.len == 0);
             on_event(run, &event);
         } else {
-            run->sum = mix_number(run->sum, 100 + (uint64_t)err);
+            run->sum = sum_number(run->sum, 100 + (uint64_t)err);
             run->is_over = true;
         }
     }
@@ -199,7 +186,7 @@ run_cut(uint8_t options, cl_str bytes, size_t step)
         enum cl_err err = cl_http_eof(&run.parser, &event, NULL);
         if (err == CL_OK)
             on_event(&run, &event);
-        run.sum = mix_number(run.sum, 100 + (uint64_t)err);
+        run.sum = sum_number(run.sum, 100 + (uint64_t)err);
     }
     cl_http_parser_forget(&run.parser);
     cl_http_parser_done(&run.parser);

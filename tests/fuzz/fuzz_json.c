@@ -166,11 +166,7 @@ check_written_again(cl_str text)
     struct cl_json_writer json;
     struct cl_buf buf;
     struct cl_arena arena;
-    cl_str value = text;
-    while (value.ptr[0] != '{')
-        value = cl_str_part(value, 1, value.len);
-    while (value.ptr[value.len - 1] != '}')
-        value.len--;
+    cl_str value = cl_str_strip(text);
 
     cl_arena_init(&arena, 64 * CL_MIB);
     cl_buf_init(&buf, 64 * CL_MIB);

@@ -9,25 +9,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "fuzz/sum.h"
 #include "wire/websocket.h"
 
 static const uint32_t maxima[] = {0, 100, 1000, 70000};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint64_t
-mix(uint64_t sum, cl_str bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        sum = (sum ^ (uint8_t)bytes.ptr[i]) * UINT64_C(1099511628211); // FNV-1a
-    return sum;
-}
-
-static uint64_t
-mix_number(uint64_t sum, uint64_t number)
-{
-    return mix(sum, cl_str_of(&number, sizeof number));
-}
 
 /* The same payload in one frame of ours gives the same event back, in place. */
 static void
@@ -105,9 +92,9 @@ decode(const uint8_t *data, size_t size, unsigned choice, size_t step)
             check_event(&event, message_max);
             if (event.kind == CL_WS_EVENT_MORE)
                 break;
-            sum = mix_number(sum, event.kind);
-            sum = mix_number(sum, event.code | (uint64_t)event.is_text << 32);
-            sum = mix(mix_number(sum, event.bytes.len), event.bytes);
+            sum = sum_number(sum, event.kind);
+            sum = sum_number(sum, event.code | (uint64_t)event.is_text << 32);
+            sum = sum_bytes(sum_number(sum, event.bytes.len), event.bytes);
         } while (true);
         CL_ASSERT(used == part);
         free(block);

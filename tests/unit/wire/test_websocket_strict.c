@@ -4,7 +4,6 @@
  * always gives the same events. Rows are written as a server sends them; but for those about
  * the mask itself each is decoded by a client as it stands and by a server after masking.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/test.h"
