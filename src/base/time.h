@@ -35,6 +35,12 @@ cl_instant_add(cl_instant instant, int64_t ms)
     return (cl_instant){instant.ms > INT64_MAX - ms ? INT64_MAX : instant.ms + ms};
 }
 
+static inline cl_instant
+cl_instant_earlier(cl_instant a, cl_instant b)
+{
+    return a.ms < b.ms ? a : b;
+}
+
 /* "2026-04-04T09:00:00.123000+00:00", the form of clawlink-v1, with its NUL. */
 #define CL_TIME_TEXT_CAP 33
 

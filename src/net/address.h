@@ -17,6 +17,7 @@ typedef struct {
 /* "[ffff:...:ffff]:65535" and its NUL. */
 #define CL_ADDRESS_TEXT_CAP 56
 
+bool cl_address_is_v4(const cl_address *address);
 /* 127.0.0.0/8 and ::1. */
 bool cl_address_is_loopback(const cl_address *address);
 /* "10.0.0.7" or "2001:db8::7", without the port. */

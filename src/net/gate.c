@@ -52,10 +52,8 @@ find_network(struct cl_gate *gate, const uint8_t network[static 16])
 static uint16_t
 enter_stranger(struct cl_gate *gate, const cl_address *peer)
 {
-    static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
     uint8_t network[16] = {0};
-    bool is_v4 = memcmp(peer->ip, v4_mapped, sizeof v4_mapped) == 0;
-    memcpy(network, peer->ip, is_v4 ? 16 : 8);
+    memcpy(network, peer->ip, cl_address_is_v4(peer) ? 16 : 8);
 
     if (gate->strangers == CL_NET_STRANGERS_MAX)
         return 0;

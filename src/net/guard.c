@@ -95,8 +95,9 @@ cl_guard_origin(const struct cl_guard *guard, cl_str origin, struct cl_why *why)
                    "web pages may not use this relay; allow one with --allow-origin");
 }
 
-enum cl_err
-cl_guard_fetch_site(cl_str site, struct cl_why *why)
+/* The value of Sec-Fetch-Site. */
+static enum cl_err
+check_fetch_site(cl_str site, struct cl_why *why)
 {
     if (cl_str_eq(site, CL_STR("none")) || cl_str_eq(site, CL_STR("same-origin")))
         return CL_OK;
@@ -132,7 +133,7 @@ cl_guard_check(const struct cl_guard *guard, const struct cl_http_head *head, st
     if (cl_http_field(head, CL_STR("Origin"), &value))
         err = cl_guard_origin(guard, value, why);
     else if (cl_http_field(head, CL_STR("Sec-Fetch-Site"), &value))
-        err = cl_guard_fetch_site(value, why);
+        err = check_fetch_site(value, why);
     return err;
 }
 

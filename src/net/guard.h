@@ -28,8 +28,6 @@ CL_MUST_CHECK enum cl_err cl_guard_host(const struct cl_guard *guard, cl_str aut
 /* The value of Origin: refused unless it is listed, "null" always; CL_ERR_FORBIDDEN. */
 CL_MUST_CHECK enum cl_err cl_guard_origin(const struct cl_guard *guard, cl_str origin,
                                           struct cl_why *why);
-/* The value of Sec-Fetch-Site: none and same-origin pass; CL_ERR_FORBIDDEN. */
-CL_MUST_CHECK enum cl_err cl_guard_fetch_site(cl_str site, struct cl_why *why);
 /* The value of Content-Type: what a page can send without being asked (form-urlencoded,
  * multipart, text/plain) is CL_ERR_MEDIA_TYPE. */
 CL_MUST_CHECK enum cl_err cl_guard_media_type(cl_str media_type, struct cl_why *why);

@@ -26,15 +26,6 @@ cl_http_server_date(struct cl_http_server *server)
     return cl_str_z(server->date);
 }
 
-static size_t
-body_len(const struct cl_http_answer *answer)
-{
-    size_t len = 0;
-    for (size_t at = 0; at < answer->parts_len; at++)
-        len += answer->parts[at].bytes.len;
-    return len;
-}
-
 static enum cl_err
 write_connection(struct cl_http_conn *conn, struct cl_buf *head)
 {
@@ -57,7 +48,8 @@ write_head(struct cl_http_conn *conn, const struct cl_http_answer *answer, struc
     if (err == CL_OK && has_body)
         err = cl_http_write_field(head, CL_STR("Content-Type"), media_type);
     if (err == CL_OK && has_body)
-        err = cl_http_write_field_u64(head, CL_STR("Content-Length"), body_len(answer));
+        err = cl_http_write_field_u64(head, CL_STR("Content-Length"),
+                                      cl_parts_len(answer->parts, answer->parts_len));
     if (err == CL_OK)
         err = write_connection(conn, head);
     for (size_t at = 0; err == CL_OK && at < answer->fields_len; at++)
@@ -80,7 +72,7 @@ send_answer(struct cl_http_conn *conn, const struct cl_http_answer *answer)
         cl_http_conn_queue(conn, cl_buf_str(&head), answer->parts,
                            has_body ? answer->parts_len : 0);
     else
-        cl_http_conn_end(conn);
+        cl_http_conn_cut(conn);
     cl_buf_done(&head);
 }
 
@@ -106,16 +98,16 @@ write_refusal(struct cl_buf *text, enum cl_err reason, cl_str sentence)
     struct cl_json_writer json;
     cl_json_writer_init(&json, text);
     cl_json_object_begin(&json);
-    cl_json_put_name(&json, CL_STR("error"));
-    cl_json_put_string(&json, sentence);
-    cl_json_put_name(&json, CL_STR("code"));
-    cl_json_put_string(&json, cl_str_z(cl_err_wire(reason)));
+    cl_json_put_member(&json, CL_STR("error"), sentence);
+    cl_json_put_member(&json, CL_STR("code"), cl_str_z(cl_err_wire(reason)));
     cl_json_object_end(&json);
     return cl_json_writer_end(&json);
 }
 
+/* field, or NULL, goes with an answer that has none by its status. */
 static void
 refuse(struct cl_http_conn *conn, enum cl_err reason, cl_str sentence,
+       const struct cl_http_field *field,
        void send(struct cl_http_conn *, const struct cl_http_answer *))
 {
     const struct cl_http_field retry_after = {CL_STR("Retry-After"), CL_STR("1")};
@@ -130,11 +122,15 @@ refuse(struct cl_http_conn *conn, enum cl_err reason, cl_str sentence,
     cl_buf_init(&text, CL_HTTP_HEAD_BYTES_MAX);
     if (write_refusal(&text, reason, sentence) != CL_OK) {
         cl_buf_done(&text);
-        cl_http_conn_end(conn);
+        cl_http_conn_cut(conn);
         return;
     }
     struct cl_part part = cl_part_of(cl_buf_str(&text));
-    struct cl_http_answer answer = {.status = status, .parts = &part, .parts_len = 1};
+    struct cl_http_answer answer = {.status = status,
+                                    .fields = field,
+                                    .fields_len = field == NULL ? 0 : 1,
+                                    .parts = &part,
+                                    .parts_len = 1};
     if (status == 429 || status == 503 || status == 507) {
         answer.fields = &retry_after;
         answer.fields_len = 1;
@@ -149,7 +145,14 @@ refuse(struct cl_http_conn *conn, enum cl_err reason, cl_str sentence,
 void
 cl_http_refuse(struct cl_http_conn *conn, enum cl_err err, cl_str sentence)
 {
-    refuse(conn, err, sentence, cl_http_answer);
+    refuse(conn, err, sentence, NULL, cl_http_answer);
+}
+
+void
+cl_http_refuse_with(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
+                    struct cl_http_field field)
+{
+    refuse(conn, err, sentence, &field, cl_http_answer);
 }
 
 void
@@ -158,5 +161,5 @@ cl_http_conn_fail(struct cl_http_conn *conn, enum cl_err err, cl_str sentence)
     conn->is_dropping = true;
     conn->wants_close = true;
     conn->is_handlers = false;
-    refuse(conn, err, sentence, send_answer);
+    refuse(conn, err, sentence, NULL, send_answer);
 }

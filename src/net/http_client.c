@@ -150,11 +150,10 @@ on_failed(void *ctx, enum cl_connect_fault fault)
 static const struct cl_connect_events connect_events = {on_connected, on_failed};
 
 static void
-begin_connecting(struct cl_http_client *client, uint32_t connect_ms)
+begin_connecting(struct cl_http_client *client)
 {
-    struct cl_connect_to to = {.host = client->host,
-                               .port = client->port,
-                               .timeout_ms = connect_ms == 0 ? CL_CLIENT_CONNECT_MS : connect_ms};
+    struct cl_connect_to to = {
+        .host = client->host, .port = client->port, .timeout_ms = CL_CLIENT_CONNECT_MS};
     enum cl_err err = cl_tcp_connect(client->loop, &to, &connect_events, client, &client->connect);
     if (err == CL_ERR_NO_MEMORY)
         end_call(client, CL_HTTP_FAULT_NO_MEMORY);
@@ -269,7 +268,7 @@ cl_http_client_call(struct cl_http_client *client, const struct cl_http_call *ca
     if (client->stream != NULL)
         cl_stream_want_write(client->stream);
     else
-        begin_connecting(client, call->connect_ms);
+        begin_connecting(client);
     while (client->is_calling)
         cl_loop_turn(client->loop, true);
     cl_loop_timer_stop(client->loop, &client->timer);

@@ -36,7 +36,6 @@ struct cl_http_call {
     const struct cl_http_field *fields; // besides Host, Content-Length and Connection
     size_t fields_len;
     cl_str body; // sent with Content-Length, unless it is empty and the method is GET or HEAD
-    uint32_t connect_ms; // 0: CL_CLIENT_CONNECT_MS
     uint32_t timeout_ms; // from connect to the whole answer; 0: CL_CLIENT_TIMEOUT_MS
 };
 

@@ -7,7 +7,6 @@
  * them, and handlers, only ever change the state.
  */
 #include "base/alloc.h"
-#include "base/assert.h"
 #include "net/http_private.h"
 
 static bool
@@ -98,7 +97,7 @@ cl_http_conn_look_again(struct cl_http_conn *conn)
 }
 
 void
-cl_http_conn_end(struct cl_http_conn *conn)
+cl_http_conn_cut(struct cl_http_conn *conn)
 {
     if (is_gone(conn))
         return;
@@ -115,7 +114,7 @@ cl_http_conn_queue(struct cl_http_conn *conn, cl_str head, const struct cl_part 
     if (cl_out_add(&conn->out, head, parts, parts_len) == CL_OK)
         cl_stream_want_write(conn->stream);
     else
-        cl_http_conn_end(conn);
+        cl_http_conn_cut(conn);
 }
 
 static void
@@ -173,21 +172,15 @@ may_resume(const struct cl_http_conn *conn)
 }
 
 static cl_instant
-earlier(cl_instant a, cl_instant b)
-{
-    return a.ms < b.ms ? a : b;
-}
-
-static cl_instant
 deadline(const struct cl_http_conn *conn)
 {
     if (may_resume(conn))
         return cl_loop_now(conn->server->loop);
     cl_instant at = state_deadline(conn);
     if (cl_out_waiting(&conn->out) > 0)
-        at = earlier(at, cl_instant_add(conn->progress, CL_NET_WRITE_STALL_MS));
+        at = cl_instant_earlier(at, cl_instant_add(conn->progress, CL_NET_WRITE_STALL_MS));
     if (is_looking_for_proof(conn))
-        at = earlier(at, conn->track_next);
+        at = cl_instant_earlier(at, conn->track_next);
     return at;
 }
 
@@ -409,8 +402,7 @@ on_eof(void *ctx)
 static void
 begin_next(struct cl_http_conn *conn)
 {
-    if (cl_http_parser_is_idle(&conn->parser))
-        cl_http_parser_forget(&conn->parser);
+    cl_http_parser_forget(&conn->parser);
     cl_buf_done(&conn->body);
     conn->is_head = false;
     enter(conn, CL_HTTP_IDLE);

@@ -77,8 +77,6 @@ struct cl_http_conn {
 CL_MUST_CHECK enum cl_err cl_http_conn_open(struct cl_http_server *server, struct cl_stream *stream,
                                             const struct cl_gate_pass *pass);
 bool cl_http_announces_body(const struct cl_http_head *head);
-/* Ends it as soon as nothing of it is on the stack. */
-void cl_http_conn_end(struct cl_http_conn *conn);
 /* Has its deadlines looked at in the next timers phase. */
 void cl_http_conn_look_again(struct cl_http_conn *conn);
 /* Queues output; without memory the connection ends. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "net/http_server.h"
 
-#include <stdio.h>
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "net/http_private.h"
@@ -126,10 +124,4 @@ bool
 cl_http_conn_is_reserve(const struct cl_http_conn *conn)
 {
     return conn->is_reserve;
-}
-
-void
-cl_http_conn_cut(struct cl_http_conn *conn)
-{
-    cl_http_conn_end(conn);
 }

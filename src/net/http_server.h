@@ -130,6 +130,9 @@ void cl_http_answer(struct cl_http_conn *conn, const struct cl_http_answer *answ
 /* Answers {"error":"<sentence>","code":"<wire name>"} with the status of the error table, and
  * Retry-After where the status is 429, 503 or 507. */
 void cl_http_refuse(struct cl_http_conn *conn, enum cl_err err, cl_str sentence);
+/* With a field that the RFC wants beside the status: Allow for 405, WWW-Authenticate for 401. */
+void cl_http_refuse_with(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
+                         struct cl_http_field field);
 
 /*
  * Answers 101 in on_head or on_request and turns the connection into a WebSocket (RFC 6455

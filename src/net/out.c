@@ -7,6 +7,15 @@
 #include "base/assert.h"
 #include "base/limits.h"
 
+size_t
+cl_parts_len(const struct cl_part *parts, size_t parts_len)
+{
+    size_t len = 0;
+    for (size_t at = 0; at < parts_len; at++)
+        len += parts[at].bytes.len;
+    return len;
+}
+
 /* Either a body's part, or a chunk of copied bytes with room behind them. */
 struct cl_out_segment {
     struct cl_out_segment *next;

@@ -33,6 +33,9 @@ cl_part_of_body(struct cl_body *body)
     return (struct cl_part){.bytes = cl_body_str(body), .body = body};
 }
 
+/* Bytes of all parts. */
+size_t cl_parts_len(const struct cl_part *parts, size_t parts_len);
+
 struct cl_out_segment;
 
 struct cl_out {

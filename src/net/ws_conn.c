@@ -92,12 +92,6 @@ free_ws(struct cl_ws_conn *ws)
 }
 
 static cl_instant
-earlier(cl_instant a, cl_instant b)
-{
-    return a.ms < b.ms ? a : b;
-}
-
-static cl_instant
 ping_due(const struct cl_ws_conn *ws)
 {
     cl_instant since = ws->heard.ms > ws->pinged.ms ? ws->heard : ws->pinged;
@@ -111,11 +105,12 @@ deadline(const struct cl_ws_conn *ws)
     if (cl_out_waiting(&ws->out) > 0)
         at = cl_instant_add(ws->progress, CL_NET_WRITE_STALL_MS);
     if (ws->state == WS_OPEN)
-        at = earlier(at, earlier(ping_due(ws), cl_instant_add(ws->heard, CL_NET_DEAD_MS)));
+        at = cl_instant_earlier(
+            at, cl_instant_earlier(ping_due(ws), cl_instant_add(ws->heard, CL_NET_DEAD_MS)));
     else if (ws->state == WS_CLOSING)
-        at = earlier(at, cl_instant_add(ws->since, CL_NET_CLOSE_WAIT_MS));
+        at = cl_instant_earlier(at, cl_instant_add(ws->since, CL_NET_CLOSE_WAIT_MS));
     else if (ws->is_shut)
-        at = earlier(at, cl_instant_add(ws->since, CL_NET_LINGER_MS));
+        at = cl_instant_earlier(at, cl_instant_add(ws->since, CL_NET_LINGER_MS));
     return at;
 }
 
@@ -145,10 +140,7 @@ queue_frame(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_par
             size_t parts_len)
 {
     uint8_t head[CL_WS_HEAD_BYTES_MAX];
-    uint64_t len = 0;
-    for (size_t at = 0; at < parts_len; at++)
-        len += parts[at].bytes.len;
-    size_t head_len = cl_ws_frame_head(opcode, true, len, NULL, head);
+    size_t head_len = cl_ws_frame_head(opcode, true, cl_parts_len(parts, parts_len), NULL, head);
     if (cl_out_waiting(&ws->out) == 0)
         ws->progress = cl_loop_now(loop_of(ws));
     enum cl_err err = cl_out_add(&ws->out, cl_str_of(head, head_len), parts, parts_len);
@@ -178,12 +170,10 @@ send_message(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_pa
              size_t parts_len)
 {
     size_t waiting = cl_out_waiting(&ws->out);
-    size_t len = CL_WS_HEAD_BYTES_MAX;
-    for (size_t at = 0; at < parts_len; at++)
-        len += parts[at].bytes.len;
     if (ws->state != WS_OPEN)
         return CL_ERR_CLOSED;
-    if (waiting > 0 && waiting + len > out_max(ws))
+    if (waiting > 0 &&
+        waiting + CL_WS_HEAD_BYTES_MAX + cl_parts_len(parts, parts_len) > out_max(ws))
         return CL_ERR_FULL;
     return queue_frame(ws, opcode, parts, parts_len);
 }
@@ -230,12 +220,6 @@ cl_ws_cut(struct cl_ws_conn *ws)
 {
     ws->state = WS_OVER;
     look_again(ws);
-}
-
-void
-cl_ws_peer(const struct cl_ws_conn *ws, cl_address *ret_peer)
-{
-    cl_stream_peer(ws->stream, ret_peer);
 }
 
 /* -- receiving ------------------------------------------------------------------------------ */

@@ -67,6 +67,5 @@ size_t cl_ws_waiting(const struct cl_ws_conn *ws);
 void cl_ws_close(struct cl_ws_conn *ws, uint16_t code, cl_str reason);
 /* Ends it now, without a frame; on_closed comes soon, but not from within this call. */
 void cl_ws_cut(struct cl_ws_conn *ws);
-void cl_ws_peer(const struct cl_ws_conn *ws, cl_address *ret_peer);
 
 #endif

@@ -22,34 +22,15 @@ begin_answer(struct cl_exchange *exchange)
 static void
 end_answer(struct cl_exchange *exchange, struct cl_json_writer *json)
 {
-    struct cl_why why = {""};
     cl_json_object_end(json);
-    enum cl_err err = cl_json_writer_end(json);
-    if (err != CL_OK)
-        cl_exchange_refuse(exchange, err, &why);
-    else
-        cl_exchange_answer_text(exchange);
-}
-
-static void
-put_text(struct cl_json_writer *json, cl_str name, cl_str text)
-{
-    cl_json_put_name(json, name);
-    cl_json_put_string(json, text);
-}
-
-static void
-put_number(struct cl_json_writer *json, cl_str name, uint64_t number)
-{
-    cl_json_put_name(json, name);
-    cl_json_put_u64(json, number);
+    cl_exchange_answer_text(exchange, cl_json_writer_end(json));
 }
 
 static void
 answer_status(struct cl_exchange *exchange, cl_str status)
 {
     struct cl_json_writer json = begin_answer(exchange);
-    put_text(&json, CL_STR("status"), status);
+    cl_json_put_member(&json, CL_STR("status"), status);
     end_answer(exchange, &json);
 }
 
@@ -64,19 +45,20 @@ answer_info(struct cl_exchange *exchange)
         online += cl_relay_presence(relay, agent->id).is_online;
 
     struct cl_json_writer json = begin_answer(exchange);
-    put_text(&json, CL_STR("service"), CL_STR("ClawLink Relay"));
-    put_text(&json, CL_STR("version"), CL_STR(CLAWLINK_VERSION));
+    cl_json_put_member(&json, CL_STR("service"), CL_STR("ClawLink Relay"));
+    cl_json_put_member(&json, CL_STR("version"), CL_STR(CLAWLINK_VERSION));
     cl_json_put_name(&json, CL_STR("auth_required"));
     cl_json_put_bool(&json, relay->config.token != NULL);
-    put_number(&json, CL_STR("agents_online"), online);
+    cl_json_put_member_u64(&json, CL_STR("agents_online"), online);
     // v1 counts those it keeps.
-    put_number(&json, CL_STR("total_broadcasts"),
-               stats.broadcasts < CL_BROADCASTS_KEPT ? stats.broadcasts : CL_BROADCASTS_KEPT);
-    put_number(&json, CL_STR("shared_files"), stats.files);
-    put_text(&json, CL_STR("note"),
-             relay->config.token != NULL
-                 ? CL_STR("Every request needs Authorization: Bearer <token>.")
-                 : CL_STR("No token is set: whoever reaches this port may use it."));
+    cl_json_put_member_u64(&json, CL_STR("total_broadcasts"),
+                           stats.broadcasts < CL_BROADCASTS_KEPT ? stats.broadcasts
+                                                                 : CL_BROADCASTS_KEPT);
+    cl_json_put_member_u64(&json, CL_STR("shared_files"), stats.files);
+    cl_json_put_member(&json, CL_STR("note"),
+                       relay->config.token != NULL
+                           ? CL_STR("Every request needs Authorization: Bearer <token>.")
+                           : CL_STR("No token is set: whoever reaches this port may use it."));
     cl_v1_put_endpoints(&json);
     cl_v1_put_time(&json, CL_STR("server_time"), cl_relay_time(relay));
     end_answer(exchange, &json);
@@ -104,7 +86,7 @@ answer_discover(struct cl_exchange *exchange, cl_str query)
         count++;
     }
     cl_json_array_end(&json);
-    put_number(&json, CL_STR("count"), count);
+    cl_json_put_member_u64(&json, CL_STR("count"), count);
     cl_v1_put_time(&json, CL_STR("server_time"), cl_relay_time(relay));
     end_answer(exchange, &json);
 }
@@ -120,7 +102,7 @@ answer_files(struct cl_exchange *exchange)
     for (uint32_t at = 0; (file = cl_core_file_next(relay->core, &at)) != NULL;)
         cl_v1_put_file(&json, file, false);
     cl_json_array_end(&json);
-    put_number(&json, CL_STR("count"), cl_core_stats(relay->core).files);
+    cl_json_put_member_u64(&json, CL_STR("count"), cl_core_stats(relay->core).files);
     end_answer(exchange, &json);
 }
 
@@ -128,21 +110,16 @@ static void
 answer_file(struct cl_exchange *exchange)
 {
     struct cl_relay *relay = exchange->relay;
-    struct cl_why why = {"file not found"};
     const struct cl_file *file = cl_core_file(relay->core, exchange->route.arg);
     if (file == NULL) {
-        cl_exchange_refuse(exchange, CL_ERR_NO_FILE, &why);
+        cl_exchange_refuse(exchange, CL_ERR_NO_FILE, CL_STR("file not found"));
         return;
     }
     struct cl_json_writer json;
     cl_buf_clear(&relay->text);
     cl_json_writer_init(&json, &relay->text);
     cl_v1_put_file(&json, file, true);
-    enum cl_err err = cl_json_writer_end(&json);
-    if (err != CL_OK)
-        cl_exchange_refuse(exchange, err, &why);
-    else
-        cl_exchange_answer_text(exchange);
+    cl_exchange_answer_text(exchange, cl_json_writer_end(&json));
 }
 
 /* -- calls that change something --------------------------------------------------------------- */
@@ -176,7 +153,6 @@ submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
     if (draft.command.kind == CL_COMMAND_HEARTBEAT) {
         err = cl_relay_session(relay, &draft.command);
     } else {
-        cl_relay_number(relay, &draft.command);
         remember(exchange, &draft.command, context.id);
         err = cl_relay_submit(relay, &draft.command, exchange->peer.handle);
         exchange->is_submitted = err == CL_OK;
@@ -185,27 +161,19 @@ submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
     return err;
 }
 
-const char *
+cl_str
 cl_call_sentence(enum cl_err err)
 {
     if (err == CL_ERR_INBOX_FULL)
-        return "the inbox of that agent is full: it must poll first";
+        return CL_STR("the inbox of that agent is full: it must poll first");
     if (err == CL_ERR_FULL)
-        return "the relay is full: agents must poll, or files be fewer";
+        return CL_STR("the relay is full: agents must poll, or files be fewer");
     if (err == CL_ERR_TOO_MANY)
-        return "no room for another agent, or for another inbox that waits for its agent";
+        return CL_STR("no room for another agent, or for another inbox that waits for its agent");
     if (err == CL_ERR_READ_ONLY)
-        return "the relay's journal failed: it only answers what it knows until it is restarted";
-    return "";
-}
-
-static void
-refuse(struct cl_exchange *exchange, enum cl_err err, struct cl_why *why)
-{
-    const char *sentence = cl_call_sentence(err);
-    if (why->text[0] == '\0' && sentence[0] != '\0')
-        cl_err_ignore(cl_fail(err, why, "%s", sentence));
-    cl_exchange_refuse(exchange, err, why);
+        return CL_STR("the relay's journal failed: it only answers what it knows until it is "
+                      "restarted");
+    return cl_str_z(cl_err_wire(err));
 }
 
 static void
@@ -218,7 +186,7 @@ run_change(struct cl_exchange *exchange, cl_str body)
     if (is_heartbeat && err == CL_ERR_NO_AGENT)
         answer_status(exchange, CL_STR("unknown_agent")); // a 200 (clawlink-v1.md)
     else if (err != CL_OK)
-        refuse(exchange, err, &why);
+        cl_exchange_refuse(exchange, err, cl_str_z(why.text));
     else if (is_heartbeat)
         answer_status(exchange, CL_STR("ok"));
 }
@@ -278,7 +246,7 @@ put_id(struct cl_json_writer *json, cl_id id)
 {
     char text[CL_V1_ID_TEXT_CAP];
     cl_v1_id_text(id, text);
-    put_text(json, CL_STR("message_id"), cl_str_z(text));
+    cl_json_put_member(json, CL_STR("message_id"), cl_str_z(text));
 }
 
 static void
@@ -286,7 +254,7 @@ put_registered(struct cl_json_writer *json, const struct cl_exchange *exchange)
 {
     struct cl_relay *relay = exchange->relay;
     const struct cl_agent *agent = cl_core_agent(relay->core, exchange->agent);
-    put_text(json, CL_STR("status"), CL_STR("registered"));
+    cl_json_put_member(json, CL_STR("status"), CL_STR("registered"));
     cl_json_put_name(json, CL_STR("agent"));
     cl_v1_put_agent(json, agent, cl_relay_presence(relay, agent->id));
     cl_v1_put_time(json, CL_STR("server_time"), cl_relay_time(relay));
@@ -295,10 +263,9 @@ put_registered(struct cl_json_writer *json, const struct cl_exchange *exchange)
 void
 cl_call_reply(struct cl_exchange *exchange, const struct cl_effect *effect)
 {
-    struct cl_why why = {""};
     exchange->is_submitted = false;
     if (effect->reply.err != CL_OK) {
-        refuse(exchange, effect->reply.err, &why);
+        cl_exchange_refuse(exchange, effect->reply.err, CL_STR(""));
         return;
     }
     struct cl_json_writer json = begin_answer(exchange);
@@ -307,22 +274,22 @@ cl_call_reply(struct cl_exchange *exchange, const struct cl_effect *effect)
         put_registered(&json, exchange);
         break;
     case CL_V1_DELEGATE:
-        put_text(&json, CL_STR("status"), CL_STR("delegated"));
-        put_text(&json, CL_STR("delivery"), delivery_of(exchange));
+        cl_json_put_member(&json, CL_STR("status"), CL_STR("delegated"));
+        cl_json_put_member(&json, CL_STR("delivery"), delivery_of(exchange));
         put_id(&json, exchange->id);
         break;
     case CL_V1_BROADCAST:
-        put_text(&json, CL_STR("status"), CL_STR("broadcast_sent"));
+        cl_json_put_member(&json, CL_STR("status"), CL_STR("broadcast_sent"));
         put_id(&json, exchange->id);
-        put_number(&json, CL_STR("recipients"), effect->reply.recipients);
+        cl_json_put_member_u64(&json, CL_STR("recipients"), effect->reply.recipients);
         break;
     case CL_V1_RESPOND:
-        put_text(&json, CL_STR("status"), CL_STR("response_sent"));
-        put_text(&json, CL_STR("delivery"), delivery_of(exchange));
+        cl_json_put_member(&json, CL_STR("status"), CL_STR("response_sent"));
+        cl_json_put_member(&json, CL_STR("delivery"), delivery_of(exchange));
         break;
     case CL_V1_FILE_PUT:
-        put_text(&json, CL_STR("status"), CL_STR("saved"));
-        put_number(&json, CL_STR("version"), effect->reply.version);
+        cl_json_put_member(&json, CL_STR("status"), CL_STR("saved"));
+        cl_json_put_member_u64(&json, CL_STR("version"), effect->reply.version);
         break;
     default:
         break;

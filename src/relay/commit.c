@@ -6,12 +6,33 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/random.h"
 #include "relay/state.h"
 
 /* What a full journal refused and nobody else will ask for again is tried again so late. */
 #define RETRY_MS 1000
+
+/* -- peers ------------------------------------------------------------------------------------- */
+
+enum cl_err
+cl_peer_begin(struct cl_relay *relay, struct cl_peer *peer, enum cl_peer_kind kind,
+              struct cl_list *list)
+{
+    peer->kind = kind;
+    cl_link_init(&peer->ready);
+    enum cl_err err = cl_handles_add(&relay->handles, peer, &peer->handle);
+    if (err == CL_OK)
+        cl_list_append(list, &peer->link);
+    return err;
+}
+
+void
+cl_peer_end(struct cl_relay *relay, struct cl_peer *peer)
+{
+    cl_handles_remove(&relay->handles, peer->handle);
+    cl_list_remove(&peer->ready);
+    cl_list_remove(&peer->link);
+}
 
 /* -- time and numbers -------------------------------------------------------------------------- */
 
@@ -41,18 +62,6 @@ cl_relay_context(struct cl_relay *relay, cl_str peer)
     return context;
 }
 
-void
-cl_relay_number(struct cl_relay *relay, struct cl_command *draft)
-{
-    if (draft->kind == CL_COMMAND_SEND) {
-        draft->send.stream = relay->epoch;
-        draft->send.seq = ++relay->seq;
-    } else if (draft->kind == CL_COMMAND_PUBLISH) {
-        draft->publish.stream = relay->epoch;
-        draft->publish.seq = ++relay->seq;
-    }
-}
-
 struct cl_v1_presence
 cl_relay_presence(struct cl_relay *relay, cl_str agent)
 {
@@ -71,10 +80,24 @@ stamp(struct cl_relay *relay, struct cl_command *draft, uint64_t handle)
     draft->ticket = handle;
 }
 
+/* v1 messages have no stream and number of their own. */
+static void
+number(struct cl_relay *relay, struct cl_command *draft)
+{
+    if (draft->kind == CL_COMMAND_SEND) {
+        draft->send.stream = relay->epoch;
+        draft->send.seq = ++relay->seq;
+    } else if (draft->kind == CL_COMMAND_PUBLISH) {
+        draft->publish.stream = relay->epoch;
+        draft->publish.seq = ++relay->seq;
+    }
+}
+
 enum cl_err
 cl_relay_submit(struct cl_relay *relay, struct cl_command *draft, uint64_t handle)
 {
     stamp(relay, draft, handle);
+    number(relay, draft);
     enum cl_err err = cl_core_admit(relay->core, draft);
     if (err != CL_OK)
         return err;
@@ -138,26 +161,23 @@ ack_new(struct cl_relay *relay, const struct cl_effect *effect)
     if (ack == NULL)
         return NULL;
     ack->command = cl_command_new(&draft);
-    if (ack->command == NULL || cl_handles_add(&relay->handles, ack, &ack->peer.handle) != CL_OK) {
+    if (ack->command == NULL ||
+        cl_peer_begin(relay, &ack->peer, CL_PEER_ACK, &relay->acks) != CL_OK) {
         cl_command_free(ack->command);
         cl_free(ack);
         return NULL;
     }
-    ack->peer.kind = CL_PEER_ACK;
     ack->holder = effect->ack.holder;
     ack->batch = effect->ack.batch;
     ack->agent_len = (uint32_t)effect->agent.len;
     memcpy(ack->agent, effect->agent.ptr, effect->agent.len);
-    cl_link_init(&ack->peer.ready);
-    cl_list_append(&relay->acks, &ack->peer.link);
     return ack;
 }
 
 static void
 ack_free(struct cl_relay *relay, struct cl_ack *ack)
 {
-    cl_handles_remove(&relay->handles, ack->peer.handle);
-    cl_list_remove(&ack->peer.link);
+    cl_peer_end(relay, &ack->peer);
     cl_command_free(ack->command);
     cl_free(ack);
 }
@@ -380,7 +400,8 @@ apply_committed(struct cl_relay *relay)
 static void
 notice_read_only(struct cl_relay *relay)
 {
-    struct cl_why why = {"the relay's journal failed: nothing new is taken until it is restarted"};
+    cl_str sentence =
+        CL_STR("the relay's journal failed: nothing new is taken until it is restarted");
     if (relay->is_read_only || cl_journal_state(relay->config.journal) == CL_JOURNAL_OPEN)
         return;
     relay->is_read_only = true;
@@ -391,13 +412,13 @@ notice_read_only(struct cl_relay *relay)
     {
         struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
         if (exchange->is_submitted)
-            cl_exchange_refuse(exchange, CL_ERR_READ_ONLY, &why);
+            cl_exchange_refuse(exchange, CL_ERR_READ_ONLY, sentence);
     }
     CL_LIST_EACH(&relay->sockets, at)
     {
         struct cl_socket *socket = CL_LIST_ENTRY(at, struct cl_socket, peer.link);
         if (socket->submitted > 0)
-            cl_socket_error(socket, CL_ERR_READ_ONLY, cl_str_z(why.text));
+            cl_socket_error(socket, CL_ERR_READ_ONLY, sentence);
         socket->submitted = 0;
     }
 }

@@ -4,53 +4,27 @@
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
-static void
-answer_json(struct cl_http_conn *conn, unsigned status, const struct cl_buf *text,
-            const struct cl_http_field *field)
-{
-    struct cl_part body = cl_part_of(cl_buf_str(text));
-    struct cl_http_answer answer = {.status = status,
-                                    .fields = field,
-                                    .fields_len = field == NULL ? 0 : 1,
-                                    .parts = &body,
-                                    .parts_len = 1};
-    cl_http_answer(conn, &answer);
-}
-
-/* A refusal that the RFC wants a field with: Allow for 405, WWW-Authenticate for 401. */
-static void
-refuse_with(struct cl_relay *relay, struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
-            struct cl_http_field field)
-{
-    struct cl_json_writer json;
-    cl_buf_clear(&relay->text);
-    cl_json_writer_init(&json, &relay->text);
-    cl_json_object_begin(&json);
-    cl_json_put_name(&json, CL_STR("error"));
-    cl_json_put_string(&json, sentence);
-    cl_json_put_name(&json, CL_STR("code"));
-    cl_json_put_string(&json, cl_str_z(cl_err_wire(err)));
-    cl_json_object_end(&json);
-    if (cl_json_writer_end(&json) != CL_OK)
-        cl_http_refuse(conn, err, sentence);
-    else
-        answer_json(conn, (unsigned)cl_err_http(err), &relay->text, &field);
-}
-
 void
-cl_exchange_answer_text(struct cl_exchange *exchange)
+cl_exchange_answer_text(struct cl_exchange *exchange, enum cl_err err)
 {
-    answer_json(exchange->conn, 200, &exchange->relay->text, NULL);
+    if (err != CL_OK) {
+        cl_exchange_refuse(exchange, err, CL_STR(""));
+        return;
+    }
+    struct cl_part body = cl_part_of(cl_buf_str(&exchange->relay->text));
+    struct cl_http_answer answer = {.status = 200, .parts = &body, .parts_len = 1};
+    cl_http_answer(exchange->conn, &answer);
     cl_exchange_free(exchange);
 }
 
 void
-cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, const struct cl_why *why)
+cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, cl_str sentence)
 {
-    const char *sentence = why->text[0] != '\0' ? why->text : cl_err_wire(err);
+    if (sentence.len == 0)
+        sentence = cl_call_sentence(err);
     cl_log_debug(&exchange->relay->config.log, "request.refused", CL_F("code", cl_err_wire(err)),
                  CL_F("why", sentence));
-    cl_http_refuse(exchange->conn, err, cl_str_z(sentence));
+    cl_http_refuse(exchange->conn, err, sentence);
     cl_exchange_free(exchange);
 }
 
@@ -62,13 +36,10 @@ exchange_new(struct cl_relay *relay, struct cl_http_conn *conn)
     struct cl_exchange *exchange = cl_alloc(sizeof *exchange);
     if (exchange == NULL)
         return NULL;
-    exchange->peer.kind = CL_PEER_EXCHANGE;
-    if (cl_handles_add(&relay->handles, exchange, &exchange->peer.handle) != CL_OK) {
+    if (cl_peer_begin(relay, &exchange->peer, CL_PEER_EXCHANGE, &relay->exchanges) != CL_OK) {
         cl_free(exchange);
         return NULL;
     }
-    cl_link_init(&exchange->peer.ready);
-    cl_list_append(&relay->exchanges, &exchange->peer.link);
     exchange->relay = relay;
     exchange->conn = conn;
     cl_http_conn_set_user(conn, exchange);
@@ -81,11 +52,8 @@ cl_exchange_free(struct cl_exchange *exchange)
     struct cl_relay *relay = exchange->relay;
     if (exchange->is_poller)
         cl_relay_close_holder(relay, exchange->peer.handle);
-    if (exchange->is_waiting)
-        cl_loop_timer_stop(relay->loop, &exchange->wait);
-    cl_handles_remove(&relay->handles, exchange->peer.handle);
-    cl_list_remove(&exchange->peer.ready);
-    cl_list_remove(&exchange->peer.link);
+    cl_loop_timer_stop(relay->loop, &exchange->wait);
+    cl_peer_end(relay, &exchange->peer);
     cl_http_conn_set_user(exchange->conn, NULL);
     cl_free(exchange);
 }
@@ -110,9 +78,9 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         return;
     }
     if (!is_health && !cl_auth_passes(relay, head)) {
-        refuse_with(relay, conn, CL_ERR_UNAUTHORIZED,
-                    CL_STR("Unauthorized. Provide Authorization: Bearer <token>"),
-                    (struct cl_http_field){CL_STR("WWW-Authenticate"), CL_STR("Bearer")});
+        cl_http_refuse_with(conn, CL_ERR_UNAUTHORIZED,
+                            CL_STR("Unauthorized. Provide Authorization: Bearer <token>"),
+                            (struct cl_http_field){CL_STR("WWW-Authenticate"), CL_STR("Bearer")});
         return;
     }
     if (!is_health)
@@ -130,11 +98,11 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
     }
     err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
     if (err == CL_ERR_METHOD) {
-        refuse_with(relay, conn, err, cl_str_z(why.text),
-                    (struct cl_http_field){CL_STR("Allow"), cl_v1_route_allow(head->path)});
+        cl_http_refuse_with(conn, err, cl_str_z(why.text),
+                            (struct cl_http_field){CL_STR("Allow"), cl_v1_route_allow(head->path)});
         cl_exchange_free(exchange);
     } else if (err != CL_OK) {
-        cl_exchange_refuse(exchange, err, &why);
+        cl_exchange_refuse(exchange, err, cl_str_z(why.text));
     }
 }
 
@@ -150,8 +118,8 @@ on_eof(void *ctx, struct cl_http_conn *conn)
 {
     struct cl_exchange *exchange = cl_http_conn_user(conn);
     (void)ctx;
-    if (exchange != NULL && exchange->is_waiting)
-        cl_poll_give_up(exchange);
+    if (exchange != NULL && cl_timer_is_running(&exchange->wait))
+        cl_poll_answer_empty(exchange);
 }
 
 /* The lease of a poll ends by itself from now on (core/session.h, RENEW). */

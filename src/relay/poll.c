@@ -8,93 +8,67 @@
 #include "relay/state.h"
 #include "wire/uri.h"
 
-static void
-answer_empty(struct cl_exchange *exchange)
+void
+cl_poll_answer_empty(struct cl_exchange *exchange)
 {
     struct cl_buf *text = &exchange->relay->text;
-    struct cl_why why = {""};
     cl_buf_clear(text);
-    enum cl_err err = cl_buf_append(text, CL_STR("{\"messages\":[],\"count\":0}"));
-    if (err != CL_OK)
-        cl_exchange_refuse(exchange, err, &why);
-    else
-        cl_exchange_answer_text(exchange);
+    cl_exchange_answer_text(exchange, cl_buf_append(text, CL_STR("{\"messages\":[],\"count\":0}")));
 }
 
-/* The answer's parts: heads lie one behind the other in relay->text, bodies stay where they
- * are. Two per message, one before, one behind. */
-struct pieces {
-    struct cl_part parts[2 * CL_POLL_MESSAGES_MAX + 1];
-    size_t ends[CL_POLL_MESSAGES_MAX]; // of heads, in the text
-};
-
+/* Two parts per message, its head and its body, and one behind all. The heads lie one behind the
+ * other in relay->text, which may still move: so far only their lengths are right. */
 static enum cl_err
-write_heads(struct cl_relay *relay, struct pieces *pieces)
+write_parts(struct cl_relay *relay, struct cl_part *parts)
 {
+    const struct cl_batch *batch = &relay->batch;
     struct cl_buf *text = &relay->text;
     cl_buf_clear(text);
-    for (uint32_t i = 0; i < relay->batch.len; i++) {
-        const struct cl_msg *msg = relay->batch.msgs[i];
-        cl_str rest;
+    for (uint32_t i = 0; i < batch->len; i++) {
+        struct cl_part *head = &parts[2 * i], *body = head + 1;
+        size_t from = text->len;
         enum cl_err err = cl_buf_append(text, i == 0 ? CL_STR("{\"messages\":[") : CL_STR(","));
         if (err == CL_OK)
-            err = cl_v1_encode_message(msg, true, text, &rest);
+            err = cl_v1_encode_message(batch->msgs[i], true, text, &body->bytes);
         if (err != CL_OK)
             return err;
-        pieces->ends[i] = text->len;
-        pieces->parts[2 * i + 1] = (struct cl_part){.bytes = rest, .body = msg->body};
+        head->bytes.len = text->len - from;
+        body->body = batch->msgs[i]->body;
     }
-    return cl_buf_printf(text, "],\"count\":%u}", (unsigned)relay->batch.len);
+    size_t from = text->len;
+    enum cl_err err = cl_buf_printf(text, "],\"count\":%u}", (unsigned)batch->len);
+    parts[2 * (size_t)batch->len].bytes.len = text->len - from;
+    return err;
 }
 
 static void
 answer_batch(struct cl_exchange *exchange)
 {
     struct cl_relay *relay = exchange->relay;
-    struct cl_why why = {""};
-    struct pieces *pieces = cl_alloc(sizeof *pieces);
-    enum cl_err err = pieces == NULL ? CL_ERR_NO_MEMORY : write_heads(relay, pieces);
+    size_t parts_len = 2 * (size_t)relay->batch.len + 1;
+    struct cl_part *parts = cl_alloc(parts_len * sizeof *parts);
+    enum cl_err err = parts == NULL ? CL_ERR_NO_MEMORY : write_parts(relay, parts);
     if (err != CL_OK) {
-        cl_free(pieces);
-        cl_exchange_refuse(exchange, err, &why); // closes the holder: they are offered again
+        cl_free(parts);
+        cl_exchange_refuse(exchange, err, CL_STR("")); // closes the holder: they are offered again
         return;
     }
-    // Only now does the text stay where it is.
-    size_t from = 0;
-    uint32_t len = relay->batch.len;
-    for (uint32_t i = 0; i <= len; i++) {
-        size_t end = i < len ? pieces->ends[i] : relay->text.len;
-        pieces->parts[2 * i] = cl_part_of(cl_str_of(relay->text.ptr + from, end - from));
-        from = end;
+    const char *at = relay->text.ptr;
+    for (size_t i = 0; i < parts_len; i += 2) {
+        parts[i].bytes.ptr = at;
+        at += parts[i].bytes.len;
     }
-    struct cl_http_answer answer = {.status = 200,
-                                    .parts = pieces->parts,
-                                    .parts_len = 2 * (size_t)len + 1,
-                                    .track_ms = CL_POLL_LEASE_MS};
+    struct cl_http_answer answer = {
+        .status = 200, .parts = parts, .parts_len = parts_len, .track_ms = CL_POLL_LEASE_MS};
     cl_http_answer(exchange->conn, &answer);
-    cl_free(pieces);
-}
-
-static void
-stop_waiting(struct cl_exchange *exchange)
-{
-    if (exchange->is_waiting)
-        cl_loop_timer_stop(exchange->relay->loop, &exchange->wait);
-    exchange->is_waiting = false;
-}
-
-void
-cl_poll_give_up(struct cl_exchange *exchange)
-{
-    stop_waiting(exchange);
-    answer_empty(exchange);
+    cl_free(parts);
 }
 
 static void
 on_wait_over(struct cl_timer *timer)
 {
     struct cl_exchange *exchange = CL_LIST_ENTRY(timer, struct cl_exchange, wait);
-    cl_poll_give_up(exchange);
+    cl_poll_answer_empty(exchange);
 }
 
 /* Takes and answers. False: there was nothing, or no memory to take it. */
@@ -106,7 +80,7 @@ take(struct cl_exchange *exchange)
         cl_session_take(relay->session, relay->core, exchange->peer.handle, &relay->batch);
     if (err != CL_OK || relay->batch.number == 0)
         return false;
-    stop_waiting(exchange);
+    cl_loop_timer_stop(relay->loop, &exchange->wait);
     answer_batch(exchange);
     return true;
 }
@@ -114,7 +88,7 @@ take(struct cl_exchange *exchange)
 bool
 cl_poll_pump(struct cl_exchange *exchange)
 {
-    return exchange->is_waiting && take(exchange);
+    return cl_timer_is_running(&exchange->wait) && take(exchange);
 }
 
 static enum cl_err
@@ -137,7 +111,7 @@ cl_poll_begin(struct cl_exchange *exchange, cl_str query)
     struct cl_why why = {""};
     uint64_t wait_s;
     if (exchange->route.is_head) { // clawlink-v1.md: HEAD changes nothing
-        answer_empty(exchange);
+        cl_poll_answer_empty(exchange);
         return;
     }
     exchange->agent = exchange->route.arg;
@@ -149,17 +123,16 @@ cl_poll_begin(struct cl_exchange *exchange, cl_str query)
     if (err == CL_OK)
         err = cl_relay_session(relay, &open);
     if (err != CL_OK) {
-        cl_exchange_refuse(exchange, err, &why);
+        cl_exchange_refuse(exchange, err, cl_str_z(why.text));
         return;
     }
     exchange->is_poller = true;
     if (take(exchange))
         return;
     if (wait_s == 0 || relay->is_draining) {
-        answer_empty(exchange);
+        cl_poll_answer_empty(exchange);
         return;
     }
-    exchange->is_waiting = true;
     cl_timer_init(&exchange->wait, on_wait_over);
     cl_loop_timer_start(relay->loop, &exchange->wait,
                         cl_instant_add(cl_loop_now(relay->loop), (int64_t)wait_s * 1000));

@@ -77,8 +77,8 @@ begin_drain(struct cl_relay *relay)
     CL_LIST_EACH(&relay->exchanges, at)
     {
         struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
-        if (exchange->is_waiting)
-            cl_poll_give_up(exchange);
+        if (cl_timer_is_running(&exchange->wait))
+            cl_poll_answer_empty(exchange);
     }
     cl_http_server_drain(relay->http);
     CL_LIST_EACH(&relay->sockets, at)

@@ -92,9 +92,7 @@ cl_socket_error(struct cl_socket *socket, enum cl_err err, cl_str sentence)
     struct cl_buf *text = &socket->relay->text;
     cl_buf_clear(text);
     cl_json_writer_init(&json, text);
-    if (sentence.len == 0)
-        sentence = cl_str_z(cl_call_sentence(err));
-    cl_v1_put_error(&json, err, sentence.len > 0 ? sentence : cl_str_z(cl_err_wire(err)));
+    cl_v1_put_error(&json, err, sentence.len > 0 ? sentence : cl_call_sentence(err));
     if (cl_json_writer_end(&json) == CL_OK)
         send_aside(socket, cl_part_of(cl_buf_str(text)));
 }
@@ -134,7 +132,6 @@ take_frame(struct cl_socket *socket, cl_str text, struct cl_why *why)
     if (draft.command.kind == CL_COMMAND_HEARTBEAT) {
         cl_relay_heartbeat(relay, cl_socket_agent(socket));
     } else {
-        cl_relay_number(relay, &draft.command);
         err = cl_relay_submit(relay, &draft.command, socket->peer.handle);
         socket->submitted += err == CL_OK;
     }
@@ -180,9 +177,7 @@ on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
     cl_relay_close_holder(relay, socket->peer.handle);
     if (socket->is_attached)
         cl_relay_detach(relay, cl_socket_agent(socket));
-    cl_handles_remove(&relay->handles, socket->peer.handle);
-    cl_list_remove(&socket->peer.ready);
-    cl_list_remove(&socket->peer.link);
+    cl_peer_end(relay, &socket->peer);
     cl_free(socket);
 }
 
@@ -208,7 +203,7 @@ cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect)
     if (effect->reply.err == CL_OK)
         return;
     if (effect->reply.command_kind != CL_COMMAND_ATTACH) {
-        cl_socket_error(socket, effect->reply.err, cl_str_of(NULL, 0));
+        cl_socket_error(socket, effect->reply.err, CL_STR(""));
         return;
     }
     socket->is_attached = false;
@@ -223,8 +218,7 @@ socket_new(struct cl_relay *relay, cl_str agent)
     struct cl_socket *socket = cl_alloc(sizeof *socket + agent.len);
     if (socket == NULL)
         return NULL;
-    socket->peer.kind = CL_PEER_SOCKET;
-    if (cl_handles_add(&relay->handles, socket, &socket->peer.handle) != CL_OK) {
+    if (cl_peer_begin(relay, &socket->peer, CL_PEER_SOCKET, &relay->sockets) != CL_OK) {
         cl_free(socket);
         return NULL;
     }
@@ -232,8 +226,6 @@ socket_new(struct cl_relay *relay, cl_str agent)
     socket->births = cl_core_stats(relay->core).births;
     socket->id_len = (uint32_t)agent.len;
     memcpy(socket->id, agent.ptr, agent.len);
-    cl_link_init(&socket->peer.ready);
-    cl_list_append(&relay->sockets, &socket->peer.link);
     return socket;
 }
 
@@ -259,22 +251,20 @@ void
 cl_socket_begin(struct cl_exchange *exchange)
 {
     struct cl_relay *relay = exchange->relay;
-    struct cl_why why = {""};
     struct cl_http_conn *conn = exchange->conn;
     if (relay->is_draining) { // nobody would close it
-        cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, &(struct cl_why){"the relay is stopping"});
+        cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, CL_STR("the relay is stopping"));
         return;
     }
     struct cl_socket *socket = socket_new(relay, exchange->route.arg);
     if (socket == NULL) {
-        cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, &why);
+        cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
         return;
     }
     cl_exchange_free(exchange); // upgraded or refused, the request is answered
     enum cl_err err = cl_http_upgrade(conn, &handler, socket, &socket->ws);
     if (err != CL_OK) {
-        cl_handles_remove(&relay->handles, socket->peer.handle);
-        cl_list_remove(&socket->peer.link);
+        cl_peer_end(relay, &socket->peer);
         cl_free(socket);
         return;
     }

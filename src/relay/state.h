@@ -45,12 +45,11 @@ struct cl_exchange {
     struct cl_relay *relay;
     struct cl_http_conn *conn;
     struct cl_v1_route route;
-    bool is_submitted; // a command is on its way through the journal
-    bool is_poller;    // it is a holder in the session
-    bool is_waiting;   // a long poll without a message so far
-    cl_id id;          // of the message that it sent
-    cl_str agent;      // whom the command is about; lies in space
-    struct cl_timer wait;
+    bool is_submitted;    // a command is on its way through the journal
+    bool is_poller;       // it is a holder in the session
+    cl_id id;             // of the message that it sent
+    cl_str agent;         // whom the command is about; lies in space
+    struct cl_timer wait; // runs: a long poll without a message so far
     char space[CL_ID_BYTES_MAX];
 };
 
@@ -133,6 +132,11 @@ cl_socket_agent(const struct cl_socket *socket)
 
 /* -- commit.c ------------------------------------------------------------------------------- */
 
+/* Gives it a handle and puts it into the list of its kind. Only CL_ERR_NO_MEMORY can happen. */
+CL_MUST_CHECK enum cl_err cl_peer_begin(struct cl_relay *relay, struct cl_peer *peer,
+                                        enum cl_peer_kind kind, struct cl_list *list);
+/* Takes both back; nothing leads to it any more. */
+void cl_peer_end(struct cl_relay *relay, struct cl_peer *peer);
 /* Journal time, were a command stamped now. */
 cl_time cl_relay_time(struct cl_relay *relay);
 /* Stamps a draft and hands a copy to the journal, if the core would take it. The reply comes to
@@ -156,26 +160,26 @@ void cl_relay_perform_effects(struct cl_relay *relay);
 void cl_relay_turn_end(struct cl_relay *relay);
 /* Fresh draft context for a text that came now. */
 struct cl_v1_context cl_relay_context(struct cl_relay *relay, cl_str peer);
-/* Random numbers of a draft's header that only a relay knows: stream and seq. */
-void cl_relay_number(struct cl_relay *relay, struct cl_command *draft);
 struct cl_v1_presence cl_relay_presence(struct cl_relay *relay, cl_str agent);
 
 /* -- exchange.c ----------------------------------------------------------------------------- */
 
 extern const struct cl_http_handler cl_exchange_handler;
 
-/* Answers relay->text as JSON; the exchange is gone afterwards. */
-void cl_exchange_answer_text(struct cl_exchange *exchange);
-/* Ends with an error from the table; the exchange is gone afterwards. */
-void cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, const struct cl_why *why);
+/* Answers relay->text, which is JSON if writing it ended with CL_OK, or refuses; the exchange is
+ * gone afterwards. */
+void cl_exchange_answer_text(struct cl_exchange *exchange, enum cl_err err);
+/* Ends with an error from the table, and the sentence of cl_call_sentence when there is no better
+ * one; the exchange is gone afterwards. */
+void cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, cl_str sentence);
 /* Forgets the exchange: it was answered, or its connection has gone. */
 void cl_exchange_free(struct cl_exchange *exchange);
 
 /* -- calls.c -------------------------------------------------------------------------------- */
 
 void cl_call_run(struct cl_exchange *exchange, cl_str query, cl_str body);
-/* What a person can do about a refusal of the core or the journal; empty: nothing to say. */
-const char *cl_call_sentence(enum cl_err err);
+/* What a person can do about a refusal of the core or the journal; else its wire name. */
+cl_str cl_call_sentence(enum cl_err err);
 /* The command of this exchange was applied or refused. */
 void cl_call_reply(struct cl_exchange *exchange, const struct cl_effect *effect);
 
@@ -184,8 +188,8 @@ void cl_call_reply(struct cl_exchange *exchange, const struct cl_effect *effect)
 void cl_poll_begin(struct cl_exchange *exchange, cl_str query);
 /* Messages may have come. True: it took some, and may be gone. */
 bool cl_poll_pump(struct cl_exchange *exchange);
-/* Answers a waiting poll with what there is, which is nothing. */
-void cl_poll_give_up(struct cl_exchange *exchange);
+/* Answers with no message; the exchange is gone afterwards. */
+void cl_poll_answer_empty(struct cl_exchange *exchange);
 
 /* -- socket.c ------------------------------------------------------------------------------- */
 
@@ -193,7 +197,8 @@ void cl_socket_begin(struct cl_exchange *exchange);
 /* Messages may have come. True: it took some. */
 bool cl_socket_pump(struct cl_socket *socket);
 void cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect);
-/* {"type":"error",...}; dropped when the socket's buffer is full. */
+/* {"type":"error",...}, the sentence as for cl_exchange_refuse; dropped when the socket's buffer
+ * is full. */
 void cl_socket_error(struct cl_socket *socket, enum cl_err err, cl_str sentence);
 /* The push of clawlink-v1.md to all sockets but the agent's own. */
 void cl_socket_push_joined(struct cl_relay *relay, const struct cl_agent *agent);
