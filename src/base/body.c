@@ -31,6 +31,8 @@ cl_body_new(cl_str bytes)
 struct cl_body *
 cl_body_ref(struct cl_body *body)
 {
+    if (body == NULL)
+        return NULL;
     CL_ASSERT(body->refs > 0 && body->refs < UINT32_MAX);
     body->refs++;
     return body;

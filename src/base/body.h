@@ -22,7 +22,7 @@ struct cl_body {
 struct cl_body *cl_body_new(cl_str bytes);
 /* As cl_body_new, with len bytes still to be written by the caller. */
 struct cl_body *cl_body_new_blank(size_t len);
-/* Another reference to the same body; returns body. */
+/* Another reference to the same body; returns body. Accepts NULL. */
 struct cl_body *cl_body_ref(struct cl_body *body);
 /* Gives a reference back; accepts NULL. */
 void cl_body_unref(struct cl_body *body);

@@ -53,23 +53,27 @@ cl_link_is_linked(const struct cl_link *link)
     return link->next != link;
 }
 
+/* The link is in no list; `after` is in one, or is its head. */
+static inline void
+cl_link_insert(struct cl_link *after, struct cl_link *link)
+{
+    link->prev = after;
+    link->next = after->next;
+    after->next->prev = link;
+    after->next = link;
+}
+
 /* The link is in no list. */
 static inline void
 cl_list_append(struct cl_list *list, struct cl_link *link)
 {
-    link->prev = list->head.prev;
-    link->next = &list->head;
-    list->head.prev->next = link;
-    list->head.prev = link;
+    cl_link_insert(list->head.prev, link);
 }
 
 static inline void
 cl_list_prepend(struct cl_list *list, struct cl_link *link)
 {
-    link->next = list->head.next;
-    link->prev = &list->head;
-    list->head.next->prev = link;
-    list->head.next = link;
+    cl_link_insert(&list->head, link);
 }
 
 static inline void

@@ -26,8 +26,7 @@ admit_registration(const struct cl_core *core, const struct cl_command_registrat
     uint64_t bytes = core->record_bytes + cl_body_str(fields->record).len;
     if (agent != NULL)
         bytes -= cl_body_str(agent->record).len;
-    if ((agent == NULL || agent->state != CL_AGENT_REGISTERED) &&
-        core->agents_count[CL_AGENT_REGISTERED] >= CL_AGENTS_MAX)
+    if (!cl_agent_is_registered(agent) && core->agents_count[CL_AGENT_REGISTERED] >= CL_AGENTS_MAX)
         return CL_ERR_TOO_MANY;
     return bytes > CL_RECORDS_BYTES_MAX ? CL_ERR_FULL : CL_OK;
 }
@@ -116,7 +115,7 @@ static enum cl_err
 admit_forget(const struct cl_core *core, cl_time now, cl_str id)
 {
     const struct cl_agent *agent = cl_core_agent(core, id);
-    if (agent == NULL || agent->state != CL_AGENT_REGISTERED)
+    if (!cl_agent_is_registered(agent))
         return CL_ERR_NO_AGENT;
     if (cl_agent_is_attached(agent) || agent->inbox.count > 0)
         return CL_ERR_STALE;

@@ -55,4 +55,11 @@ cl_agent_is_attached(const struct cl_agent *agent)
     return agent->attachments_len > 0;
 }
 
+/* NULL, an id that nobody knows, is not. */
+static inline bool
+cl_agent_is_registered(const struct cl_agent *agent)
+{
+    return agent != NULL && agent->state == CL_AGENT_REGISTERED;
+}
+
 #endif

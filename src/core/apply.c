@@ -63,7 +63,7 @@ review(struct run *run, struct cl_agent *agent)
     if (agent->inbox.count == 0)
         drop(run, agent);
     else if (agent->state == CL_AGENT_GUEST)
-        cl_state_agent_move(run->core, agent, CL_AGENT_ORPHAN, run->core->time);
+        cl_state_agent_move(run->core, agent, CL_AGENT_ORPHAN);
 }
 
 /* -- relays and agents --------------------------------------------------------------------- */
@@ -99,10 +99,10 @@ apply_registration(struct run *run, const struct cl_command_registration *fields
 {
     struct cl_core *core = run->core;
     const struct cl_agent *before = cl_core_agent(core, fields->agent);
-    bool was_registered = before != NULL && before->state == CL_AGENT_REGISTERED;
+    bool was_registered = cl_agent_is_registered(before);
     struct cl_agent *agent = know(run, fields->agent, CL_AGENT_REGISTERED);
     if (agent->state != CL_AGENT_REGISTERED)
-        cl_state_agent_move(core, agent, CL_AGENT_REGISTERED, core->time);
+        cl_state_agent_move(core, agent, CL_AGENT_REGISTERED);
     cl_state_record_set(core, agent, fields->record);
     agent->updated = core->time;
     agent->seen = core->time;
@@ -115,7 +115,7 @@ apply_attach(struct run *run, cl_str id)
     struct cl_core *core = run->core;
     struct cl_agent *agent = know(run, id, CL_AGENT_GUEST);
     if (agent->state == CL_AGENT_ORPHAN)
-        cl_state_agent_move(core, agent, CL_AGENT_GUEST, core->time);
+        cl_state_agent_move(core, agent, CL_AGENT_GUEST);
     must(cl_state_attach(agent, cl_state_relay_of(core, run->origin), 1));
     agent->seen = core->time;
     if (agent->inbox.count > 0)

@@ -156,11 +156,12 @@ own_field(const struct cl_field *field, void *value, char *tail)
         cl_ranges *ranges = value;
         size_t len = ranges->len * sizeof *ranges->ptr;
         tail += -(uintptr_t)tail % _Alignof(struct cl_range);
-        memcpy(tail, ranges->ptr, len);
+        if (len > 0)
+            memcpy(tail, ranges->ptr, len);
         ranges->ptr = (const struct cl_range *)(const void *)tail;
         return tail + len;
     }
-    if (field->type == CL_FIELD_TYPE_BODY && *(struct cl_body **)value != NULL)
+    if (field->type == CL_FIELD_TYPE_BODY)
         (void)cl_body_ref(*(struct cl_body **)value); // the same pointer, already in place
     return tail;
 }

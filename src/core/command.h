@@ -77,11 +77,8 @@
 #define CL_FIELDS_attach(F) F(NAME, agent, CL_ID_BYTES_MAX)
 #define CL_FIELDS_detach(F) F(NAME, agent, CL_ID_BYTES_MAX)
 
-/* To one id, registered or not; from nobody where `from` is empty. The message lives until
- * expires, at most CL_MESSAGE_LIFE_MS. */
-#define CL_FIELDS_send(F)                             \
-    F(NAME, to,       CL_ID_BYTES_MAX)                \
-    F(STR,  from,     CL_ID_BYTES_MAX)                \
+/* What SEND and PUBLISH have in common. */
+#define CL_FIELDS_message(F)                          \
     F(ID,   id,       0)                              \
     F(ID,   re,       0)                              \
     F(U64,  stream,   UINT64_MAX)                     \
@@ -92,19 +89,18 @@
     F(TIME, expires,  0)                              \
     F(BODY, body,     CL_BODY_BYTES_MAX)
 
+/* To one id, registered or not; from nobody where `from` is empty. The message lives until
+ * expires, at most CL_MESSAGE_LIFE_MS. */
+#define CL_FIELDS_send(F)                             \
+    F(NAME, to,       CL_ID_BYTES_MAX)                \
+    F(STR,  from,     CL_ID_BYTES_MAX)                \
+    CL_FIELDS_message(F)
+
 /* To everyone registered but the sender; a full inbox is passed over. */
 #define CL_FIELDS_publish(F)                          \
     F(STR,  topic,    CL_TOPIC_BYTES_MAX)             \
     F(NAME, from,     CL_ID_BYTES_MAX)                \
-    F(ID,   id,       0)                              \
-    F(ID,   re,       0)                              \
-    F(U64,  stream,   UINT64_MAX)                     \
-    F(U64,  seq,      UINT64_MAX)                     \
-    F(U8,   kind,     CL_MSG_KIND_COUNT - 1)          \
-    F(U8,   media,    UINT8_MAX)                      \
-    F(U8,   priority, CL_PRIORITY_COUNT - 1)          \
-    F(TIME, expires,  0)                              \
-    F(BODY, body,     CL_BODY_BYTES_MAX)
+    CL_FIELDS_message(F)
 
 /* These messages reached the rung, delivered at least, and leave the inbox. Numbers that are
  * not waiting (any more) are passed over. */

@@ -11,7 +11,6 @@ cl_core_new(const cl_hash_key *hash_key)
     struct cl_core *core = cl_alloc(sizeof *core);
     if (core == NULL)
         return NULL;
-    core->hash_key = *hash_key;
     core->inbox_messages_max = CL_INBOX_MESSAGES_MAX;
     core->inbox_bytes_max = CL_INBOX_BYTES_MAX;
     core->inboxes_bytes_max = CL_INBOXES_BYTES_MAX;

@@ -33,10 +33,8 @@ cl_file_version_new(const struct cl_file_version *draft)
     *version = *draft;
     version->editor = cl_str_of(version + 1, draft->editor.len);
     memcpy(version + 1, draft->editor.ptr, draft->editor.len);
-    if (version->type != NULL)
-        (void)cl_body_ref(version->type);
-    if (version->content != NULL)
-        (void)cl_body_ref(version->content);
+    (void)cl_body_ref(version->type);
+    (void)cl_body_ref(version->content);
     return version;
 }
 

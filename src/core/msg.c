@@ -42,8 +42,7 @@ cl_msg_new(const struct cl_msg *draft)
     msg->from = own(draft->from, &tail);
     msg->to = own(draft->to, &tail);
     msg->subject = own(draft->subject, &tail);
-    if (msg->body != NULL)
-        (void)cl_body_ref(msg->body);
+    (void)cl_body_ref(msg->body);
     msg->refs = 1;
     msg->waiting = 0;
     cl_link_init(&msg->link);

@@ -137,20 +137,13 @@ know(struct cl_session *session, cl_str id)
     return NULL;
 }
 
-static bool
-is_registered(const struct cl_core *core, cl_str id)
-{
-    const struct cl_agent *agent = cl_core_agent(core, id);
-    return agent != NULL && agent->state == CL_AGENT_REGISTERED;
-}
-
 /* Drops a peer that nothing needs any more. With no lease left, starting over from the front of
  * the inbox offers the same messages in the same order. */
 static void
 tidy(struct cl_session *session, const struct cl_core *core, struct peer *peer)
 {
     if (!cl_list_is_empty(&peer->sockets) || !cl_list_is_empty(&peer->polls) ||
-        !cl_list_is_empty(&peer->settling) || is_registered(core, peer->id))
+        !cl_list_is_empty(&peer->settling) || cl_agent_is_registered(cl_core_agent(core, peer->id)))
         return;
     cl_map_remove(&session->peers, peer->id);
     peer_free(peer);
@@ -168,10 +161,7 @@ release(struct cl_session *session, struct peer *peer, struct lease *lease)
         after = after->prev;
     session->leased -= length(lease);
     cl_list_remove(&lease->link);
-    lease->link.prev = after;
-    lease->link.next = after->next;
-    after->next->prev = &lease->link;
-    after->next = &lease->link;
+    cl_link_insert(after, &lease->link);
 }
 
 static void
@@ -201,12 +191,26 @@ end_lease(struct cl_session *session, struct lease *lease)
     cl_free(lease);
 }
 
+static uint64_t
+receiver_of(const struct peer *peer)
+{
+    const struct holder *socket = newest_socket(peer);
+    if (socket != NULL && !socket->is_limited)
+        return socket->number;
+    CL_LIST_EACH(&peer->polls, at)
+    {
+        if (holder_at(at)->batches == 0)
+            return holder_at(at)->number;
+    }
+    return 0;
+}
+
 /* Messages may be takeable again; somebody who could take them should look. There is room for
  * the effect. */
 static void
-tell_ready(const struct cl_session *session, const struct peer *peer, struct cl_effects *effects)
+tell_ready(const struct peer *peer, struct cl_effects *effects)
 {
-    if (cl_session_receiver(session, peer->id) != 0)
+    if (receiver_of(peer) != 0)
         cl_effects_add(effects, (struct cl_effect){.kind = CL_EFFECT_READY, .agent = peer->id});
 }
 
@@ -257,7 +261,6 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
         }
         *lease =
             (struct lease){.range = at, .holder = holder->number, .batch = holder->batches + 1};
-        cl_link_init(&lease->link);
         cl_list_append(&holder->held, &lease->link);
         taking->lease = lease;
         taking->leases++;
@@ -350,7 +353,7 @@ struct run {
 static enum cl_err
 apply_heartbeat(struct run *run, cl_str id)
 {
-    if (!is_registered(run->core, id))
+    if (!cl_agent_is_registered(cl_core_agent(run->core, id)))
         return CL_ERR_NO_AGENT;
     struct peer *peer = know(run->session, id);
     if (peer == NULL)
@@ -403,7 +406,7 @@ apply_close(struct run *run, uint64_t number)
     cl_map_remove(&run->session->holders, cl_str_of(&holder->number, sizeof holder->number));
     cl_list_remove(&holder->link);
     cl_free(holder);
-    tell_ready(run->session, peer, run->effects);
+    tell_ready(peer, run->effects);
     tidy(run->session, run->core, peer);
     return CL_OK;
 }
@@ -453,9 +456,9 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
     bool was_limited = holder->is_limited;
     holder->is_limited = false;
     if (holder->messages == 0)
-        holds_nothing(session, holder);
+        cl_heap_remove(&session->lapses, &holder->lapse);
     if (was_limited)
-        tell_ready(session, holder->peer, run->effects);
+        tell_ready(holder->peer, run->effects);
     return CL_OK;
 }
 
@@ -478,7 +481,7 @@ apply_settled(struct run *run, const struct cl_command_settled *fields, bool is_
             release(session, peer, lease);
     }
     if (!is_acked)
-        tell_ready(session, peer, run->effects);
+        tell_ready(peer, run->effects);
     tidy(session, run->core, peer);
     return CL_OK;
 }
@@ -528,7 +531,7 @@ apply_lapse(struct run *run, cl_time due)
         if (err != CL_OK)
             return err; // the rest lapses with the next one
         release_all(run->session, holder);
-        tell_ready(run->session, holder->peer, run->effects);
+        tell_ready(holder->peer, run->effects);
     }
     return CL_OK;
 }
@@ -614,17 +617,7 @@ uint64_t
 cl_session_receiver(const struct cl_session *session, cl_str agent)
 {
     const struct peer *peer = peer_of(session, agent);
-    if (peer == NULL)
-        return 0;
-    const struct holder *socket = newest_socket(peer);
-    if (socket != NULL && !socket->is_limited)
-        return socket->number;
-    CL_LIST_EACH(&peer->polls, at)
-    {
-        if (holder_at(at)->batches == 0)
-            return holder_at(at)->number;
-    }
-    return 0;
+    return peer == NULL ? 0 : receiver_of(peer);
 }
 
 cl_time

@@ -36,15 +36,14 @@ cl_state_agent_add(struct cl_core *core, const struct cl_agent *draft, struct cl
 }
 
 void
-cl_state_agent_move(struct cl_core *core, struct cl_agent *agent, enum cl_agent_state state,
-                    cl_time since)
+cl_state_agent_move(struct cl_core *core, struct cl_agent *agent, enum cl_agent_state state)
 {
     core->agents_count[agent->state]--;
     core->agents_count[state]++;
     cl_list_remove(&agent->link);
     cl_list_append(&core->agents[state], &agent->link);
     agent->state = state;
-    agent->since = since;
+    agent->since = core->time;
 }
 
 void
@@ -52,8 +51,7 @@ cl_state_record_set(struct cl_core *core, struct cl_agent *agent, struct cl_body
 {
     core->record_bytes += cl_body_str(record).len;
     core->record_bytes -= cl_body_str(agent->record).len;
-    if (record != NULL)
-        (void)cl_body_ref(record);
+    (void)cl_body_ref(record);
     cl_body_unref(agent->record);
     agent->record = record;
 }

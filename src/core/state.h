@@ -22,7 +22,6 @@ struct cl_relay {
 };
 
 struct cl_core {
-    cl_hash_key hash_key;
     cl_time time;
     uint64_t applied;
     uint64_t births; // numbers given to agents and messages so far
@@ -66,8 +65,7 @@ cl_state_msg_at(struct cl_link *link)
 CL_MUST_CHECK enum cl_err cl_state_agent_add(struct cl_core *core, const struct cl_agent *draft,
                                              struct cl_agent **ret_agent);
 /* To the end of another state's list. */
-void cl_state_agent_move(struct cl_core *core, struct cl_agent *agent, enum cl_agent_state state,
-                         cl_time since);
+void cl_state_agent_move(struct cl_core *core, struct cl_agent *agent, enum cl_agent_state state);
 /* Its messages end as dead; the struct stays until cl_state_bury. */
 void cl_state_agent_drop(struct cl_core *core, struct cl_agent *agent);
 void cl_state_bury(struct cl_core *core);

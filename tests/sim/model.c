@@ -10,12 +10,10 @@
 const char *const model_relays[MODEL_RELAYS] = {"relay", "other"};
 
 struct model *
-model_new(uint32_t agents)
+model_new(void)
 {
     struct model *model = cl_alloc_or_die(sizeof *model);
-    CL_ASSERT(agents <= MODEL_AGENTS_MAX);
-    model->agents_len = agents;
-    for (uint32_t i = 0; i < agents; i++)
+    for (uint32_t i = 0; i < MODEL_AGENTS; i++)
         (void)snprintf(model->agents[i].id, sizeof model->agents[i].id, "agent-%u", i);
     return model;
 }
@@ -24,7 +22,7 @@ void
 model_free(struct model *model)
 {
     model_restart(model);
-    for (uint32_t i = 0; i < model->agents_len; i++)
+    for (uint32_t i = 0; i < MODEL_AGENTS; i++)
         for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++)
             cl_free(model->agents[i].lanes[p].msgs);
     cl_free(model);
@@ -34,9 +32,9 @@ uint32_t
 model_agent(const struct model *model, cl_str id)
 {
     uint32_t agent = 0;
-    while (agent < model->agents_len && !cl_str_eq(cl_str_z(model->agents[agent].id), id))
+    while (agent < MODEL_AGENTS && !cl_str_eq(cl_str_z(model->agents[agent].id), id))
         agent++;
-    CL_ASSERT(agent < model->agents_len);
+    CL_ASSERT(agent < MODEL_AGENTS);
     return agent;
 }
 
@@ -72,7 +70,7 @@ model_relay_up(struct model *model, cl_str name, uint64_t epoch, cl_time now)
 {
     uint32_t relay = cl_str_eq(name, cl_str_z(model_relays[0])) ? 0 : 1;
     model->epochs[relay] = epoch;
-    for (uint32_t a = 0; a < model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         attached_to(&model->agents[a], relay, 0, now);
 }
 
@@ -121,7 +119,7 @@ model_ack(struct model *model, uint32_t agent, const struct cl_range *ranges, ui
 void
 model_expire(struct model *model, cl_time now)
 {
-    for (uint32_t a = 0; a < model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++) {
             struct model_lane *lane = &model->agents[a].lanes[p];
             for (uint32_t i = 0; i < lane->len; i++)
@@ -171,7 +169,7 @@ tidy_lane(struct model_lane *lane)
 void
 model_tidy(struct model *model)
 {
-    for (uint32_t a = 0; a < model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++)
             tidy_lane(&model->agents[a].lanes[p]);
     for (struct model_holder **at = &model->holders; *at != NULL;) {
@@ -309,7 +307,7 @@ model_restart(struct model *model)
         cl_free(model->holders);
         model->holders = older;
     }
-    for (uint32_t a = 0; a < model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++)
             for (uint32_t i = 0; i < model->agents[a].lanes[p].len; i++)
                 model->agents[a].lanes[p].msgs[i].is_leased = false;

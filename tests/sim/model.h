@@ -11,8 +11,8 @@
 
 #include "core/session.h"
 
-#define MODEL_AGENTS_MAX 16
-#define MODEL_RELAYS     2
+#define MODEL_AGENTS 6 // of which some are never registered for long
+#define MODEL_RELAYS 2
 extern const char *const model_relays[MODEL_RELAYS];
 
 struct model_msg {
@@ -66,14 +66,13 @@ struct model_agent {
 };
 
 struct model {
-    struct model_agent agents[MODEL_AGENTS_MAX];
-    uint32_t agents_len;
+    struct model_agent agents[MODEL_AGENTS];
     uint64_t epochs[MODEL_RELAYS]; // 0: has not started yet
     struct model_holder *holders;  // newest first
     uint64_t retaken;              // messages handed out again
 };
 
-struct model *model_new(uint32_t agents);
+struct model *model_new(void);
 void model_free(struct model *model);
 /* The agent with that id; there is one. */
 uint32_t model_agent(const struct model *model, cl_str id);

@@ -26,7 +26,7 @@ static enum cl_err
 to_all(const struct model *model, const struct cl_core *core, uint64_t cost)
 {
     uint64_t registered = 0;
-    for (uint32_t a = 0; a < model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         registered += model->agents[a].is_registered;
     uint64_t wanted = cost + registered * CL_ENTRY_COST_BYTES;
     return cl_core_stats(core).inbox_bytes + wanted > SIM_INBOXES_BYTES ? CL_ERR_FULL : CL_OK;
@@ -113,31 +113,33 @@ rules_durable(const struct model *model, const struct cl_core *core,
     }
 }
 
+/* The holder, while it is open; else NULL. */
+static const struct model_holder *
+open_holder(const struct model *model, uint64_t number)
+{
+    const struct model_holder *holder = model_holder(model, number);
+    return holder != NULL && holder->is_open ? holder : NULL;
+}
+
 enum cl_err
 rules_volatile(const struct model *model, const struct cl_command *command)
 {
-    uint64_t number = command->kind == CL_COMMAND_OPEN    ? command->open.holder
-                      : command->kind == CL_COMMAND_CLOSE ? command->close.holder
-                      : command->kind == CL_COMMAND_RENEW ? command->renew.holder
-                                                          : command->settle.holder;
-    const struct model_holder *holder = NULL;
-    if (command->kind == CL_COMMAND_OPEN || command->kind == CL_COMMAND_CLOSE ||
-        command->kind == CL_COMMAND_RENEW || command->kind == CL_COMMAND_SETTLE)
-        holder = model_holder(model, number);
-    bool is_open = holder != NULL && holder->is_open;
+    const struct model_holder *holder;
     switch ((int)command->kind) {
     case CL_COMMAND_HEARTBEAT:
         return model->agents[model_agent(model, command->heartbeat.agent)].is_registered
                    ? CL_OK
                    : CL_ERR_NO_AGENT;
     case CL_COMMAND_OPEN:
-        return is_open ? CL_ERR_STALE : CL_OK;
+        return open_holder(model, command->open.holder) != NULL ? CL_ERR_STALE : CL_OK;
     case CL_COMMAND_CLOSE:
-        return is_open ? CL_OK : CL_ERR_NOT_FOUND;
+        return open_holder(model, command->close.holder) != NULL ? CL_OK : CL_ERR_NOT_FOUND;
     case CL_COMMAND_RENEW:
-        return is_open && holder->kind == CL_HOLDER_POLL ? CL_OK : CL_ERR_NOT_FOUND;
+        holder = open_holder(model, command->renew.holder);
+        return holder != NULL && holder->kind == CL_HOLDER_POLL ? CL_OK : CL_ERR_NOT_FOUND;
     case CL_COMMAND_SETTLE:
-        if (!is_open)
+        holder = open_holder(model, command->settle.holder);
+        if (holder == NULL)
             return CL_ERR_NOT_FOUND;
         return command->settle.batch > holder->batches ? CL_ERR_MALFORMED : CL_OK;
     default:
@@ -170,7 +172,7 @@ rules_check_forget(const struct model *model, uint32_t a, const struct cl_comman
 void
 rules_check_tick(const struct model *model, const struct cl_core *core, cl_time due)
 {
-    for (uint32_t a = 0; a < model->agents_len; a++) {
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++) {
         const struct model_agent *agent = &model->agents[a];
         const struct cl_agent *known = cl_core_agent(core, cl_str_z(agent->id));
         cl_time end = cl_time_add(agent->orphan_since, CL_ORPHAN_LIFE_MS);
@@ -238,7 +240,7 @@ void
 rules_check(const struct model *model, const struct cl_core *core, const struct cl_session *session)
 {
     SIM_CHECK(cl_core_stats(core).inbox_bytes <= SIM_INBOXES_BYTES, "inboxes are bounded");
-    for (uint32_t a = 0; a < model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         check_agent(model, core, session, a);
     SIM_CHECK(cl_session_leased(session) == model_leased(model),
               "the session counts what is out with connections");
@@ -251,7 +253,7 @@ rules_check_resume(const struct model *model, const struct cl_core *core)
     uint32_t wanted = 0;
     cl_effects_init(&effects);
     cl_core_resume(core, &effects);
-    for (uint32_t a = 0; a < model->agents_len; a++) {
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++) {
         const struct cl_agent *agent = cl_core_agent(core, cl_str_z(model->agents[a].id));
         if (agent == NULL || agent->inbox.count == 0 || !model_is_attached(&model->agents[a]))
             continue;

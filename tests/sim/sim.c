@@ -45,7 +45,7 @@ random_name(struct world *world, const char *field)
         return CL_STR("general");
     if (strcmp(field, "to") == 0 && rng_percent(&world->rng, 50))
         return cl_str_z(world->model->agents[0].id); // one queue is always long
-    return cl_str_z(world->model->agents[rng_below(&world->rng, SIM_AGENTS)].id);
+    return cl_str_z(world->model->agents[rng_below(&world->rng, MODEL_AGENTS)].id);
 }
 
 static uint64_t
@@ -207,7 +207,7 @@ long_silence(struct world *world)
     world->now.ms += 8 * INT64_C(86400000);
     for (unsigned turns = 0; turns < 2 * TEST_JOURNAL_DELAY_MAX; turns++)
         world_turn(world);
-    for (uint32_t a = 0; a < world->model->agents_len; a++) {
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++) {
         struct cl_command forget = {.kind = CL_COMMAND_FORGET,
                                     .forget = {.agent = cl_str_z(world->model->agents[a].id)}};
         cl_err_ignore(world_submit(world, &forget)); // it may be attached, or never registered

@@ -116,7 +116,7 @@ everyone(struct world *world, const struct cl_msg *msg)
         const struct cl_effect *effect = &world->core_effects.items[i];
         passed += effect->kind == CL_EFFECT_NOTE && effect->note.id == CL_NOTE_INBOX_PASSED;
     }
-    for (uint32_t a = 0; a < world->model->agents_len; a++) {
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++) {
         const struct model_agent *agent = &world->model->agents[a];
         if (!agent->is_registered || cl_str_eq(cl_str_z(agent->id), msg->from))
             continue; // in its inbox it would be one too many

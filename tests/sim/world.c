@@ -10,22 +10,6 @@
 
 /* -- chance ------------------------------------------------------------------------------------ */
 
-/* splitmix64. */
-uint64_t
-rng_next(struct rng *rng)
-{
-    uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-uint64_t
-rng_below(struct rng *rng, uint64_t below)
-{
-    return rng_next(rng) % below;
-}
-
 bool
 rng_percent(struct rng *rng, unsigned percent)
 {
@@ -92,14 +76,11 @@ tell_model(struct world *world, const struct cl_command *draft)
     case CL_COMMAND_SETTLE:
         return model_settle(model_holder(model, draft->settle.holder), draft->settle.batch);
     case CL_COMMAND_SETTLED:
+    case CL_COMMAND_UNSETTLED:
         holder = model_holder(model, draft->settled.holder);
         if (holder != NULL) // else forgotten meanwhile
-            model_end_settling(model, holder, draft->settled.batch, true);
-        return false;
-    case CL_COMMAND_UNSETTLED:
-        holder = model_holder(model, draft->unsettled.holder);
-        if (holder != NULL)
-            model_end_settling(model, holder, draft->unsettled.batch, false);
+            model_end_settling(model, holder, draft->settled.batch,
+                               draft->kind == CL_COMMAND_SETTLED);
         return false;
     case CL_COMMAND_LAPSE:
         for (const struct model_holder *h = model->holders; h != NULL; h = h->older)
@@ -212,20 +193,10 @@ pump(struct world *world, uint32_t agent)
 /* -- the core ---------------------------------------------------------------------------------- */
 
 static void
-remember(struct world *world, struct cl_command *command)
-{
-    struct submitted *submitted = cl_alloc_or_die(sizeof *submitted);
-    submitted->command = command;
-    cl_list_append(&world->submitted, &submitted->link);
-}
-
-static void
 forget_submitted(struct cl_link *link)
 {
-    struct submitted *submitted = CL_LIST_ENTRY(link, struct submitted, link);
     cl_list_remove(link);
-    cl_command_free(submitted->command);
-    cl_free(submitted);
+    cl_command_free(CL_LIST_ENTRY(link, struct cl_command, link));
 }
 
 enum cl_err
@@ -249,7 +220,7 @@ world_submit(struct world *world, struct cl_command *draft)
     CL_ASSERT(command != NULL && copy != NULL);
     err = cl_journal_submit(world->journal, command);
     if (err == CL_OK) {
-        remember(world, copy);
+        cl_list_append(&world->submitted, &copy->link);
         return CL_OK;
     }
     SIM_CHECK(err == CL_ERR_FULL || err == CL_ERR_READ_ONLY,
@@ -264,12 +235,8 @@ static void
 ack_ended(struct world *world, struct ack *ack, enum cl_err err)
 {
     cl_str agent = cl_str_z(world->model->agents[ack->agent].id);
-    struct cl_command draft = {.kind = CL_COMMAND_SETTLED};
-    draft.settled = (struct cl_command_settled){agent, ack->holder, ack->batch};
-    if (err != CL_OK) {
-        draft.kind = CL_COMMAND_UNSETTLED;
-        draft.unsettled = (struct cl_command_unsettled){agent, ack->holder, ack->batch};
-    }
+    struct cl_command draft = {.kind = err == CL_OK ? CL_COMMAND_SETTLED : CL_COMMAND_UNSETTLED,
+                               .settled = {agent, ack->holder, ack->batch}};
     cl_err_ignore(world_session(world, &draft)); // the agent may be forgotten
     cl_list_remove(&ack->link);
     cl_command_free(ack->command);
@@ -296,7 +263,7 @@ apply(struct world *world, const struct cl_command *committed)
 {
     struct cl_link *first = cl_list_first(&world->submitted);
     const struct cl_command *command =
-        first == NULL ? NULL : CL_LIST_ENTRY(first, struct submitted, link)->command;
+        first == NULL ? NULL : CL_LIST_ENTRY(first, struct cl_command, link);
     const struct cl_effects *effects = &world->core_effects;
     cl_time before = cl_core_time(world->core);
     SIM_CHECK(command != NULL && committed->ticket == command->ticket &&
@@ -394,7 +361,7 @@ world_turn(struct world *world)
     rules_check(world->model, world->core, world->session);
     sim_counts.faults[SIM_DELAYED] += test_journal_waiting(world->journal) > 0;
     end_what_is_due(world);
-    for (uint32_t a = 0; a < world->model->agents_len; a++)
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         if (world->is_ready[a])
             pump(world, a);
     for (struct model_holder *h = world->model->holders; h != NULL; h = h->older)
@@ -427,7 +394,7 @@ relay_up(struct world *world)
 }
 
 static void
-drop_acks(struct world *world)
+forget_all(struct world *world)
 {
     CL_LIST_EACH(&world->acks, at)
     {
@@ -435,6 +402,10 @@ drop_acks(struct world *world)
         cl_list_remove(at);
         cl_command_free(ack->command);
         cl_free(ack);
+    }
+    CL_LIST_EACH(&world->submitted, at)
+    {
+        forget_submitted(at);
     }
 }
 
@@ -490,11 +461,7 @@ world_restart(struct world *world)
     SIM_CHECK(cl_journal_replay(world->journal, world->core) == CL_OK, "a journal can be replayed");
     SIM_CHECK(is_same_state(world, &before), "replaying the journal gives the state that died");
     rules_check_resume(world->model, world->core);
-    drop_acks(world);
-    CL_LIST_EACH(&world->submitted, at)
-    {
-        forget_submitted(at);
-    }
+    forget_all(world);
     model_restart(world->model);
     sim_counts.faults[SIM_RESTART]++;
     sim_counts.faults[SIM_JOURNAL_LOST] += test_journal_counts(world->journal).lost - lost;
@@ -528,7 +495,7 @@ world_begin(struct world *world, uint64_t seed)
     options.read_only_per_million = rng_percent(&world->rng, 50) ? 1000 : 0;
     world->large_percent = rng_percent(&world->rng, 50) ? 8 : 40;
     world->journal = test_journal_open(&options);
-    world->model = model_new(SIM_AGENTS);
+    world->model = model_new();
     CL_ASSERT(world->journal != NULL);
     begin_core(world);
     world->now = (cl_time){INT64_C(1775304000000)};
@@ -543,11 +510,7 @@ void
 world_end(struct world *world)
 {
     sim_counts.faults[SIM_REDELIVERED] += world->model->retaken;
-    drop_acks(world);
-    CL_LIST_EACH(&world->submitted, at)
-    {
-        forget_submitted(at);
-    }
+    forget_all(world);
     cl_effects_done(&world->core_effects);
     cl_effects_done(&world->session_effects);
     cl_session_free(world->session);
@@ -587,7 +550,7 @@ world_drain(struct world *world)
     for (unsigned rounds = 0; left > 0; rounds++) {
         SIM_CHECK(rounds < 5000, "after the faults stop everything drains");
         left = 0;
-        for (uint32_t a = 0; a < world->model->agents_len; a++) {
+        for (uint32_t a = 0; a < MODEL_AGENTS; a++) {
             left += model_waiting(world->model, a);
             poll_once(world, a);
         }

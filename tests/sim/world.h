@@ -8,26 +8,12 @@
 
 #include "sim/model.h"
 #include "sim/rules.h"
+#include "support/rng.h"
 #include "support/test_journal.h"
 
-#define SIM_AGENTS 6 // of which some are never registered for long
-#define SIM_FILES  5
+#define SIM_FILES 5
 
-/* The same numbers on every machine. */
-struct rng {
-    uint64_t state;
-};
-uint64_t rng_next(struct rng *rng);
-/* 0 to below - 1. */
-uint64_t rng_below(struct rng *rng, uint64_t below);
 bool rng_percent(struct rng *rng, unsigned percent);
-
-/* A command that the journal has taken and not committed yet: as it was said, for nothing may
- * change on its way. */
-struct submitted {
-    struct cl_link link;
-    struct cl_command *command;
-};
 
 struct ack {
     struct cl_link link;
@@ -55,7 +41,7 @@ struct world {
     uint64_t versions[SIM_FILES];
     struct cl_list acks;
     struct cl_list submitted; // in order
-    bool is_ready[MODEL_AGENTS_MAX];
+    bool is_ready[MODEL_AGENTS];
     struct cl_effects core_effects;
     struct cl_effects session_effects;
     struct cl_batch batch;

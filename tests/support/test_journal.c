@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "support/rng.h"
 
 /* One encoded command; in the order of submission. */
 struct record {
@@ -19,7 +20,7 @@ struct test_journal {
     struct test_journal_options options;
     struct test_journal_counts counts;
     enum cl_journal_state state;
-    uint64_t random;
+    struct rng random;
     uint64_t turns;
     struct cl_list waiting;
     struct cl_list committed; // of this run and those before
@@ -38,20 +39,10 @@ record_at(struct cl_link *link)
     return CL_LIST_ENTRY(link, struct record, link);
 }
 
-/* splitmix64 */
-static uint64_t
-random_next(struct test_journal *test)
-{
-    uint64_t x = test->random += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 static bool
 chance(struct test_journal *test, uint32_t per_million)
 {
-    return random_next(test) % 1000000 < per_million;
+    return rng_below(&test->random, 1000000) < per_million;
 }
 
 static void
@@ -114,7 +105,7 @@ submit(struct cl_journal *journal, struct cl_command *command)
     enum cl_err err = cl_command_encode(command, &buf);
     struct record *record = err == CL_OK ? cl_alloc(sizeof *record + buf.len) : NULL;
     if (record != NULL) {
-        record->due = test->turns + 1 + random_next(test) % (test->options.delay_max + 1);
+        record->due = test->turns + 1 + rng_below(&test->random, test->options.delay_max + 1);
         record->len = buf.len;
         memcpy(record->bytes, buf.ptr, buf.len);
         cl_list_append(&test->waiting, &record->link);
@@ -218,7 +209,7 @@ test_journal_open(const struct test_journal_options *options)
         return NULL;
     test->journal.ops = &ops;
     test->options = *options;
-    test->random = options->seed;
+    test->random.state = options->seed;
     cl_list_init(&test->waiting);
     cl_list_init(&test->committed);
     test->handed = &test->committed.head;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "support/rng.h"
 #include "support/test.h"
 #include "unit/core/mesh.h"
 
@@ -23,7 +24,7 @@ struct pending {
 
 struct traffic {
     struct mesh m;
-    uint64_t random;
+    struct rng random;
     uint64_t holders[HOLDERS]; // open ones; 0: free
     uint64_t batches[HOLDERS]; // the last each took
     uint64_t next_holder;
@@ -35,8 +36,7 @@ struct traffic {
 static uint64_t
 below(struct traffic *t, uint64_t count)
 {
-    t->random = t->random * 6364136223846793005u + 1442695040888963407u;
-    return (t->random >> 33) % count;
+    return rng_below(&t->random, count);
 }
 
 static const char *
@@ -230,7 +230,7 @@ TEST(random_traffic_keeps_every_invariant_and_drains)
     for (uint64_t seed = 1; seed <= 30; seed++) {
         test_note("seed %u", (unsigned)seed);
         memset(&t, 0, sizeof t);
-        t.random = seed;
+        t.random.state = seed;
         t.next_holder = 1;
         mesh_init(&t.m);
         for (unsigned i = 0; i < 1000; i++)
