@@ -337,9 +337,11 @@ decode_broadcast(const struct cl_v1_context *context, const struct cl_json_scan 
     if (err != CL_OK)
         return err;
     cl_str topic = value_or(scan, CL_STR("topic"), CL_STR("\"general\""));
+    err = cl_json_string(topic, context->arena, &letter.topic);
+    if (err == CL_ERR_NO_MEMORY)
+        return cl_fail(err, why, "no memory for topic");
     // A topic that is no short string is forwarded, but nothing can be looked up by it.
-    if (cl_json_string(topic, context->arena, &letter.topic) != CL_OK ||
-        letter.topic.len > CL_TOPIC_BYTES_MAX)
+    if (err != CL_OK || letter.topic.len > CL_TOPIC_BYTES_MAX)
         letter.topic = cl_str_of(NULL, 0);
     const struct member members[] = {
         {CL_STR("content"), content->value},

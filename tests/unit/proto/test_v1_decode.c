@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "support/fault.h"
 #include "support/test.h"
 
 static const cl_hash_key key = {{1}};
@@ -73,6 +74,23 @@ TEST(a_registration_is_kept_as_it_was_sent)
               "\"description\":\"d\",\"x\":1}",
               "m",
               "{\"name\":[1.0],\"capabilities\":{\"a\": 1},\"machine\":7,\"description\":\"d\"}");
+}
+
+TEST(a_broadcast_without_memory_for_its_topic_is_refused_not_sent_without_one)
+{
+    FOR_EACH_FAULT
+    {
+        struct cl_v1_draft draft;
+        enum cl_err err =
+            call(CL_V1_BROADCAST,
+                 "{\"from_agent\":\"m\",\"content\":1,\"topic\":\"w\\u0065ather\"}", &draft);
+        CHECK_INT(err, fault_happened() ? CL_ERR_NO_MEMORY : CL_OK);
+        if (err == CL_OK) {
+            CHECK_STR(draft.command.publish.topic, CL_STR("weather"));
+            cl_v1_draft_done(&draft);
+        }
+        cl_arena_done(&arena);
+    }
 }
 
 TEST(missing_fields_are_named_in_the_words_of_v1)
