@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/agents.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "cli/page.h"
-#include "cli/text.h"
 #include "wire/json.h"
 
 struct search {

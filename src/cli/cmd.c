@@ -2,7 +2,6 @@
 #include "cli/cmd.h"
 
 #include <stddef.h>
-#include <string.h>
 
 const struct cl_cmd *const cl_cmds[] = {
     &cl_cmd_relay,
@@ -21,10 +20,10 @@ const struct cl_cmd *const cl_cmds[] = {
 };
 
 const struct cl_cmd *
-cl_cmd_find(const char *name)
+cl_cmd_find(cl_str name)
 {
     for (size_t i = 0; cl_cmds[i] != NULL; i++)
-        if (strcmp(cl_cmds[i]->name, name) == 0)
+        if (cl_str_eq(cl_str_z(cl_cmds[i]->name), name))
             return cl_cmds[i];
     return NULL;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct cl_run;
 
@@ -56,6 +57,6 @@ extern const struct cl_cmd cl_cmd_info;
 extern const struct cl_cmd *const cl_cmds[];
 
 /* NULL when there is none of that name. */
-const struct cl_cmd *cl_cmd_find(const char *name);
+const struct cl_cmd *cl_cmd_find(cl_str name);
 
 #endif

@@ -24,7 +24,7 @@ run_broadcast(struct cl_run *run, struct cl_why *why)
 {
     struct cl_json_writer json;
     cl_run_body(run, &json);
-    cl_run_put(&json, "from_agent", run->state.agent_id);
+    cl_json_put_member(&json, CL_STR("from_agent"), run->state.agent_id);
     cl_run_put_option(run, &json, "content", CONTENT);
     cl_run_put_option(run, &json, "topic", TOPIC);
     if (run->opts.values[TAGS] != NULL) {

@@ -52,8 +52,8 @@ send_task(struct cl_run *run, const struct cl_agent_found *to, struct cl_why *wh
     struct cl_json_writer json;
     const struct cl_client_sign sign = {"message_id", CL_JSON_STRING};
     cl_run_body(run, &json);
-    cl_run_put(&json, "from_agent", run->state.agent_id);
-    cl_run_put(&json, "to_agent", cl_str_z(to->id));
+    cl_json_put_member(&json, CL_STR("from_agent"), run->state.agent_id);
+    cl_json_put_member(&json, CL_STR("to_agent"), cl_str_z(to->id));
     cl_run_put_option(run, &json, "task", TASK);
     if (run->opts.values[CONTEXT] != NULL) {
         cl_json_put_name(&json, CL_STR("context"));

@@ -11,24 +11,17 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
-static const char *const heads[] = {"ID",           "NAME",    "STATUS",
-                                    "CAPABILITIES", "MACHINE", "DESCRIPTION"};
-static const char *const members[] = {"agent_id",     "name",    "status",
-                                      "capabilities", "machine", "description"};
-#define COLUMNS (sizeof heads / sizeof *heads)
+static const struct cl_column columns[] = {
+    {"ID", "agent_id"},     {"NAME", "name"},
+    {"STATUS", "status"},   {"CAPABILITIES", "capabilities"},
+    {"MACHINE", "machine"}, {"DESCRIPTION", "description"},
+};
 
 static void
 draw(struct cl_page *page, cl_str answer)
 {
-    struct cl_grid grid;
-    struct cl_json_cursor cursor;
-    struct cl_json_member agent;
-    cl_json_cursor_init(&cursor, cl_doc_find(answer, CL_STR("agents")));
-    cl_grid_begin(&grid, page, heads, COLUMNS);
-    while (cl_json_cursor_next(&cursor, &agent))
-        for (size_t i = 0; agent.type == CL_JSON_OBJECT && i < COLUMNS; i++)
-            cl_grid_value(&grid, cl_doc_find(agent.value, cl_str_z(members[i])));
-    cl_grid_end(&grid);
+    cl_page_table(page, cl_doc_find(answer, CL_STR("agents")), columns,
+                  sizeof columns / sizeof *columns);
 }
 
 static enum cl_err
@@ -51,7 +44,7 @@ const struct cl_cmd cl_cmd_discover = {
     .name = "discover",
     .summary = "List the agents that are online",
     .options = options,
-    .notes = "Registering, polling and heartbeats keep an agent online.",
+    .notes = "Registering, polling, heartbeats and an open WebSocket keep an agent online.",
     .examples = "clawlink discover\n"
                 "clawlink discover --stale --json",
     .run = run_discover,

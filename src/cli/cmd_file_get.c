@@ -83,7 +83,7 @@ fetch(struct cl_run *run, struct cl_why *why)
             err, why,
             "No such file: nothing is shared as \"%.200s\" at %.*s. `clawlink file-list` "
             "shows the keys.",
-            run->opts.values[KEY], CL_STR_ARG(cl_str_part(cl_client_url(run->client), 0, 128)));
+            run->opts.values[KEY], CL_STR_ARG(cl_client_url_shown(run->client)));
     return err;
 }
 

@@ -7,23 +7,17 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
-static const char *const heads[] = {"KEY", "TYPE", "VERSION", "LAST EDITOR", "UPDATED"};
-static const char *const members[] = {"file_key", "file_type", "version", "last_editor",
-                                      "updated_at"};
-#define COLUMNS (sizeof heads / sizeof *heads)
+static const struct cl_column columns[] = {
+    {"KEY", "file_key"},       {"TYPE", "file_type"},
+    {"VERSION", "version"},    {"LAST EDITOR", "last_editor"},
+    {"UPDATED", "updated_at"},
+};
 
 static void
 draw(struct cl_page *page, cl_str answer)
 {
-    struct cl_grid grid;
-    struct cl_json_cursor cursor;
-    struct cl_json_member file;
-    cl_json_cursor_init(&cursor, cl_doc_find(answer, CL_STR("files")));
-    cl_grid_begin(&grid, page, heads, COLUMNS);
-    while (cl_json_cursor_next(&cursor, &file))
-        for (size_t i = 0; file.type == CL_JSON_OBJECT && i < COLUMNS; i++)
-            cl_grid_value(&grid, cl_doc_find(file.value, cl_str_z(members[i])));
-    cl_grid_end(&grid);
+    cl_page_table(page, cl_doc_find(answer, CL_STR("files")), columns,
+                  sizeof columns / sizeof *columns);
 }
 
 static enum cl_err

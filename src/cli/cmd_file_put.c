@@ -35,10 +35,10 @@ put(struct cl_run *run, cl_str content, struct cl_why *why)
                        "first, for instance with base64.",
                        run->opts.values[FILE_OPTION]);
     cl_run_body(run, &json);
-    cl_run_put(&json, "agent_id", run->state.agent_id);
+    cl_json_put_member(&json, CL_STR("agent_id"), run->state.agent_id);
     cl_run_put_option(run, &json, "file_key", KEY);
     cl_run_put_option(run, &json, "file_type", TYPE);
-    cl_run_put(&json, "content", content);
+    cl_json_put_member(&json, CL_STR("content"), content);
     enum cl_err err = cl_run_post(run, &json, "/files", sign, why);
     return err == CL_OK ? cl_run_show(run, draw, why) : err;
 }

@@ -38,8 +38,8 @@ run_respond(struct cl_run *run, struct cl_why *why)
         cl_view_note(&run->view, "Agent %.100s is stale: the response waits until it comes back.",
                      to.id);
     cl_run_body(run, &json);
-    cl_run_put(&json, "from_agent", run->state.agent_id);
-    cl_run_put(&json, "to_agent", cl_str_z(to.id));
+    cl_json_put_member(&json, CL_STR("from_agent"), run->state.agent_id);
+    cl_json_put_member(&json, CL_STR("to_agent"), cl_str_z(to.id));
     cl_run_put_option(run, &json, "message_id", MSG_ID);
     cl_run_put_option(run, &json, "result", RESULT);
     cl_run_put_option(run, &json, "status", STATUS);

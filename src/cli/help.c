@@ -86,10 +86,7 @@ print_lines(struct cl_page *page, const char *text)
 void
 cl_help_verb(struct cl_page *page, cl_str subject)
 {
-    const struct cl_cmd *cmd = NULL;
-    for (size_t i = 0; cl_cmds[i] != NULL; i++)
-        if (cl_str_eq(subject, cl_str_z(cl_cmds[i]->name)))
-            cmd = cl_cmds[i];
+    const struct cl_cmd *cmd = cl_cmd_find(subject);
     CL_ASSERT(cmd != NULL);
 
     cl_page_print(page, "%s.\n\n", cmd->summary);
@@ -116,17 +113,20 @@ cl_help_all(struct cl_page *page, cl_str subject)
     for (size_t i = 0; cl_cmds[i] != NULL; i++)
         cl_page_print(page, "  %-12s%s\n", cl_cmds[i]->name, cl_cmds[i]->summary);
     cl_page_print(page, "\n`clawlink help VERB` explains one, with examples.\n\n"
-                        "options of every verb, before or behind it:\n");
+                        "options of every verb, before or behind it (relay takes no --relay and no "
+                        "--as):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"
-                      "CLAWLINK_STATE          the agent's state file; else\n"
+                      "CLAWLINK_STATE          the agent's state file, without --as; else\n"
                       "                        ~/.clawlink/agent_state.json");
     cl_page_print(page, "\nexit status:\n");
     print_lines(page, "0  done                             4  no such agent or file\n"
                       "1  failed on this machine           5  too late: timeout, or a stale agent\n"
                       "2  wrong use, refused as it is      6  full, or too much: try later\n"
-                      "3  not allowed                      7  no relay there, or it cannot now");
+                      "3  not allowed                      7  no relay there, or it cannot now\n"
+                      "130  ended by Ctrl-C; 0 from relay, poll --follow and heartbeat --every,\n"
+                      "     which end so");
     cl_page_print(page, "\nexamples:\n");
     print_lines(page, "clawlink relay\n"
                       "clawlink register --name researcher --caps search,summarise\n"

@@ -206,7 +206,7 @@ parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
         opts->wants_help = true;
         return CL_OK;
     }
-    opts->cmd = cl_cmd_find(word);
+    opts->cmd = cl_cmd_find(cl_str_z(word));
     if (opts->cmd != NULL)
         return CL_OK;
     const char *near = nearest_verb(word);

@@ -31,10 +31,10 @@ cl_page_print(struct cl_page *page, const char *format, ...)
     va_start(args, format);
     int len = vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    if (len < 0 || (size_t)len >= sizeof line)
-        page->err = CL_ERR_TOO_LARGE;
-    else
+    if (len >= 0 && (size_t)len < sizeof line)
         cl_page_raw(page, cl_str_of(line, (size_t)len));
+    else if (page->err == CL_OK)
+        page->err = CL_ERR_TOO_LARGE;
 }
 
 void
@@ -160,8 +160,8 @@ end_cell(struct cl_grid *grid, size_t at, enum cl_err err)
         grid->page->err = err;
 }
 
-void
-cl_grid_value(struct cl_grid *grid, cl_str value)
+static void
+put_value(struct cl_grid *grid, cl_str value)
 {
     size_t at = grid->text.len;
     end_cell(grid, at, show_value(&grid->text, value, NULL));
@@ -260,4 +260,23 @@ cl_grid_end(struct cl_grid *grid)
         write_rows(grid);
     cl_buf_done(&grid->cells);
     cl_buf_done(&grid->text);
+}
+
+void
+cl_page_table(struct cl_page *page, cl_str rows, const struct cl_column *columns,
+              size_t columns_len)
+{
+    const char *heads[CL_GRID_COLUMNS_MAX];
+    struct cl_grid grid;
+    struct cl_json_cursor cursor;
+    struct cl_json_member row;
+    CL_ASSERT(columns_len <= CL_GRID_COLUMNS_MAX);
+    for (size_t i = 0; i < columns_len; i++)
+        heads[i] = columns[i].head;
+    cl_json_cursor_init(&cursor, rows);
+    cl_grid_begin(&grid, page, heads, columns_len);
+    while (cl_json_cursor_next(&cursor, &row))
+        for (size_t i = 0; row.type == CL_JSON_OBJECT && i < columns_len; i++)
+            put_value(&grid, cl_doc_find(row.value, cl_str_z(columns[i].member)));
+    cl_grid_end(&grid);
 }

@@ -47,10 +47,20 @@ struct cl_grid {
     struct cl_buf cells; // struct cell of page.c
 };
 
+/* What a column shows: that member of each row. */
+struct cl_column {
+    const char *head;
+    const char *member;
+};
+
+/* The whole table of an array of objects; what is no object is no row. */
+void cl_page_table(struct cl_page *page, cl_str rows, const struct cl_column *columns,
+                   size_t columns_len);
+
+/* The same by hand. */
 void cl_grid_begin(struct cl_grid *grid, struct cl_page *page, const char *const *heads,
                    size_t columns);
 /* The next cell, row by row. */
-void cl_grid_value(struct cl_grid *grid, cl_str value);
 void cl_grid_text(struct cl_grid *grid, cl_str text);
 /* Writes the table to the page and frees it. */
 void cl_grid_end(struct cl_grid *grid);

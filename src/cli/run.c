@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/run.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,12 +69,6 @@ cl_run_body(struct cl_run *run, struct cl_json_writer *json)
 }
 
 void
-cl_run_put(struct cl_json_writer *json, const char *name, cl_str text)
-{
-    cl_json_put_member(json, cl_str_z(name), text);
-}
-
-void
 cl_run_put_list(struct cl_json_writer *json, cl_str list)
 {
     cl_json_array_begin(json);
@@ -93,7 +86,7 @@ void
 cl_run_put_option(struct cl_run *run, struct cl_json_writer *json, const char *name, unsigned index)
 {
     if (run->opts.values[index] != NULL)
-        cl_run_put(json, name, cl_run_option(run, index));
+        cl_json_put_member(json, cl_str_z(name), cl_run_option(run, index));
 }
 
 /* The writer takes everything but text that is no UTF-8, and there is one place for it. */
@@ -145,9 +138,9 @@ write_registration(struct cl_run *run, struct cl_json_writer *json)
     char machine[MACHINE_CAP];
     cl_run_body(run, json);
     if (state->agent_id.len > 0)
-        cl_run_put(json, "agent_id", state->agent_id);
+        cl_json_put_member(json, CL_STR("agent_id"), state->agent_id);
     if (state->agent_name.len > 0)
-        cl_run_put(json, "name", state->agent_name);
+        cl_json_put_member(json, CL_STR("name"), state->agent_name);
     if (state->capabilities.len > 0) {
         cl_json_put_name(json, CL_STR("capabilities"));
         cl_json_put_raw(json, state->capabilities);
@@ -158,7 +151,7 @@ write_registration(struct cl_run *run, struct cl_json_writer *json)
     }
     // Without one the relay takes the address that it sees.
     if (gethostname(machine, sizeof machine) == 0 && memchr(machine, '\0', sizeof machine) != NULL)
-        cl_run_put(json, "machine", cl_str_z(machine));
+        cl_json_put_member(json, CL_STR("machine"), cl_str_z(machine));
 }
 
 /* When it fails the relay knows the agent nevertheless: its id must not get lost. */
@@ -186,7 +179,7 @@ keep_registration(struct cl_run *run, struct cl_why *why)
             CL_ERR_IO, why,
             "Not a relay: %.*s answered the registration without a usable agent_id. Check "
             "--relay.",
-            CL_STR_ARG(cl_str_part(cl_client_url(run->client), 0, 128)));
+            CL_STR_ARG(cl_client_url_shown(run->client)));
     if (cl_json_string(cl_doc_find(agent, CL_STR("name")), &state->arena, &name) != CL_OK)
         name = state->agent_name;
     // The answer's memory lasts until the next call only.
@@ -216,7 +209,7 @@ cl_run_heartbeat(struct cl_run *run, struct cl_why *why)
     struct cl_json_writer json;
     const struct cl_client_sign sign = {"status", CL_JSON_STRING};
     cl_run_body(run, &json);
-    cl_run_put(&json, "agent_id", run->state.agent_id);
+    cl_json_put_member(&json, CL_STR("agent_id"), run->state.agent_id);
     enum cl_err err = cl_run_post(run, &json, "/heartbeat", sign, why);
     if (err != CL_OK ||
         !cl_json_string_is(cl_doc_find(run->answer, CL_STR("status")), CL_STR("unknown_agent")))
@@ -234,7 +227,7 @@ no_agent(const struct cl_run *run, cl_str wanted, struct cl_why *why)
                    "`clawlink discover` lists them; --queue keeps the message for an id that comes "
                    "later.",
                    CL_STR_ARG(cl_str_part(wanted, 0, 64)),
-                   CL_STR_ARG(cl_str_part(cl_client_url(run->client), 0, 128)));
+                   CL_STR_ARG(cl_client_url_shown(run->client)));
 }
 
 enum cl_err
@@ -265,11 +258,10 @@ cl_outage_wait(struct cl_outage *outage, struct cl_run *run, enum cl_err err,
     uint32_t chance;
     if (!outage->was_well || !cl_err_retry_helps(err))
         return false;
-    if (!outage->is_on)
+    if (outage->backoff_ms == 0) {
         cl_view_note(&run->view, "%.300s Waiting for the relay to come back.", why->text);
-    outage->is_on = true;
-    if (outage->backoff_ms == 0)
         outage->backoff_ms = CL_CLIENT_BACKOFF_FIRST_MS;
+    }
     cl_random_bytes(&chance, sizeof chance);
     cl_client_pause(run->client, chance % (outage->backoff_ms + 1));
     outage->backoff_ms *= 2;
@@ -281,7 +273,7 @@ cl_outage_wait(struct cl_outage *outage, struct cl_run *run, enum cl_err err,
 void
 cl_outage_over(struct cl_outage *outage, struct cl_run *run)
 {
-    if (outage->is_on)
+    if (outage->backoff_ms > 0)
         cl_view_note(&run->view, "The relay is back.");
     *outage = (struct cl_outage){.was_well = true};
 }

@@ -39,7 +39,6 @@ cl_run_option(const struct cl_run *run, unsigned index)
 
 /* Begins a JSON object in run->body and writes one member after the other. */
 void cl_run_body(struct cl_run *run, struct cl_json_writer *json);
-void cl_run_put(struct cl_json_writer *json, const char *name, cl_str text);
 /* The value ["a","b"] from "a,b"; blanks around the commas do not count. */
 void cl_run_put_list(struct cl_json_writer *json, cl_str list);
 /* The option's text, if it was given. */
@@ -70,8 +69,7 @@ CL_MUST_CHECK enum cl_err cl_run_find(struct cl_run *run, cl_str wanted, bool ma
 
 struct cl_outage {
     bool was_well;       // a call has succeeded before: what fails now may come back
-    bool is_on;          // the person has been told
-    uint32_t backoff_ms; // the longest next pause; 0: CL_CLIENT_BACKOFF_FIRST_MS
+    uint32_t backoff_ms; // the longest next pause; 0: there is no outage
 };
 
 /* A call failed with err. True: the relay may come back, some time was waited, try again. The

@@ -56,8 +56,8 @@ find_path(const char *as, struct cl_state *state, struct cl_why *why)
         len = snprintf(state->path, CL_CLI_PATH_CAP, "%s" FOLDER "/agent_state.json", home);
     if (len < 0 || len >= CL_CLI_PATH_CAP)
         return cl_fail(CL_ERR_USAGE, why,
-                       "The path of the state file is too long. Set "
-                       "CLAWLINK_STATE to a shorter one.");
+                       "The path of the state file is too long: shorten HOME, the name behind "
+                       "--as, or CLAWLINK_STATE.");
     state->home_len = is_named ? 0 : strlen(home);
     return CL_OK;
 }
@@ -156,7 +156,7 @@ cl_state_place(const struct cl_state *state, struct cl_why *why)
         return CL_OK;
     return cl_fail(CL_ERR_USAGE, why,
                    "There is no place for the agent's state: HOME is not set. Set it, or set "
-                   "CLAWLINK_STATE to a file.");
+                   "CLAWLINK_STATE to a file and give no --as.");
 }
 
 void
@@ -213,10 +213,8 @@ write_text(struct cl_state *state, struct cl_buf *out)
 
     cl_json_writer_init(&json, out);
     cl_json_object_begin(&json);
-    for (size_t i = 0; i < 3; i++) {
-        cl_json_put_name(&json, cl_str_z(own_members[i]));
-        cl_json_put_string(&json, strings[i]);
-    }
+    for (size_t i = 0; i < 3; i++)
+        cl_json_put_member(&json, cl_str_z(own_members[i]), strings[i]);
     for (size_t i = 0; i < 2; i++) {
         if (values[i].len == 0)
             continue;

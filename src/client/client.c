@@ -131,9 +131,8 @@ cl_client_status(const struct cl_client *client)
 
 /* -- what went wrong ----------------------------------------------------------------------- */
 
-/* The URL in a sentence; a very long one loses its end, the advice does not. */
-static cl_str
-url_shown(const struct cl_client *client)
+cl_str
+cl_client_url_shown(const struct cl_client *client)
 {
     return cl_str_part(cl_client_url(client), 0, 128);
 }
@@ -141,7 +140,7 @@ url_shown(const struct cl_client *client)
 static enum cl_err
 explain_fault(const struct cl_client *client, enum cl_err err, unsigned seconds, struct cl_why *why)
 {
-    cl_str url = url_shown(client);
+    cl_str url = cl_client_url_shown(client);
     switch (cl_http_client_fault(client->http)) {
     case CL_HTTP_FAULT_UNRESOLVED:
         return cl_fail(err, why,
@@ -218,7 +217,7 @@ static enum cl_err
 explain_refusal(struct cl_client *client, const struct cl_client_call *call,
                 const struct cl_json_scan *scan, struct cl_why *why)
 {
-    cl_str url = url_shown(client);
+    cl_str url = cl_client_url_shown(client);
     cl_str code = text_member(scan, &client->arena, "code");
     cl_str error = cl_str_part(text_member(scan, &client->arena, "error"), 0, 200);
     enum cl_err err = code.len > 0 ? cl_err_from_wire(code) : CL_ERR_INTERNAL;
@@ -286,7 +285,7 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
         return cl_fail(CL_ERR_IO, why,
                        "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "
                        "JSON object. Check host and port in --relay.",
-                       CL_STR_ARG(url_shown(client)), call->method,
+                       CL_STR_ARG(cl_client_url_shown(client)), call->method,
                        CL_STR_ARG(cl_str_part(call->path, 0, 80)), client->status);
     if (client->status < 200 || client->status >= 300 ||
         cl_json_scan_member(&scan, CL_STR("error")) != NULL)
@@ -296,7 +295,7 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
     return cl_fail(CL_ERR_IO, why,
                    "Not a relay: what listens at %.*s answered %s %.*s without the \"%s\" that a "
                    "relay sends. Check host and port in --relay.",
-                   CL_STR_ARG(url_shown(client)), call->method,
+                   CL_STR_ARG(cl_client_url_shown(client)), call->method,
                    CL_STR_ARG(cl_str_part(call->path, 0, 80)), call->sign.name);
 }
 

@@ -41,6 +41,8 @@ CL_MUST_CHECK enum cl_err cl_client_new(cl_str url, const struct cl_secret *toke
 void cl_client_free(struct cl_client *client);
 /* As it was given, without slashes at the end. */
 cl_str cl_client_url(const struct cl_client *client);
+/* The same for a sentence: a very long one loses its end, the advice behind it does not. */
+cl_str cl_client_url_shown(const struct cl_client *client);
 
 /* Any success; *ret_answer is a valid JSON object with the call's sign, good until the next call.
  * An error that the relay named has that name, otherwise that of its HTTP status:

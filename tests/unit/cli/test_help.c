@@ -84,7 +84,7 @@ TEST(the_table_keeps_its_own_rules)
     for (size_t i = 0; cl_cmds[i] != NULL; i++) {
         const struct cl_cmd *cmd = cl_cmds[i];
         test_note("%s", cmd->name);
-        CHECK(cl_cmd_find(cmd->name) == cmd);
+        CHECK(cl_cmd_find(cl_str_z(cmd->name)) == cmd);
         CHECK(cmd->summary[strlen(cmd->summary) - 1] != '.');
         CHECK((cmd->run == NULL) == (cmd == &cl_cmd_relay));
         size_t len = 0;
@@ -93,7 +93,7 @@ TEST(the_table_keeps_its_own_rules)
                 CHECK(strcmp(opt->name, cl_opts_globals[g].name) != 0);
         CHECK(len <= CL_OPTS_MAX);
     }
-    CHECK(cl_cmd_find("scan") == NULL);
+    CHECK(cl_cmd_find(CL_STR("scan")) == NULL);
 }
 
 /* The words of a line, as a shell would cut them; enough for our own examples. */
