@@ -29,7 +29,7 @@ endfunction()
 # tests/fuzz/seeds/json/. In the fuzz preset a libFuzzer program; elsewhere one that replays
 # the seeds, which runs as a unit test.
 function(clawlink_fuzz name)
-  cmake_parse_arguments(arg "" "" "ROOMS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "ROOMS" ${ARGN})
   list(TRANSFORM arg_ROOMS PREPEND room_)
   set(target fuzz_${name})
   if(CLAWLINK_SANITIZE STREQUAL "fuzzer")
@@ -41,7 +41,7 @@ function(clawlink_fuzz name)
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_link_libraries(${target} PRIVATE ${arg_ROOMS} ${arg_LINK})
+  target_link_libraries(${target} PRIVATE ${arg_ROOMS})
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fuzz)
 endfunction()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 void
 http_room_note(struct http_room *room, const char *format, ...)
@@ -172,6 +173,44 @@ http_room_put(struct http_room *room, const char *bytes)
 {
     memory_stream_put(&room->stream, cl_str_z(bytes));
     memory_stream_run(&room->stream);
+}
+
+void
+http_room_advance(struct http_room *room, int64_t ms)
+{
+    memory_loop_advance(room->loop, ms);
+    memory_stream_run(&room->stream);
+}
+
+static void
+count_turn(void *room)
+{
+    ((struct http_room *)room)->turns++;
+}
+
+void
+http_room_count_turns(struct http_room *room)
+{
+    cl_loop_on_turn_end(room->loop, count_turn, room);
+}
+
+static void
+ignore_timer(struct cl_timer *timer)
+{
+    (void)timer;
+}
+
+bool
+http_room_turns_at_once(struct http_room *room)
+{
+    struct cl_timer timer;
+    cl_timer_init(&timer, ignore_timer);
+    cl_loop_timer_start(room->loop, &timer, cl_instant_add(cl_loop_now(room->loop), 300));
+    cl_instant start = cl_clock_monotonic();
+    cl_loop_turn(room->loop, true);
+    bool is_at_once = cl_clock_monotonic().ms < start.ms + 200;
+    cl_loop_timer_stop(room->loop, &timer);
+    return is_at_once;
 }
 
 bool

@@ -25,6 +25,7 @@ struct http_room {
     bool is_late;        // the test answers by itself
     bool upgrades;
     uint32_t track_ms;
+    int turns;                             // that ended since http_room_count_turns
     struct cl_http_server_options options; // changes before http_room_begin
 };
 
@@ -38,6 +39,11 @@ void http_room_note(struct http_room *room, const char *format, ...)
 
 /* The peer sends, and all turns that this leads to pass. */
 void http_room_put(struct http_room *room, const char *bytes);
+/* So much time passes, and all turns that this leads to. */
+void http_room_advance(struct http_room *room, int64_t ms);
+void http_room_count_turns(struct http_room *room);
+/* Takes a turn that waits. Does it come at once, rather than when the next timer rings? */
+bool http_room_turns_at_once(struct http_room *room);
 /* Is this text somewhere in what was written? */
 bool http_room_has(const struct http_room *room, const char *text);
 /* What was noted since the last call. */

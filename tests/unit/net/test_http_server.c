@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "support/fault.h"
 #include "support/http_room.h"
@@ -36,13 +35,6 @@ static void
 put(const char *bytes)
 {
     http_room_put(&room, bytes);
-}
-
-static void
-advance(int64_t ms)
-{
-    memory_loop_advance(room.loop, ms);
-    memory_stream_run(&room.stream);
 }
 
 TEST(a_request_is_answered_and_the_connection_kept)
@@ -235,7 +227,7 @@ TEST(a_broken_request_gets_the_status_of_the_error_table_and_the_connection_ends
         // What comes behind it is never taken for a request.
         put("GET /x HTTP/1.1\r\n" HOST "\r\n");
         CHECK_STR(http_room_notes(&room), CL_STR(""));
-        advance(CL_NET_LINGER_MS);
+        http_room_advance(&room, CL_NET_LINGER_MS);
         CHECK(room.stream.is_closed);
         http_room_end(&room);
     }
@@ -255,11 +247,11 @@ TEST(a_later_head_is_timed_from_its_first_byte)
 {
     fresh();
     put("GET / HTTP/1.1\r\n" HOST "\r\n");
-    advance(CL_NET_HEAD_TIMEOUT_MS * 2);
+    http_room_advance(&room, CL_NET_HEAD_TIMEOUT_MS * 2);
     put("GET / HT");
-    advance(CL_NET_HEAD_TIMEOUT_MS - 1);
+    http_room_advance(&room, CL_NET_HEAD_TIMEOUT_MS - 1);
     CHECK(!wrote("HTTP/1.1 408 "));
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(wrote("HTTP/1.1 408 "));
     http_room_end(&room);
 }
@@ -308,7 +300,7 @@ TEST(an_answer_may_come_turns_later_and_a_lost_client_is_noticed_meanwhile)
     fresh();
     room.is_late = true;
     put("GET /wait HTTP/1.1\r\n" HOST "\r\n");
-    advance(60 * 1000);
+    http_room_advance(&room, 60 * 1000);
     CHECK_STR(http_room_notes(&room), CL_STR("head /wait"));
     memory_stream_reset(&room.stream);
     CHECK_STR(http_room_notes(&room), CL_STR("closed"));
@@ -334,9 +326,9 @@ TEST(a_client_that_finishes_its_side_while_it_waits_is_told_of_and_still_answere
 TEST(a_connection_on_which_nothing_comes_is_closed_in_silence)
 {
     fresh();
-    advance(CL_NET_HEAD_TIMEOUT_MS - 1);
+    http_room_advance(&room, CL_NET_HEAD_TIMEOUT_MS - 1);
     CHECK(!room.stream.is_closed);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(room.stream.is_closed);
     CHECK_STR(memory_stream_written(&room.stream), CL_STR(""));
     http_room_end(&room);
@@ -345,12 +337,12 @@ TEST(a_connection_on_which_nothing_comes_is_closed_in_silence)
 TEST(a_head_that_comes_drop_by_drop_is_timed_from_the_accept)
 {
     fresh();
-    advance(CL_NET_HEAD_TIMEOUT_MS - 1000);
+    http_room_advance(&room, CL_NET_HEAD_TIMEOUT_MS - 1000);
     put("GET / HT");
-    advance(999);
+    http_room_advance(&room, 999);
     put("TP/1.1\r\n");
     CHECK(!room.stream.is_shut);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(wrote("HTTP/1.1 408 "));
     CHECK(room.stream.is_shut);
     http_room_end(&room);
@@ -365,13 +357,13 @@ TEST(a_body_must_keep_up_a_rate)
     // Faster than the rate it may take longer than the grace.
     for (int at = 0; at < 8; at++) {
         memory_stream_put(&room.stream, cl_str_of(chunk, sizeof chunk));
-        advance(2000);
+        http_room_advance(&room, 2000);
         CHECK(!wrote("HTTP/1.1 408 "));
     }
     // 32 KiB in 16 s are good for 32 s.
-    advance(15999);
+    http_room_advance(&room, 15999);
     CHECK(!wrote("HTTP/1.1 408 "));
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(wrote("HTTP/1.1 408 "));
     http_room_end(&room);
 }
@@ -380,12 +372,12 @@ TEST(a_connection_at_rest_ends_after_the_idle_time)
 {
     fresh();
     put("GET / HTTP/1.1\r\n" HOST "\r\n");
-    advance(CL_NET_IDLE_TIMEOUT_MS - 1);
+    http_room_advance(&room, CL_NET_IDLE_TIMEOUT_MS - 1);
     CHECK(!room.stream.is_closed);
     put("GET / HTTP/1.1\r\n" HOST "\r\n");
-    advance(CL_NET_IDLE_TIMEOUT_MS - 1);
+    http_room_advance(&room, CL_NET_IDLE_TIMEOUT_MS - 1);
     CHECK(!room.stream.is_closed);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(room.stream.is_closed);
     http_room_end(&room);
 }
@@ -395,12 +387,12 @@ TEST(a_peer_that_takes_no_output_is_cut)
     fresh();
     room.stream.room = 10;
     put("GET / HTTP/1.1\r\n" HOST "\r\n");
-    advance(CL_NET_WRITE_STALL_MS - 1);
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS - 1);
     memory_stream_give_room(&room.stream, 10); // slow, but not stalled
     memory_stream_run(&room.stream);
-    advance(CL_NET_WRITE_STALL_MS - 1);
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS - 1);
     CHECK(!room.stream.is_closed);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(room.stream.is_closed);
     CHECK_STR(http_room_notes(&room), CL_STR("head / closed"));
     http_room_end(&room);
@@ -411,7 +403,7 @@ TEST(the_stall_is_timed_from_the_answer_not_from_the_request)
     fresh();
     room.is_late = true;
     put("GET / HTTP/1.1\r\n" HOST "\r\n");
-    advance(CL_NET_WRITE_STALL_MS * 3);
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS * 3);
     room.stream.room = 10;
     http_room_answer(&room, CL_STR("late"));
     memory_stream_run(&room.stream);
@@ -524,10 +516,10 @@ TEST(in_the_reserve_a_head_has_less_time)
     fill_reserve();
     memory_stream_put(&held[0], CL_STR("GET / HTTP/1.1\r\n"));
     put("GET / HTTP/1.1\r\n");
-    advance(CL_NET_RESERVE_HEAD_MS - 1);
+    http_room_advance(&room, CL_NET_RESERVE_HEAD_MS - 1);
     CHECK_STR(memory_stream_written(&held[0]), CL_STR(""));
     CHECK(!held[1].is_closed);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(cl_str_starts(memory_stream_written(&held[0]), CL_STR("HTTP/1.1 408 ")));
     CHECK(held[1].is_closed); // not a byte came
     CHECK_STR(memory_stream_written(&room.stream), CL_STR(""));
@@ -613,40 +605,22 @@ TEST(a_connection_that_the_handler_cuts_hears_closed_and_nothing_else)
     http_room_end(&room);
 }
 
-static void
-ignore_timer(struct cl_timer *timer)
-{
-    (void)timer;
-}
-
-static void
-count_turn(void *turns)
-{
-    ++*(int *)turns;
-}
-
 /* Handlers hear of it in the flush, behind the turn end: what they do must not wait for a turn
  * that something else begins. */
 TEST(an_answer_that_cannot_be_written_is_followed_by_another_turn_end)
 {
-    struct cl_timer timer;
-    int turns = 0;
     fresh();
     room.is_late = true;
     room.track_ms = 100;
     put("GET / HTTP/1.1\r\n" HOST "\r\n");
     http_room_answer(&room, CL_STR("never"));
     room.stream.is_torn = true;
-    cl_loop_on_turn_end(room.loop, count_turn, &turns);
+    http_room_count_turns(&room);
     cl_loop_turn(room.loop, true);
     CHECK_STR(http_room_notes(&room), CL_STR("head / lost closed"));
     CHECK(room.stream.is_closed);
-    cl_timer_init(&timer, ignore_timer);
-    cl_loop_timer_start(room.loop, &timer, cl_instant_add(cl_loop_now(room.loop), 300));
-    cl_instant start = cl_clock_monotonic();
-    cl_loop_turn(room.loop, true);
-    CHECK(cl_clock_monotonic().ms < start.ms + 200);
-    CHECK_INT(turns, 2);
+    CHECK(http_room_turns_at_once(&room));
+    CHECK_INT(room.turns, 2);
     http_room_end(&room);
 }
 

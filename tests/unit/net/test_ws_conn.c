@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "support/fault.h"
 #include "support/http_room.h"
@@ -33,13 +32,6 @@ static void
 put(enum cl_ws_opcode opcode, cl_str payload)
 {
     memory_stream_put(&room.stream, frame(opcode, payload));
-    memory_stream_run(&room.stream);
-}
-
-static void
-advance(int64_t ms)
-{
-    memory_loop_advance(room.loop, ms);
     memory_stream_run(&room.stream);
 }
 
@@ -230,15 +222,15 @@ TEST(the_callers_ping_comes_back_as_a_pong)
 TEST(a_silent_peer_is_pinged_and_then_taken_for_dead)
 {
     open_ws();
-    advance(CL_NET_PING_MS - 1);
+    http_room_advance(&room, CL_NET_PING_MS - 1);
     CHECK_STR(written(), CL_STR(""));
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK_STR(written(), CL_STR("\x89\x00"));
-    advance(CL_NET_PING_MS);
+    http_room_advance(&room, CL_NET_PING_MS);
     CHECK_STR(written(), CL_STR("\x89\x00"));
-    advance(CL_NET_DEAD_MS - 2 * CL_NET_PING_MS - 1);
+    http_room_advance(&room, CL_NET_DEAD_MS - 2 * CL_NET_PING_MS - 1);
     CHECK_STR(http_room_notes(&room), CL_STR(""));
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK_STR(http_room_notes(&room), CL_STR("ws-closed:1006"));
     CHECK(room.stream.is_closed);
     http_room_end(&room);
@@ -248,7 +240,7 @@ TEST(a_peer_that_answers_pings_stays)
 {
     open_ws();
     for (int at = 0; at < 20; at++) {
-        advance(CL_NET_PING_MS);
+        http_room_advance(&room, CL_NET_PING_MS);
         CHECK_STR(written(), CL_STR("\x89\x00"));
         put(CL_WS_PONG, CL_STR(""));
         CHECK_STR(http_room_notes(&room), CL_STR("pong:"));
@@ -276,7 +268,7 @@ TEST(a_close_without_a_code_is_answered_without_one)
     put(CL_WS_CLOSE, CL_STR(""));
     CHECK_STR(written(), CL_STR("\x88\x00"));
     CHECK_STR(http_room_notes(&room), CL_STR("ws-closed:1005"));
-    advance(CL_NET_LINGER_MS); // a peer that never ends its side
+    http_room_advance(&room, CL_NET_LINGER_MS); // a peer that never ends its side
     CHECK(room.stream.is_closed);
     http_room_end(&room);
 }
@@ -304,9 +296,9 @@ TEST(our_close_does_not_wait_for_ever)
 {
     open_ws();
     cl_ws_close(room.ws, CL_WS_CLOSE_RESTART, CL_STR(""));
-    advance(CL_NET_CLOSE_WAIT_MS - 1);
+    http_room_advance(&room, CL_NET_CLOSE_WAIT_MS - 1);
     CHECK_STR(http_room_notes(&room), CL_STR(""));
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK_STR(http_room_notes(&room), CL_STR("ws-closed:1006"));
     CHECK(room.stream.is_closed);
     http_room_end(&room);
@@ -323,7 +315,7 @@ TEST(a_peer_that_breaks_the_rules_instead_of_answering_our_close_ends_the_connec
     CHECK_STR(http_room_notes(&room), CL_STR("ws-closed:1006"));
     CHECK_STR(written(), CL_STR("")); // one close frame was enough
     CHECK(room.stream.is_shut);
-    advance(CL_NET_LINGER_MS);
+    http_room_advance(&room, CL_NET_LINGER_MS);
     CHECK(room.stream.is_closed);
     http_room_end(&room);
 }
@@ -427,9 +419,9 @@ TEST(a_flood_of_pings_from_a_peer_that_does_not_read_is_bounded)
     }
     CHECK(!room.stream.is_reading);
     CHECK(cl_ws_waiting(room.ws) < CL_NET_OUT_BYTES_MAX);
-    advance(CL_NET_WRITE_STALL_MS - 1);
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS - 1);
     CHECK(!room.stream.is_closed);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK(room.stream.is_closed);
     http_room_end(&room);
 }
@@ -455,9 +447,9 @@ TEST(a_peer_that_takes_no_output_is_cut)
     room.stream.room = 3;
     CHECK_OK(send_text(CL_STR("hello")));
     memory_stream_run(&room.stream);
-    advance(CL_NET_WRITE_STALL_MS - 1);
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS - 1);
     CHECK(!room.stream.is_closed);
-    advance(1);
+    http_room_advance(&room, 1);
     CHECK_STR(http_room_notes(&room), CL_STR("ws-closed:1006"));
     http_room_end(&room);
 }
@@ -476,37 +468,19 @@ TEST(the_place_in_the_gate_goes_along)
     http_room_end(&room);
 }
 
-static void
-ignore_timer(struct cl_timer *timer)
-{
-    (void)timer;
-}
-
-static void
-count_turn(void *turns)
-{
-    ++*(int *)turns;
-}
-
 /* Handlers hear of it in the flush, behind the turn end: what they do must not wait for a turn
  * that something else begins. */
 TEST(a_message_that_cannot_be_written_is_followed_by_another_turn_end)
 {
-    struct cl_timer timer;
-    int turns = 0;
     open_ws();
     CHECK_OK(send_text(CL_STR("never")));
     room.stream.is_torn = true;
-    cl_loop_on_turn_end(room.loop, count_turn, &turns);
+    http_room_count_turns(&room);
     cl_loop_turn(room.loop, true);
     CHECK_STR(http_room_notes(&room), CL_STR("ws-closed:1006"));
     CHECK(room.stream.is_closed);
-    cl_timer_init(&timer, ignore_timer);
-    cl_loop_timer_start(room.loop, &timer, cl_instant_add(cl_loop_now(room.loop), 300));
-    cl_instant start = cl_clock_monotonic();
-    cl_loop_turn(room.loop, true);
-    CHECK(cl_clock_monotonic().ms < start.ms + 200);
-    CHECK_INT(turns, 2);
+    CHECK(http_room_turns_at_once(&room));
+    CHECK_INT(room.turns, 2);
     http_room_end(&room);
 }
 
