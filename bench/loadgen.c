@@ -360,7 +360,7 @@ nats_take(struct conn *conn, char *bytes, size_t len)
 
 /* -- the relay ----------------------------------------------------------------------------- */
 
-/* A registered agent is what the product has at both ends (clawlink-v1.md, HTTP endpoints). */
+/* A registered agent is what the product has at both ends (clawlink-v1.md, POST /register). */
 static void
 relay_prepare(struct load *load)
 {

@@ -12,7 +12,7 @@
 
 /* A token or shared secret; a longer one is refused at the start. */
 #define CL_SECRET_BYTES_MAX 512
-/* An agent id or file key in protocol v1 (security.md section 2); longer is 400. */
+/* An agent id or file key (clawlink-v1.md, Ids and keys); longer is 400. */
 #define CL_ID_BYTES_MAX 256
 
 /* -- JSON ---------------------------------------------------------------------------------- */
@@ -37,7 +37,7 @@
 #define CL_HTTP_FIELDS_MAX 100
 /* One chunk-size line with its extensions; longer is malformed. */
 #define CL_HTTP_CHUNK_LINE_BYTES_MAX 256
-/* A v1 body: 1 048 576 bytes is too large, one less is not (clawlink-v1.md). */
+/* A v1 body: 1 048 576 bytes is too large, one less is not (clawlink-v1.md, Body). */
 #define CL_HTTP_BODY_BYTES_MAX (CL_MIB - 1)
 /* What a client takes of an answer: 1000 polled messages of 1 MiB in all, with their frames. */
 #define CL_HTTP_ANSWER_BYTES_MAX (16 * CL_MIB)
@@ -118,7 +118,7 @@
 #define CL_MESSAGE_LIFE_MS (7LL * 24 * 3600 * 1000)
 /* An agent that was silent for so long, with an empty inbox, is forgotten. */
 #define CL_AGENT_SILENT_MS (7LL * 24 * 3600 * 1000)
-/* Broadcasts kept per topic list (clawlink-v1.md: "The last 200 are kept"). */
+/* Broadcasts kept per topic list (clawlink-v1.md, POST /broadcast). */
 #define CL_BROADCASTS_KEPT 200
 /* Shared files, their versions kept, and the bytes of all versions of all files. */
 #define CL_FILES_MAX          10000
@@ -155,12 +155,12 @@
 /* What one connection may hold unacknowledged: the first that is reached, but one always. */
 #define CL_CREDIT_MESSAGES 64
 #define CL_CREDIT_BYTES    CL_MIB
-/* One poll's answer (clawlink-v1.md). */
+/* One poll's answer (clawlink-v1.md, GET /poll/<agent_id>). */
 #define CL_POLL_MESSAGES_MAX 1000
 #define CL_POLL_BYTES_MAX    CL_MIB
 /* A written poll answer that nothing proved taken is released after this time. */
 #define CL_POLL_LEASE_MS 5000
-/* `discover` lists agents whose heartbeat is younger. */
+/* `discover` lists agents that were heard of less than this ago. */
 #define CL_AGENT_FRESH_MS 120000
 /* The longest that a poll may wait for its first message. */
 #define CL_POLL_WAIT_MAX_S 60

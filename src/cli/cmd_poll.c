@@ -63,7 +63,7 @@ draw_message(struct cl_page *page, cl_str message)
 }
 
 /* Everything is written out before the next request goes: that request tells the relay that
- * the messages were taken (clawlink-v1.md, "When is a poll's answer taken?"). What is no object
+ * the messages were taken (clawlink-v1.md, "When is a message gone?"). What is no object
  * is no message. */
 static enum cl_err
 show_messages(struct cl_run *run, unsigned *ret_count, struct cl_why *why)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * client/client.h - calls to one relay (clawlink-v1.md, HTTP endpoints), each of which blocks
- * until its answer is there.
+ * client/client.h - calls to one relay (clawlink-v1.md, The calls), each of which blocks until
+ * its answer is there.
  *
  * The connection stays open between calls. A call is sent once: what a broken connection left
  * undecided is the caller's to judge. Every failure comes as an error and a sentence for a
@@ -17,8 +17,8 @@
 
 struct cl_client;
 
-/* A member by which the answer of a relay is known (clawlink-v1.md, HTTP endpoints): many things
- * answer 200 with some JSON object. */
+/* A member by which the answer of a relay is known (clawlink-v1.md, The calls): many things answer
+ * 200 with some JSON object. */
 struct cl_client_sign {
     const char *name; // NULL: any object is an answer
     enum cl_json_type type;

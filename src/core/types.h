@@ -35,7 +35,7 @@ enum cl_msg_kind {
     CL_MSG_KIND_COUNT
 };
 
-/* How far a message got: only the party that reached a rung claims it (architecture.md 5). */
+/* How far a message got: only the party that reached a rung claims it. */
 enum cl_rung {
     CL_RUNG_ACCEPTED,
     CL_RUNG_DELIVERED,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * net/gate.h - how many connections may be open (security.md section 2).
+ * net/gate.h - how many connections may be open (docs/operations.md, Limits).
  *
  * Everybody begins as a stranger. Strangers are capped in all and per address (IPv6: per /64
  * network, which one host holds alone); loopback counts against neither. Who shows the token

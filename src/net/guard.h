@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * net/guard.h - who may ask from where: the rules that keep web pages out (security.md section 2,
- * T8 and T13). Pure; decided on the head, before a body is read.
+ * net/guard.h - who may ask from where: the rules that keep web pages out (SECURITY.md, What stands
+ * against what). Pure; decided on the head, before a body is read.
  */
 #ifndef CL_NET_GUARD_H
 #define CL_NET_GUARD_H

@@ -37,8 +37,8 @@
 struct cl_http_server; // all connections of one handler
 struct cl_http_conn;
 
-/* What proved that the peer's program side has a whole answer (clawlink-v1.md, "When is a poll's
- * answer taken?"). */
+/* What proved that the peer's program side has a whole answer (clawlink-v1.md, When is a message
+ * gone?). */
 enum cl_http_proof {
     CL_HTTP_PROOF_REQUEST, // the next request came on the connection
     CL_HTTP_PROOF_EOF,     // an orderly end, after the whole answer was handed to the system

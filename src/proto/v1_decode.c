@@ -24,7 +24,7 @@ struct member {
 
 /* -- values ---------------------------------------------------------------------------------- */
 
-/* clawlink-v1.md, JSON in: an empty value counts as missing. */
+/* clawlink-v1.md, A required member: an empty value counts as missing. */
 static const struct cl_json_member *
 present(const struct cl_json_scan *scan, cl_str name)
 {
@@ -150,7 +150,7 @@ cl_v1_draft_done(struct cl_v1_draft *draft)
 }
 
 /* Would a socket of v1 take it? What is pushed must not pass CL_WS_MESSAGE_BYTES_MAX
- * (security.md section 2); a message is measured with all that it may ever carry. */
+ * (clawlink-v1.md, Beyond v1); a message is measured with all that it may ever carry. */
 static enum cl_err
 check_fits_frame(const struct cl_msg *msg, struct cl_why *why)
 {

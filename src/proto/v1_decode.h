@@ -2,9 +2,9 @@
 /*
  * proto/v1_decode.h - ClawLink v1 bodies and frames to commands (clawlink-v1.md).
  *
- * What v1 left open is decided there under "JSON in": a required field that is absent or empty
- * is missing; ids must be strings; all other values may be any JSON and are forwarded byte for
- * byte; a default stands in for an absent member only.
+ * Its Rules for every request decide: a required member that is absent or empty is missing; ids
+ * must be strings; all other values may be any JSON and are forwarded byte for byte; a default
+ * stands in for an absent member only.
  */
 #ifndef CL_PROTO_V1_DECODE_H
 #define CL_PROTO_V1_DECODE_H

@@ -44,7 +44,7 @@ put_member_id(struct cl_json_writer *json, cl_str name, cl_id id)
     cl_json_put_member(json, name, cl_str_z(text));
 }
 
-/* An absent sender or receiver reads null (clawlink-v1.md, JSON in: /respond). */
+/* An absent sender or receiver reads null (clawlink-v1.md, POST /respond). */
 static void
 put_agent_id(struct cl_json_writer *json, cl_str name, cl_str id)
 {

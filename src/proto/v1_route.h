@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * proto/v1_route.h - which call of ClawLink v1 a request is (clawlink-v1.md, HTTP endpoints).
+ * proto/v1_route.h - which call of ClawLink v1 a request is (clawlink-v1.md, The calls).
  */
 #ifndef CL_PROTO_V1_ROUTE_H
 #define CL_PROTO_V1_ROUTE_H
@@ -40,8 +40,8 @@ struct cl_v1_route {
     cl_str arg;   // agent id or file key behind the path's last slash, decoded; else empty
 };
 
-/* An agent id or file key of v1 (security.md section 2): UTF-8 of 1 to CL_ID_BYTES_MAX bytes
- * without control characters. */
+/* An agent id or file key of v1 (clawlink-v1.md, Ids and keys): UTF-8 of 1 to CL_ID_BYTES_MAX
+ * bytes without control characters. */
 bool cl_v1_id_is_valid(cl_str id);
 
 /* Finds the call for a method and a still encoded path. The argument is decoded into arg_space

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The token of v1 (clawlink-v1.md, Authentication): `Authorization: Bearer T`, where "Bearer " is
+ * The token of v1 (clawlink-v1.md, The token): `Authorization: Bearer T`, where "Bearer " is
  * case-sensitive and wins over ?token= even when it is wrong; without it, or with another
  * scheme, the first ?token= counts, percent-decoded.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* clawlink-v1.md, "When is a poll's answer taken?" */
+/* clawlink-v1.md, When is a message gone? */
 #include "net/http_server.h"
 
 #include "base/limits.h"
