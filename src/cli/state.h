@@ -3,8 +3,9 @@
  * cli/state.h - what the command line remembers of an agent between two runs.
  *
  * A JSON object in ~/.clawlink/agent_state.json, as in v1, readable by its owner alone; with
- * --as NAME in ~/.clawlink/agents/NAME.json, without it where CLAWLINK_STATE says. It is written whole or not at all. A file that cannot be understood is an error and
- * stays as it is. Members of it that are not ours survive. A token is never in it.
+ * --as NAME in ~/.clawlink/agents/NAME.json, without it where CLAWLINK_STATE says. It is written
+ * whole or not at all. A file that cannot be understood is an error and stays as it is. Members
+ * of it that are not ours survive. A token is never in it.
  */
 #ifndef CL_CLI_STATE_H
 #define CL_CLI_STATE_H
