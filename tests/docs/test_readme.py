@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: MIT
 """The documents tell the truth: verbs and options they show exist, targets of make too, every
 relative link leads somewhere, and exit codes and error codes are those of base/err.h."""
-import os
-import pathlib
 import re
 import shlex
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-CLAWLINK = os.environ.get("CLAWLINK_BIN", str(ROOT / "build/clawlink"))
+from docs_support import CLAWLINK, ROOT, commands
+
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 failures = []
 passed = 0
@@ -23,14 +21,6 @@ def check(what, good):
     else:
         failures.append(what)
         print(f"FAILED {what}")
-
-
-def commands(text):
-    """The typed lines of all console blocks; a backslash at the end joins two."""
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith("$ "):
-                yield line[2:]
 
 
 def anchors(path):
@@ -110,7 +100,8 @@ def main():
             elif words[0] == "make":
                 check_make(where, words, targets)
             else:
-                check(f"{where}: is a command for the reader", words[0] in ("bash", "echo", "export"))
+                check(f"{where}: is a command for the reader",
+                      words[0] in ("bash", "echo", "export"))
     listed = {line.split()[1] for line in subprocess.run(
         ["make", "-s", "help"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.splitlines()}
     check("`make help` lists every target", listed == targets)
@@ -118,7 +109,7 @@ def main():
                         (ROOT / "src/base/err.h").read_text(), re.MULTILINE)
     check_errors(errors)
     print(f"{passed} passed, {len(failures)} failed")
-    sys.exit(1 if failures else 0)
+    sys.exit(0 if passed and not failures else 1)
 
 
 main()

@@ -6,22 +6,17 @@ Only the relay's port is another one: the system chooses it, and verbs that have
 told. Closes with `N passed, M failed`.
 """
 import os
-import re
 import shlex
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CLAWLINK = os.environ.get("CLAWLINK_BIN", str(ROOT / "build" / "clawlink"))
+from docs_support import CLAWLINK, ROOT, commands
 
 
 def typed_lines():
     text = (ROOT / "README.md").read_text()
-    section = text.split("## Five minutes with two agents", 1)[1].split("\n## ", 1)[0]
-    blocks = re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return list(commands(text.split("## Five minutes with two agents", 1)[1].split("\n## ", 1)[0]))
 
 
 def run(line, url, folder):

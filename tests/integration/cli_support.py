@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the command line share: a home, a relay, and an original v1 relay in small.
+"""What the tests of the command line share: a home, and an original v1 relay in small. The relay
+itself and the runner are those of support.py.
 
 Every wait is for a line of output, an exit or a request, never for time to pass.
 """
@@ -8,20 +9,15 @@ import json
 import os
 import pty
 import queue
-import re
-import shlex
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-import traceback
 import urllib.parse
 
-BIN = os.path.abspath(os.environ.get("CLAWLINK_BIN", "build/clawlink"))
-RELAY = shlex.split(os.environ.get("CLAWLINK_RELAY_CMD", "")) or [BIN, "relay"]
+from support import BIN
+
 PATIENCE = 30  # seconds; reached only when something is broken
 
 
@@ -37,6 +33,19 @@ class Result:
 
     def json(self):
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+def check(condition, what):
+    assert condition, what
+
+
+def says(result, code, *parts):
+    """The run failed with that status, nothing on standard output, one line that says all parts."""
+    check(result.code == code, result)
+    check(result.out == "", result)
+    check(result.err.count("\n") == 1 and result.err.startswith("clawlink: "), result)
+    for part in parts:
+        check(part in result.err, f"{part!r} is not in {result}")
 
 
 class Process:
@@ -140,34 +149,6 @@ class Home:
     def register(self, name, *more):
         """Registers agent NAME as --as NAME and returns its id."""
         return self.ok("--as", name, "register", "--name", name, *more).out.split()[0]
-
-
-class Relay:
-    """`clawlink relay` of the program under test, or what CLAWLINK_RELAY_CMD names."""
-
-    def __init__(self, *args, port=0):
-        self.args = args
-        self.home = Home()
-        self.start(port)
-
-    def start(self, port):
-        self.process = Process([*RELAY, "--port", str(port), *self.args], self.home.env)
-        line = self.process.line() or ""
-        match = re.fullmatch(r"clawlink relay listening on (http://127\.0\.0\.1:(\d+))\n", line)
-        assert match, f"the relay said {line!r}, {self.process.err.queue}"
-        self.url, self.port = match[1], int(match[2])
-
-    def stop(self):
-        self.process.signal(signal.SIGTERM)
-        code = self.process.wait()
-        assert code == 0, f"the relay ended with {code}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        shutil.rmtree(self.home.path)
 
 
 class OriginalRelay:
@@ -318,23 +299,3 @@ class OriginalRelay:
         if key not in self.files:
             return 404, {"error": "file not found"}
         return 200, self.files[key]
-
-
-def run_tests(namespace):
-    """Runs each function test_* in order and ends the program with the usual closing line. An
-    argument runs only those whose name contains it."""
-    passed = failed = 0
-    for name, test in list(namespace.items()):
-        if not name.startswith("test_") or not callable(test):
-            continue
-        if len(sys.argv) > 1 and sys.argv[1] not in name:
-            continue
-        try:
-            test()
-            passed += 1
-            print(f"ok   {name[5:]}", flush=True)
-        except Exception:  # whatever it was, the others still run
-            failed += 1
-            print(f"FAIL {name[5:]}\n{traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(0 if failed == 0 and passed > 0 else 1)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import support
-from support import ROOT, WAIT, Failure, equal, short
+from support import WAIT, Failure, beside, equal, short
 
 
 class Echo:
@@ -16,11 +16,9 @@ class Echo:
     host, token = "127.0.0.1", None
 
     def __init__(self, name, variable):
-        program = os.environ.get("CLAWLINK_BIN") or os.path.join(ROOT, "build", "clawlink")
-        beside = os.path.join(os.path.dirname(os.path.abspath(program)), "tests", name)
-        self.opened = []
+        self.opened = set()
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [os.environ.get(variable) or beside, "0"], stdin=subprocess.DEVNULL,
+            [os.environ.get(variable) or beside(name), "0"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE)
         atexit.register(self.process.kill)
         line = self.process.stdout.readline().decode()
@@ -32,7 +30,7 @@ class Echo:
     def ends_well(self):
         """It lived through everything, and ends with status 0 (so a sanitizer found nothing)."""
         equal(self.process.poll(), None, "the program ended by itself; status")
-        for connection in self.opened:
+        for connection in list(self.opened):
             connection.drop()
         self.process.send_signal(signal.SIGTERM)
         equal(self.process.wait(WAIT), 0, "exit status")

@@ -7,6 +7,7 @@ clawlink-v1.md says. Debian's python3, python3-requests and python3-websockets a
 """
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import traceback
@@ -29,7 +31,10 @@ import requests
 import websockets
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.abspath(os.environ.get("CLAWLINK_BIN") or os.path.join(ROOT, "build", "clawlink"))
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]  # the key of RFC 6455 section 1.3
 WAIT = 10  # seconds: long for a slow machine, short for a person
 
 
@@ -49,6 +54,15 @@ def short(value):
 
 def equal(found, wanted, what="value"):
     holds(found == wanted, f"{what}: found {short(found)}, wanted {short(wanted)}")
+
+
+@contextlib.contextmanager
+def row(what):
+    """A failure inside tells which row of a table it was."""
+    try:
+        yield
+    except Failure as failure:
+        raise Failure(f"{what}: {failure}") from None
 
 
 def until(condition, what, timeout=WAIT):
@@ -72,14 +86,30 @@ def exact(text):
     return json.loads(text, parse_int=number, parse_float=number)
 
 
-# -- the relay ---------------------------------------------------------------------------------
+def as_json(body):
+    """The bytes of a body, which is an object or the bytes themselves."""
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+# -- the programs ------------------------------------------------------------------------------
+
+
+def beside(name):
+    """A program of the tests, which is built beside the one under test."""
+    return os.path.join(os.path.dirname(BIN), "tests", name)
 
 
 def relay_command():
-    replaced = os.environ.get("CLAWLINK_RELAY_CMD")
-    if replaced:
-        return shlex.split(replaced)
-    return [os.environ.get("CLAWLINK_BIN", os.path.join(ROOT, "build", "clawlink")), "relay"]
+    return shlex.split(os.environ.get("CLAWLINK_RELAY_CMD", "")) or [BIN, "relay"]
+
+
+def not_in_process_table(pid, secret):
+    with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
+        told = cmdline.read()
+    holds(secret.encode() not in told, f"the token is in the process table: {told!r}")
+
+
+# -- the relay ---------------------------------------------------------------------------------
 
 
 def environment(more=None):
@@ -97,12 +127,12 @@ def start_fails(*options, port="0", env=None):
 
 
 class Relay:
-    """One relay process on a port of its own choice."""
+    """One relay process on a port of its own choice. Whoever starts one does so by `with`."""
 
     def __init__(self, *options, token=None, env=None, before_exec=None, port="0"):
         self.folder = tempfile.mkdtemp(prefix="clawlink-")
         self.stderr_path = os.path.join(self.folder, "stderr")
-        self.token, self.opened, self.status = token, [], None
+        self.token, self.opened, self.status = token, set(), None
         command = relay_command() + (["--port", port] if port else []) + [*options]
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -114,12 +144,29 @@ class Relay:
                              self.line)
         if not found:
             self.kill()
-            raise Failure(f"no listening line but {self.line!r}; {short(self.stderr())}")
+            said = short(self.stderr())
+            self.clean()
+            raise Failure(f"no listening line but {self.line!r}; {said}")
         self.url, self.host, self.port = found[1], found[2].strip("[]"), int(found[3])
         self.http = requests.Session()
         self.http.trust_env = False
         if token:
             self.http.headers["Authorization"] = "Bearer " + token
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        """After a good end the relay must end well too, unless the test has seen to that."""
+        try:
+            if kind is None and self.status is None:
+                equal(self.stop(), 0, f"exit status of the relay ({short(self.stderr())})")
+        finally:
+            try:
+                self.hang_up()
+            finally:
+                self.kill()
+                self.clean()
 
     def _first_line(self):
         line, end = b"", time.monotonic() + WAIT
@@ -135,12 +182,21 @@ class Relay:
         return self.http.get(self.url + path, timeout=2 * WAIT, **options)
 
     def post(self, path, body, **options):
-        """body: an object for json.dumps, or the bytes themselves."""
-        if not isinstance(body, bytes):
-            body = json.dumps(body).encode()
+        """body: an object, or the bytes themselves."""
         headers = {"Content-Type": "application/json", **options.pop("headers", {})}
-        return self.http.post(self.url + path, data=body, headers=headers, timeout=2 * WAIT,
-                              **options)
+        return self.http.post(self.url + path, data=as_json(body), headers=headers,
+                              timeout=2 * WAIT, **options)
+
+    def pipelined(self, path, bodies, at_once=50):
+        """Posts on one connection, so many in flight; gives the statuses."""
+        statuses, bodies = [], list(bodies)
+        with Http(self) as connection:
+            for start in range(0, len(bodies), at_once):
+                batch = bodies[start:start + at_once]
+                connection.send(b"".join(connection.request("POST", path, body)
+                                         for body in batch))
+                statuses += [connection.answer().status for _ in batch]
+        return statuses
 
     def good(self, path, body=None):
         """The object of an answer that must be 200."""
@@ -186,6 +242,11 @@ class Relay:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
 
+    def grew_less(self, before, kib):
+        """It holds less than that more memory than the KiB before."""
+        grown = self.memory_kib() - before
+        holds(grown < kib or self.instrumented(), f"grew by {grown} KiB")
+
     def instrumented(self):
         """A sanitizer or valgrind: correct behaviour, but memory figures mean nothing."""
         with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as maps:
@@ -217,9 +278,8 @@ class Relay:
         return self.status
 
     def hang_up(self):
-        for connection in self.opened:
+        for connection in list(self.opened):
             connection.drop()
-        self.opened.clear()
         self.http.close()
 
     def kill(self):
@@ -262,7 +322,7 @@ class Http:
         self.socket.settimeout(WAIT)
         self.socket.connect((relay.host, relay.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        relay.opened.append(self)
+        relay.opened.add(self)
 
     def __enter__(self):
         return self
@@ -282,7 +342,8 @@ class Http:
             pass
 
     def request(self, verb, path, body=b"", fields=()):
-        """The bytes of a plain request."""
+        """The bytes of a plain request; body: an object, or the bytes themselves."""
+        body = as_json(body)
         host = f"[{self.relay.host}]" if ":" in self.relay.host else self.relay.host
         lines = [f"{verb} {path} HTTP/1.1", f"Host: {host}:{self.relay.port}", *fields]
         if self.relay.token:
@@ -357,10 +418,11 @@ class Http:
     def reset(self):
         """Away without a word: the peer sees a reset."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
+        self.drop()
 
     def drop(self):
         self.socket.close()
+        self.relay.opened.discard(self)
 
 
 def refused(answer, status, text=None, code=None):
@@ -391,8 +453,7 @@ class WebSocket(Http):
         self.pong, self.pings, self.key = pong, [], base64.b64encode(os.urandom(16)).decode()
         path = "/ws/" + urllib.parse.quote(agent_id, safe="") + query
         self.send(self.request("GET", path, fields=[
-            "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: " + self.key, *fields]) + more)
+            *UPGRADE[:3], "Sec-WebSocket-Key: " + self.key, *fields]) + more)
         self.opening = self.answer(head_only=True)
         if self.opening.status != 101:
             self.opening.body = self._upto(int(self.opening.headers["content-length"]),
@@ -515,8 +576,8 @@ class Library:
             Library.loop = asyncio.new_event_loop()
             threading.Thread(target=Library.loop.run_forever, daemon=True).start()
         url = relay.url.replace("http", "ws", 1) + "/ws/" + agent_id + query
-        self.connection = self._run(self._connect(url, options))
-        relay.opened.append(self)
+        self.relay, self.connection = relay, self._run(self._connect(url, options))
+        relay.opened.add(self)
 
     @staticmethod
     def _run(work, timeout=WAIT):
@@ -533,6 +594,7 @@ class Library:
         return json.loads(self._run(self.connection.recv(), timeout))
 
     def drop(self):
+        self.relay.opened.discard(self)
         self._run(self.connection.close())
 
     def closed(self, timeout=WAIT):
@@ -567,27 +629,21 @@ def _where(error):
 def _run_one(function, options, wants_relay, token, seconds):
     signal.signal(signal.SIGALRM, _overdue)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    relay = None
     try:
         if not wants_relay:
-            return function()
+            function()
+            return
         if token:
             options = (*options, "--token", token)
-        relay = Relay(*options, token=token)
-        function(relay)
-        if relay.status is None:
-            equal(relay.stop(), 0, f"exit status of the relay ({short(relay.stderr())})")
+        with Relay(*options, token=token) as relay:
+            function(relay)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if relay is not None:
-            relay.hang_up()
-            relay.kill()
-            relay.clean()
-    return None
 
 
 def main():
-    """Runs the tests whose names contain one of the arguments; all without arguments."""
+    """Runs the tests whose names contain one of the arguments, all without arguments, and ends the
+    program. No test at all is a failure."""
     wanted = sys.argv[1:]
     passed = failed = 0
     for entry in TESTS:
@@ -603,5 +659,7 @@ def main():
             kind = "" if isinstance(error, Failure) else type(error).__name__ + " "
             what = " ".join(str(error).split())
             print(f"FAIL {name}: {_where(error)}: {kind}{what}", flush=True)
+            if kind:
+                print(textwrap.indent(traceback.format_exc(), "    "), flush=True)
     print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    sys.exit(0 if passed and not failed else 1)

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The command line, against `clawlink relay` and against an original v1 relay in small."""
 import json
@@ -8,29 +7,18 @@ import signal
 import subprocess
 import unicodedata
 
-from cli_support import BIN, RELAY, Home, OriginalRelay, Relay, Result, run_tests
+from cli_support import Home, OriginalRelay, Result, check, says
+from support import BIN, Relay, main, not_in_process_table, relay_command, test
 
 VERBS = ["relay", "register", "discover", "heartbeat", "delegate", "broadcast", "poll", "respond",
          "file-put", "file-get", "file-list", "info"]
 
 
-def check(condition, what):
-    assert condition, what
-
-
-def says(result, code, *parts):
-    """The run failed with that status, nothing on standard output, one line that says all parts."""
-    check(result.code == code, result)
-    check(result.out == "", result)
-    check(result.err.count("\n") == 1 and result.err.startswith("clawlink: "), result)
-    for part in parts:
-        check(part in result.err, f"{part!r} is not in {result}")
-
-
 # -- help and mistakes ------------------------------------------------------------------------
 
 
-def test_help_lists_every_verb_and_explains_each():
+@test(relay=False)
+def help_lists_every_verb_and_explains_each():
     with Home() as home:
         listed = home.ok("--help")
         check(re.findall(r"(?m)^  ([a-z-]+)  +[A-Z]", listed.out) == VERBS, listed)
@@ -39,22 +27,25 @@ def test_help_lists_every_verb_and_explains_each():
             for words in (["help", verb], [verb, "--help"]):
                 shown = home.ok(*words)
                 check(f"usage: clawlink {verb}" in shown.out, shown)
-                check(f"\nexamples:\n  " in shown.out, shown)
+                check("\nexamples:\n  " in shown.out, shown)
 
 
-def test_version_is_one_line():
+@test(relay=False)
+def version_is_one_line():
     with Home() as home:
         check(re.fullmatch(r"clawlink \d+\.\d+\.\d+\n", home.ok("--version").out), "version")
         check(home.ok("discover", "--version").out == home.ok("--version").out, "behind a verb")
 
 
-def test_without_a_verb_the_help_goes_to_standard_error():
+@test(relay=False)
+def without_a_verb_the_help_goes_to_standard_error():
     with Home() as home:
         result = home.run()
         check(result.code == 2 and result.out == "" and "verbs:" in result.err, result)
 
 
-def test_mistakes_are_named_and_end_with_2():
+@test(relay=False)
+def mistakes_are_named_and_end_with_2():
     with Home() as home:
         says(home.run("delgate"), 2, '"delgate"', 'did you mean "delegate"')
         says(home.run("poll", "--folow"), 2, '"--folow"', 'did you mean "--follow"')
@@ -65,7 +56,8 @@ def test_mistakes_are_named_and_end_with_2():
         says(home.run("scan"), 2, '"scan"')
 
 
-def test_a_mistake_is_json_with_json():
+@test(relay=False)
+def a_mistake_is_json_with_json():
     with Home() as home:
         result = home.run("--json", "poll", "--nothing-like-it")
         check(result.code == 2 and result.out == "", result)
@@ -74,7 +66,8 @@ def test_a_mistake_is_json_with_json():
         check(result.code == 2 and set(json.loads(result.err)) == {"error", "code"}, result)
 
 
-def test_h_is_help():
+@test(relay=False)
+def h_is_help():
     with Home() as home:
         check(home.ok("-h").out == home.ok("--help").out, "-h")
         check(home.ok("poll", "-h").out == home.ok("help", "poll").out, "poll -h")
@@ -128,12 +121,14 @@ def use_every_verb(url):
         check("service: ClawLink Relay\n" in home.ok("info").out, "info")
 
 
-def test_every_verb_works_on_the_relay():
+@test(relay=False)
+def every_verb_works_on_the_relay():
     with Relay() as relay:
         use_every_verb(relay.url)
 
 
-def test_every_verb_works_on_an_original_relay():
+@test(relay=False)
+def every_verb_works_on_an_original_relay():
     with OriginalRelay() as relay:
         use_every_verb(relay.url)
 
@@ -165,7 +160,8 @@ def use_json_on_every_verb(url):
         check(gone.code == 4 and set(json.loads(gone.err)) == {"error", "code"}, gone)
 
 
-def test_json_on_every_verb():
+@test(relay=False)
+def json_on_every_verb():
     for kind in (Relay, OriginalRelay):
         with kind() as relay:
             use_json_on_every_verb(relay.url)
@@ -174,7 +170,8 @@ def test_json_on_every_verb():
 # -- the errors that people meet --------------------------------------------------------------
 
 
-def test_connection_refused_says_how_to_start_a_relay():
+@test(relay=False)
+def connection_refused_says_how_to_start_a_relay():
     with OriginalRelay() as relay:
         url = relay.url
     with Home(url) as home:
@@ -183,7 +180,8 @@ def test_connection_refused_says_how_to_start_a_relay():
         check(json.loads(result.err)["code"] == "no_relay", result)
 
 
-def test_unauthorized_says_what_to_give_and_never_shows_the_token():
+@test(relay=False)
+def unauthorized_says_what_to_give_and_never_shows_the_token():
     with Relay("--token", "geheim") as relay, Home(relay.url) as home:
         says(home.run("discover"), 3, "Unauthorized", "wants its token", "CLAWLINK_TOKEN")
         wrong = home.run("discover", "--token", "falsch")
@@ -201,7 +199,8 @@ def test_unauthorized_says_what_to_give_and_never_shows_the_token():
                     check(file == "token" or "geheim" not in content.read(), file)
 
 
-def test_an_original_relay_that_refuses_is_understood_without_a_code():
+@test(relay=False)
+def an_original_relay_that_refuses_is_understood_without_a_code():
     with OriginalRelay() as relay, Home(relay.url) as home:
         relay.answers["/discover"] = (401, {"error": "Unauthorized. Provide Authorization"})
         says(home.run("discover"), 3, "Unauthorized")
@@ -211,17 +210,17 @@ def test_an_original_relay_that_refuses_is_understood_without_a_code():
         says(home.run("discover"), 2, "body too large", "HTTP 413")
 
 
-def test_the_token_is_not_in_the_process_table():
+@test(relay=False)
+def the_token_is_not_in_the_process_table():
     for words in (["--token", "geheim-123"], ["--token=geheim-123"]):
         with Relay(*words) as relay, Home(relay.url) as home:
             home.ok("--as", "bob", "register", *words)
             follower = home.start("--as", "bob", *words, "poll", "--follow")
             home.ok("--as", "bob", *words, "delegate", "--to", "bob", "--task", "t")
             check(follower.line().startswith("task_delegation"), "the follower is not there")
-            ours = RELAY[0] == BIN  # another relay has a main of its own
-            for pid in [follower.pid] + [relay.process.pid] * ours:
-                with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
-                    check(b"geheim" not in cmdline.read(), words)
+            ours = relay_command()[0] == BIN  # another relay has a main of its own
+            for pid in [follower.pid] + [relay.pid] * ours:
+                not_in_process_table(pid, "geheim")
 
 
 def copies_in_memory(pid, secret):
@@ -245,7 +244,8 @@ def is_plain_program():
     return content.startswith(b"\x7fELF") and not re.search(rb"__[at]san_init|\.gcda", content)
 
 
-def test_the_relay_keeps_one_copy_of_the_token():
+@test(relay=False)
+def the_relay_keeps_one_copy_of_the_token():
     with Home() as home:
         path = home.file("token", "geheim-1234567890\n")
         for before, behind, env in ((["--token", "geheim-1234567890"], [], {}),
@@ -257,13 +257,13 @@ def test_the_relay_keeps_one_copy_of_the_token():
                 url = relay.line().split()[-1]
                 count = copies_in_memory(relay.pid, b"geheim-1234567890")
                 check(count == 1 or not is_plain_program(), (before, behind, env, count))
-                with open(f"/proc/{relay.pid}/cmdline", "rb") as cmdline:
-                    check(b"geheim" not in cmdline.read(), before)
+                not_in_process_table(relay.pid, "geheim")
                 says(home.run("info", "--relay", url), 3, "Unauthorized")
                 home.ok("info", "--relay", url, "--token", "geheim-1234567890")
 
 
-def test_cannot_find_relay_says_what_is_wrong_with_the_url():
+@test(relay=False)
+def cannot_find_relay_says_what_is_wrong_with_the_url():
     with Home() as home:
         says(home.run("discover", "--relay", "http://nowhere.invalid:9077"), 7,
              "Can't find relay", "nowhere.invalid")
@@ -272,12 +272,14 @@ def test_cannot_find_relay_says_what_is_wrong_with_the_url():
         says(home.run("discover", "--relay", "https://h"), 2, "https://h", "http://")
 
 
-def test_what_is_no_relay_is_called_so():
+@test(relay=False)
+def what_is_no_relay_is_called_so():
     with OriginalRelay() as relay, Home(relay.url + "/elsewhere") as home:
         says(home.run("discover"), 1, "Not a relay", "/elsewhere")
 
 
-def test_no_such_agent_names_it_and_queue_sends_all_the_same():
+@test(relay=False)
+def no_such_agent_names_it_and_queue_sends_all_the_same():
     for kind in (Relay, OriginalRelay):
         with kind() as relay, Home(relay.url) as home:
             home.register("ana")
@@ -290,7 +292,8 @@ def test_no_such_agent_names_it_and_queue_sends_all_the_same():
             check("    t\n" in home.ok("--as", "mallory", "poll").out, "the queued task")
 
 
-def test_a_stale_agent_is_told_from_none():
+@test(relay=False)
+def a_stale_agent_is_told_from_none():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         bob = home.register("bob")
@@ -305,7 +308,8 @@ def test_a_stale_agent_is_told_from_none():
         check(relay.calls[-2][2] == "/discover?stale=1", relay.calls[-2])
 
 
-def test_an_ambiguous_name_lists_the_ids():
+@test(relay=False)
+def an_ambiguous_name_lists_the_ids():
     for kind in (Relay, OriginalRelay):
         with kind() as relay, Home(relay.url) as home:
             home.register("ana")
@@ -316,20 +320,23 @@ def test_an_ambiguous_name_lists_the_ids():
             home.ok("--as", "ana", "delegate", "--to", ids[1], "--task", "t")
 
 
-def test_a_port_in_use_is_named():
+@test(relay=False)
+def a_port_in_use_is_named():
     with Relay() as relay, Home() as home:
         result = home.run("relay", "--port", str(relay.port))
         check(result.code == 7 and result.out == "", result)
         check(str(relay.port) in result.err and "in use" in result.err, result)
 
 
-def test_without_a_registration_the_error_says_so():
+@test(relay=False)
+def without_a_registration_the_error_says_so():
     with Home("http://127.0.0.1:1") as home:
         for words in (["poll"], ["heartbeat"], ["broadcast", "--content", "x"]):
             says(home.run(*words), 4, "No agent has registered here", "clawlink register")
 
 
-def test_what_answers_200_but_is_no_relay_is_never_a_success():
+@test(relay=False)
+def what_answers_200_but_is_no_relay_is_never_a_success():
     verbs = {"/discover": ["discover"], "/heartbeat": ["heartbeat"], "/register": ["register"],
              "/broadcast": ["broadcast", "--content", "c"], "/files": ["file-list"], "/": ["info"],
              "/delegate": ["delegate", "--to", "me", "--task", "t"], "/poll/me": ["poll"],
@@ -354,7 +361,8 @@ def test_what_answers_200_but_is_no_relay_is_never_a_success():
         check(open(kept, encoding="utf-8").read() == "old", "it was overwritten")
 
 
-def test_what_is_no_object_in_a_list_is_left_out():
+@test(relay=False)
+def what_is_no_object_in_a_list_is_left_out():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.ok("register", "--id", "me")
         strange = [1, "x", None, [], {"agent_id": "a", "file_key": "a"}]
@@ -368,7 +376,8 @@ def test_what_is_no_object_in_a_list_is_left_out():
             check(polled.out == "" and "No messages." in polled.err, polled)
 
 
-def test_a_relay_that_always_has_more_does_not_hold_a_poll_for_ever():
+@test(relay=False, seconds=120)
+def a_relay_that_always_has_more_does_not_hold_a_poll_for_ever():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.ok("register", "--id", "me")
         relay.answers["/poll/me"] = (200, {"messages": [{"type": "t"}]})
@@ -377,7 +386,8 @@ def test_a_relay_that_always_has_more_does_not_hold_a_poll_for_ever():
         check("poll again" in json.loads(polled.err)["note"], polled)
 
 
-def test_one_endless_name_does_not_blow_up_the_table():
+@test(relay=False)
+def one_endless_name_does_not_blow_up_the_table():
     with OriginalRelay() as relay, Home(relay.url) as home:
         agents = [{"agent_id": "x" * 1_000_000}] + [{"agent_id": "a", "name": "b"}] * 2000
         relay.answers["/discover"] = (200, {"agents": agents})
@@ -389,7 +399,8 @@ def test_one_endless_name_does_not_blow_up_the_table():
 # -- the state file ---------------------------------------------------------------------------
 
 
-def test_only_who_needs_the_state_needs_a_home():
+@test(relay=False)
+def only_who_needs_the_state_needs_a_home():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.env["HOME"] = ""
         for words in (["discover"], ["info"], ["file-list"]):
@@ -399,7 +410,8 @@ def test_only_who_needs_the_state_needs_a_home():
         check(not relay.agents, "it was registered all the same")
 
 
-def test_an_agent_that_cannot_be_saved_is_not_lost():
+@test(relay=False)
+def an_agent_that_cannot_be_saved_is_not_lost():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.env["CLAWLINK_STATE"] = home.file("none/state")
         result = home.run("register", "--name", "ana")
@@ -412,14 +424,16 @@ def test_an_agent_that_cannot_be_saved_is_not_lost():
         check(os.listdir(home.file(".clawlink/agents")) == [], "something was left")
 
 
-def test_a_name_that_was_not_changed_is_not_told_as_changed():
+@test(relay=False)
+def a_name_that_was_not_changed_is_not_told_as_changed():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.ok("register", "--name", "ana")
         relay.answers["/register"] = (503, {"error": "later"})
         says(home.run("register", "--name", "bob"), 7, "later")
 
 
-def test_registering_again_keeps_the_id_and_the_messages():
+@test(relay=False)
+def registering_again_keeps_the_id_and_the_messages():
     for kind in (Relay, OriginalRelay):
         with kind() as relay, Home(relay.url) as home:
             first = home.ok("register", "--name", "ana", "--caps", "x").out.split()[0]
@@ -432,7 +446,8 @@ def test_registering_again_keeps_the_id_and_the_messages():
             check(agent["capabilities"] == ["x"], agent)
 
 
-def test_the_state_file_is_private_and_keeps_what_it_does_not_know():
+@test(relay=False)
+def the_state_file_is_private_and_keeps_what_it_does_not_know():
     with OriginalRelay() as relay, Home() as home:
         os.mkdir(home.file(".clawlink"))
         path = home.file(".clawlink/agent_state.json", '{"theirs": [1, 2.50], "agent_id": "me"}\n')
@@ -446,7 +461,8 @@ def test_the_state_file_is_private_and_keeps_what_it_does_not_know():
         check(home.ok("heartbeat").out == "ok\n", "the saved relay is used")
 
 
-def test_a_broken_state_file_is_an_error_and_stays():
+@test(relay=False)
+def a_broken_state_file_is_an_error_and_stays():
     with OriginalRelay() as relay, Home(relay.url) as home:
         path = home.file("state", "{broken")
         home.env["CLAWLINK_STATE"] = path
@@ -455,7 +471,8 @@ def test_a_broken_state_file_is_an_error_and_stays():
         check(open(path, encoding="utf-8").read() == "{broken", "it was overwritten")
 
 
-def test_several_agents_live_on_one_machine():
+@test(relay=False)
+def several_agents_live_on_one_machine():
     with OriginalRelay() as relay, Home(relay.url) as home:
         ids = {home.register("a"), home.register("b"), home.ok("register").out.split()[0]}
         home.env["CLAWLINK_STATE"] = home.file("mine.json")
@@ -464,7 +481,8 @@ def test_several_agents_live_on_one_machine():
         check(sorted(os.listdir(home.file(".clawlink/agents"))) == ["a.json", "b.json"], "files")
 
 
-def test_a_heartbeat_registers_again_with_all_that_was_said():
+@test(relay=False)
+def a_heartbeat_registers_again_with_all_that_was_said():
     with OriginalRelay() as relay, Home(relay.url) as home:
         agent = home.ok("register", "--name", "ana", "--caps", "x,y", "--description", "who").out
         relay.forget()
@@ -478,7 +496,8 @@ def test_a_heartbeat_registers_again_with_all_that_was_said():
 # -- polling ----------------------------------------------------------------------------------
 
 
-def test_a_waiting_poll_ends_with_the_message():
+@test(relay=False)
+def a_waiting_poll_ends_with_the_message():
     with Relay() as relay, Home(relay.url) as home:
         home.register("ana")
         waiting = home.start("--as", "ana", "poll", "--wait", "60")
@@ -488,7 +507,8 @@ def test_a_waiting_poll_ends_with_the_message():
         check(waiting.wait() == 0, "status")
 
 
-def test_poll_asks_until_nothing_is_left():
+@test(relay=False)
+def poll_asks_until_nothing_is_left():
     with Relay() as relay, Home(relay.url) as home:
         home.register("ana")
         text = "x" * 100_000
@@ -499,7 +519,8 @@ def test_poll_asks_until_nothing_is_left():
               len(polled))
 
 
-def test_follow_prints_as_messages_come_and_ends_with_0():
+@test(relay=False)
+def follow_prints_as_messages_come_and_ends_with_0():
     for kind in (Relay, OriginalRelay):
         for number in (signal.SIGINT, signal.SIGTERM):
             with kind() as relay, Home(relay.url) as home:
@@ -512,35 +533,38 @@ def test_follow_prints_as_messages_come_and_ends_with_0():
                 check(follower.wait() == 0, number)
 
 
-def test_follow_survives_a_restart_and_registers_again():
+@test(relay=False)
+def follow_survives_a_restart_and_registers_again():
     with Relay() as relay, Home(relay.url) as home:
         agent = home.register("ana")
         follower = home.start("--as", "ana", "poll", "--follow")
         home.ok("--as", "ana", "delegate", "--to", "ana", "--task", "before")
         check(follower.line().startswith("task_delegation"), "before")
         check(follower.line() == "    before\n", "before")
-        relay.stop()
+        check(relay.stop() == 0, "status of the relay")
         check("Waiting for the relay" in follower.error_line(), "it says so")
-        relay.start(relay.port)
-        check(follower.error_line() == f"The relay does not know agent {agent}: registering it "
-                                       "again.\n", "it registers")
-        check(follower.error_line() == "The relay is back.\n", "it says so")
-        home.ok("--as", "ana", "delegate", "--to", "ana", "--task", "after")
-        check(follower.line().startswith("task_delegation"), "after")
-        check(follower.line() == "    after\n", "after")
-        follower.signal(signal.SIGINT)
-        check(follower.wait() == 0, "status")
-        check(follower.err.get() is None, "it said more than once")
+        with Relay(port=str(relay.port)):
+            check(follower.error_line() == f"The relay does not know agent {agent}: registering "
+                                           "it again.\n", "it registers")
+            check(follower.error_line() == "The relay is back.\n", "it says so")
+            home.ok("--as", "ana", "delegate", "--to", "ana", "--task", "after")
+            check(follower.line().startswith("task_delegation"), "after")
+            check(follower.line() == "    after\n", "after")
+            follower.signal(signal.SIGINT)
+            check(follower.wait() == 0, "status")
+            check(follower.err.get() is None, "it said more than once")
 
 
-def test_follow_fails_at_once_when_there_never_was_a_relay():
+@test(relay=False)
+def follow_fails_at_once_when_there_never_was_a_relay():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         relay.__exit__()
         says(home.run("--as", "ana", "poll", "--follow"), 7, "Connection refused")
 
 
-def test_follow_asks_an_original_relay_once_a_second():
+@test(relay=False)
+def follow_asks_an_original_relay_once_a_second():
     with OriginalRelay() as relay, Home(relay.url) as home:
         agent = home.register("ana")
         home.start("--as", "ana", "poll", "--follow")
@@ -548,7 +572,8 @@ def test_follow_asks_an_original_relay_once_a_second():
         check(all(b - a > 0.9 for a, b in zip(times, times[1:])), times)
 
 
-def test_heartbeat_every_goes_on_until_a_signal():
+@test(relay=False)
+def heartbeat_every_goes_on_until_a_signal():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         beating = home.start("--as", "ana", "heartbeat", "--every", "1")
@@ -559,7 +584,8 @@ def test_heartbeat_every_goes_on_until_a_signal():
         says(home.run("--as", "ana", "heartbeat", "--every", "0"), 2, "--every", "1 to 3600")
 
 
-def test_an_interrupted_poll_ends_with_130():
+@test(relay=False)
+def an_interrupted_poll_ends_with_130():
     with OriginalRelay() as relay, Home(relay.url) as home:
         agent = home.register("ana")
         relay.held.add(f"/poll/{agent}")
@@ -571,7 +597,8 @@ def test_an_interrupted_poll_ends_with_130():
             check(waiting.wait() == 130, number)
 
 
-def test_a_poll_that_cannot_write_stops_at_once():
+@test(relay=False)
+def a_poll_that_cannot_write_stops_at_once():
     with OriginalRelay() as relay, Home(relay.url) as home:
         agent = home.register("ana")
         for i in range(3):
@@ -586,7 +613,8 @@ def test_a_poll_that_cannot_write_stops_at_once():
 # -- output -----------------------------------------------------------------------------------
 
 
-def test_a_full_disk_fails_every_verb():
+@test(relay=False)
+def a_full_disk_fails_every_verb():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         home.ok("--as", "ana", "file-put", "--key", "k", "--file", "-", stdin=b"x")
@@ -597,7 +625,8 @@ def test_a_full_disk_fails_every_verb():
             check(result.code == 1 and "Cannot write to standard output" in result.err, result)
 
 
-def test_results_that_nobody_can_get_fail_the_command():
+@test(relay=False)
+def results_that_nobody_can_get_fail_the_command():
     with OriginalRelay() as relay, Home(relay.url) as home:
         for words in (["info"], ["--version"]):
             done = subprocess.run(["bash", "-c", '"$0" "$@" >&-', BIN, *home.args(words)],
@@ -609,7 +638,8 @@ def test_results_that_nobody_can_get_fail_the_command():
 HOSTILE = "\x1b]0;x\x07\x1b[2J\u202eevil\u200b\u2028\x9b1m"
 
 
-def test_hostile_names_and_texts_drive_no_terminal():
+@test(relay=False)
+def hostile_names_and_texts_drive_no_terminal():
     for kind in (Relay, OriginalRelay):
         with kind() as relay, Home(relay.url) as home:
             home.register("ana")
@@ -634,7 +664,8 @@ def columns(line):
                else 1 for c in line)
 
 
-def test_tables_fit_the_terminal_and_are_whole_in_a_file():
+@test(relay=False)
+def tables_fit_the_terminal_and_are_whole_in_a_file():
     with OriginalRelay() as relay, Home(relay.url) as home:
         long = "a description that goes on " * 10
         home.ok("--as", "a", "register", "--name", "你好" * 20, "--description", long)
@@ -645,7 +676,8 @@ def test_tables_fit_the_terminal_and_are_whole_in_a_file():
         check(long.strip() in home.ok("discover").out, "cut in a pipe")
 
 
-def test_nothing_to_list_is_said_on_standard_error():
+@test(relay=False)
+def nothing_to_list_is_said_on_standard_error():
     with Relay() as relay, Home(relay.url) as home:
         check(home.ok("discover").err.startswith("No agent is online."), "discover")
         check(home.ok("discover", "--stale").err == "No agent is registered.\n", "--stale")
@@ -655,7 +687,8 @@ def test_nothing_to_list_is_said_on_standard_error():
 # -- files ------------------------------------------------------------------------------------
 
 
-def test_files_keep_every_byte():
+@test(relay=False)
+def files_keep_every_byte():
     contents = [b"", b"\n", b"a\r\nb\rc\n\n", b"no end", b"nul \0 in it", "äöü 你好 😀".encode(),
                 bytes(range(1, 128)), b"\xef\xbb\xbfbom"]
     for kind in (Relay, OriginalRelay):
@@ -670,7 +703,8 @@ def test_files_keep_every_byte():
                     check(out.read() == content, content)
 
 
-def test_every_key_can_be_fetched():
+@test(relay=False)
+def every_key_can_be_fetched():
     keys = ["a b", "a/b", "a?b", "a#b", "a%2Fb", "ü/你好", "..", "a+b&c=d", "-", "--x", "x" * 256]
     for kind in (Relay, OriginalRelay):
         with kind() as relay, Home(relay.url) as home:
@@ -682,7 +716,8 @@ def test_every_key_can_be_fetched():
                 check(home.ok("file-get", f"--key={key}").out == key, key)
 
 
-def test_a_dash_is_standard_output_and_input():
+@test(relay=False)
+def a_dash_is_standard_output_and_input():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         home.ok("--as", "ana", "file-put", "--key", "k", "--file", "-", stdin=b"text")
@@ -691,7 +726,8 @@ def test_a_dash_is_standard_output_and_input():
         says(home.run("poll", stdin=b'{"agent_id":"x"}'), 4, '"-" has no agent_id')
 
 
-def test_output_replaces_a_file_whole():
+@test(relay=False)
+def output_replaces_a_file_whole():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         home.ok("--as", "ana", "file-put", "--key", "k", "--file", "-", stdin=b"new")
@@ -703,7 +739,8 @@ def test_output_replaces_a_file_whole():
         says(home.run("file-get", "--key", "k", "--output", home.file("none/out")), 1, "none/out")
 
 
-def test_what_cannot_be_shared_is_refused_with_a_reason():
+@test(relay=False)
+def what_cannot_be_shared_is_refused_with_a_reason():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         put = ["--as", "ana", "file-put", "--key", "k", "--file"]
@@ -715,7 +752,8 @@ def test_what_cannot_be_shared_is_refused_with_a_reason():
         check(not relay.files, relay.files)
 
 
-def test_text_that_is_no_utf8_is_named():
+@test(relay=False)
+def text_that_is_no_utf8_is_named():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         done = subprocess.run([BIN, "--relay", relay.url, "--as", "ana", "broadcast", "--content",
@@ -724,7 +762,8 @@ def test_text_that_is_no_utf8_is_named():
         says(result, 2, "--content is not UTF-8")
 
 
-def test_a_context_must_be_an_object():
+@test(relay=False)
+def a_context_must_be_an_object():
     with OriginalRelay() as relay, Home(relay.url) as home:
         home.register("ana")
         words = ["--as", "ana", "delegate", "--to", "ana", "--task", "t", "--context"]
@@ -736,7 +775,8 @@ def test_a_context_must_be_an_object():
 # -- the relay's own options ------------------------------------------------------------------
 
 
-def test_global_options_stand_before_relay_too():
+@test(relay=False)
+def global_options_stand_before_relay_too():
     with Home() as home:
         shown = home.ok("relay", "--help").out
         check(home.ok("--help", "relay").out == shown == home.ok("help", "relay").out, "help")
@@ -749,7 +789,8 @@ def test_global_options_stand_before_relay_too():
         check(relay.wait() == 0, "status")
 
 
-def test_mistakes_in_the_options_of_relay_are_told_like_all_others():
+@test(relay=False)
+def mistakes_in_the_options_of_relay_are_told_like_all_others():
     with Home() as home:
         says(home.run("relay", "extra"), 2, 'unexpected "extra" behind relay')
         says(home.run("relay", "--port", "65536"), 2, '--port "65536"', "0 to 65535")
@@ -767,7 +808,8 @@ def test_mistakes_in_the_options_of_relay_are_told_like_all_others():
         says(home.run("relay", "--port", "0"), 2, "CLAWLINK_TOKEN is empty")
 
 
-def test_the_relay_takes_every_option_of_its_help():
+@test(relay=False)
+def the_relay_takes_every_option_of_its_help():
     with Home() as home:
         shown = home.ok("relay", "--help").out
         values = {"host": "127.0.0.1", "port": "0", "token": "t", "token-file": home.file("t", "t"),
@@ -792,4 +834,4 @@ def test_the_relay_takes_every_option_of_its_help():
 
 
 if __name__ == "__main__":
-    run_tests(globals())
+    main()

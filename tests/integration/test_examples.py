@@ -1,14 +1,15 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The scripts under examples/ do what they say, alone and on a relay that is shared."""
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
 
-from cli_support import BIN, PATIENCE, Relay, run_tests
+from cli_support import PATIENCE
+from support import BIN, ROOT, Relay, main, test
 
-EXAMPLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../examples"))
+EXAMPLES = os.path.join(ROOT, "examples")
 LAST_LINES = {
     "research-pipeline.sh": "The report went through three hands and is right.",
     "code-review.sh": "Verdict: changes requested.",
@@ -28,6 +29,8 @@ class Folder:
     def __exit__(self, kind, *_):
         if kind is None:
             os.rmdir(self.path)
+        else:
+            shutil.rmtree(self.path)
 
 
 def run(script, **env):
@@ -37,14 +40,16 @@ def run(script, **env):
                               timeout=2 * PATIENCE, check=False)
 
 
-def test_each_workflow_reaches_its_end_on_a_relay_of_its_own():
+@test(relay=False)
+def each_workflow_reaches_its_end_on_a_relay_of_its_own():
     for script, last in LAST_LINES.items():
         done = run(script)
         assert done.returncode == 0, (script, done)
         assert done.stdout.splitlines()[-1] == last, (script, done)
 
 
-def test_each_workflow_runs_twice_on_a_shared_relay():
+@test(relay=False)
+def each_workflow_runs_twice_on_a_shared_relay():
     with Relay() as relay:
         for script, last in [*LAST_LINES.items(), *LAST_LINES.items()]:
             done = run(script, CLAWLINK_RELAY=relay.url)
@@ -52,13 +57,15 @@ def test_each_workflow_runs_twice_on_a_shared_relay():
             assert done.stdout.splitlines()[-1] == last, (script, done)
 
 
-def test_a_workflow_without_its_relay_fails():
+@test(relay=False)
+def a_workflow_without_its_relay_fails():
     for script in LAST_LINES:
         done = run(script, CLAWLINK_RELAY="http://127.0.0.1:1")
         assert done.returncode == 7 and "Connection refused" in done.stderr, (script, done)
 
 
-def test_the_demo_shows_every_step_and_ends_with_0():
+@test(relay=False)
+def the_demo_shows_every_step_and_ends_with_0():
     done = run("demo.sh")
     assert done.returncode == 0, done
     for part in ("task_delegation", "task_response", "knowledge_broadcast",
@@ -85,11 +92,12 @@ def interrupt(after):
         assert "leaving" in shown or "relay leave" in shown, (after, shown)
 
 
-def test_the_demo_leaves_with_0_on_ctrl_c():
+@test(relay=False)
+def the_demo_leaves_with_0_on_ctrl_c():
     for after in ("A relay, in memory", "listening on", "registered as theo", "delegated",
                   "Mira gets the answer", "saved as version 1", "And both tell everybody"):
         interrupt(after)
 
 
 if __name__ == "__main__":
-    run_tests(globals())
+    main()

@@ -6,11 +6,10 @@ is one connection. A connection that is kept must serve another request; behind 
 must be nothing but the end, whatever was sent along. CLAWLINK_HTTP_ECHO names another program.
 """
 import re
-import sys
 import time
 
 from echo_support import Echo, Http
-from support import Failure, equal, holds, main, short, test
+from support import equal, holds, main, row, short, test
 
 ECHO = Echo("http-echo", "CLAWLINK_HTTP_ECHO")
 HOST = "Host: localhost\r\n"
@@ -31,14 +30,6 @@ def post(fields, body=b"", line="POST / HTTP/1.1"):
 
 def chunks(body, fields=""):
     return post(CHUNKED + fields, body)
-
-
-def in_row(row, function, *arguments):
-    """A failure tells which row it was."""
-    try:
-        function(*arguments)
-    except Failure as failure:
-        raise Failure(f"{row}: {failure}") from None
 
 
 def keeps(request, status, body):
@@ -129,24 +120,26 @@ CLOSED = (
 
 @test(relay=False)
 def good_requests_are_served_and_the_connection_is_kept():
-    for row, request, status, body in KEPT:
-        in_row(row, keeps, request, status, body)
+    for what, request, status, body in KEPT:
+        with row(what):
+            keeps(request, status, body)
 
 
 @test(relay=False)
 def the_last_request_of_a_connection_is_served_and_no_other():
-    for row, request, status, body in CLOSED:
-        in_row(row, closes, request, status, body)
+    for what, request, status, body in CLOSED:
+        with row(what):
+            closes(request, status, body)
 
 
 @test(relay=False)
 def requests_that_come_octet_by_octet_are_the_same():
     """RFC 9112 2.2: a message is a sequence of octets."""
-    for row, request, status, body in KEPT:
+    for what, request, status, body in KEPT:
         with Http(ECHO) as connection:
             connection.send(*(request[at:at + 1] for at in range(len(request))))
             answer = connection.answer()
-            equal((answer.status, answer.body), (status, body), row)
+            equal((answer.status, answer.body), (status, body), what)
 
 
 # -- what is refused ---------------------------------------------------------------------------
@@ -253,22 +246,25 @@ CHUNKS = (
 
 @test(relay=False)
 def broken_first_lines_are_refused():
-    for row, line, status in LINES:
-        in_row(row, closes, get(line=line), status)
+    for what, line, status in LINES:
+        with row(what):
+            closes(get(line=line), status)
 
 
 @test(relay=False)
 def broken_fields_are_refused_and_nothing_behind_them_is_looked_at():
     both = b"0\r\n\r\n"  # a body of 5 octets and a chunked one: whoever took it would answer it
-    for row, fields, status in FIELDS:
+    for what, fields, status in FIELDS:
         body = both if "Transfer" in fields else b""
-        in_row(row, closes, get(fields, "POST / HTTP/1.1", host="") + body, status)
+        with row(what):
+            closes(get(fields, "POST / HTTP/1.1", host="") + body, status)
 
 
 @test(relay=False)
 def broken_chunks_are_refused_and_nothing_behind_them_is_looked_at():
-    for row, body, status in CHUNKS:
-        in_row(row, closes, chunks(body), status)
+    for what, body, status in CHUNKS:
+        with row(what):
+            closes(chunks(body), status)
 
 
 @test(relay=False)
@@ -412,4 +408,4 @@ def the_program_ends_well_after_all_this():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

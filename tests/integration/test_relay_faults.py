@@ -5,37 +5,25 @@ proven acknowledgement (architecture.md 5; security.md, T22).
 
 CLAWLINK_TEST_RELAY names another relay-test-journal.
 """
-import contextlib
 import json
 import os
 import re
 import signal
 import threading
 
-from support import (CLOSE, ROOT, TEXT, Http, Library, Relay, WebSocket, equal, holds, main, refused, short,
-                     test, until)
+from support import (CLOSE, TEXT, UPGRADE, Http, Library, Relay, WebSocket, beside, equal, holds,
+                     main, refused, short, test, until)
 
-BIN = os.environ.get("CLAWLINK_BIN", os.path.join(ROOT, "build", "clawlink"))
 os.environ["CLAWLINK_RELAY_CMD"] = os.environ.get(
-    "CLAWLINK_TEST_RELAY",
-    os.path.join(os.path.dirname(BIN), "tests", "relay-test-journal")) + " relay"
+    "CLAWLINK_TEST_RELAY", beside("relay-test-journal")) + " relay"
 
 SEED = 29  # a journal that is full up to 99 % of the time takes a starting relay's first command
 
 
-@contextlib.contextmanager
 def relay_over(*options, delay=0, full=0, read_only=0):
     """A relay whose journal has those faults; full and read_only are chances per million."""
     journal = f"{SEED} {delay} {full} {read_only}"
-    relay = Relay(*options, env={"TEST_JOURNAL": journal})
-    try:
-        yield relay
-        if relay.status is None:
-            equal(relay.stop(), 0, f"exit status of the relay ({short(relay.stderr())})")
-    finally:
-        relay.hang_up()
-        relay.kill()
-        relay.clean()
+    return Relay(*options, env={"TEST_JOURNAL": journal})
 
 
 def task(text, sender="a", target="b"):
@@ -50,14 +38,6 @@ def send(relay, path, body):
     refused(answer, 507, code="storage_full")
     equal(answer.headers.get("Retry-After"), "1", "Retry-After")
     return False
-
-
-def pipelined(relay, bodies):
-    """Delegates, all in flight at once on one connection; gives the statuses."""
-    with Http(relay) as connection:
-        connection.send(b"".join(connection.request("POST", "/delegate", json.dumps(b).encode())
-                                 for b in bodies))
-        return [connection.answer().status for _ in bodies]
 
 
 def waiting_at_the_end(relay):
@@ -180,7 +160,7 @@ def delayed_commits_keep_order_and_answers():
 
         def work(sender):
             bodies = [task(f"{sender}{n}", sender) for n in range(100)]
-            statuses[sender] = pipelined(relay, bodies)
+            statuses[sender] = relay.pipelined("/delegate", bodies, at_once=len(bodies))
 
         threads = [threading.Thread(target=work, args=(sender,)) for sender in "xyz"]
         for thread in threads:
@@ -228,8 +208,7 @@ def requests_in_flight_are_answered_at_the_end():
     with relay_over(delay=100) as relay:
         connections = [Http(relay) for _ in range(20)]
         for number, connection in enumerate(connections):
-            connection.send(connection.request("POST", "/delegate",
-                                               json.dumps(task(str(number))).encode()))
+            connection.send(connection.request("POST", "/delegate", task(str(number))))
         for connection in connections[:5]:
             equal(connection.answer().status, 200, "status")
         relay.signal(signal.SIGTERM)
@@ -290,8 +269,7 @@ def requests_in_flight_when_the_journal_fails_are_refused():
         accepted, failed = [], False
         while not failed:
             for number, connection in enumerate(connections):
-                connection.send(connection.request("POST", "/delegate",
-                                                   json.dumps(task(str(number))).encode()))
+                connection.send(connection.request("POST", "/delegate", task(str(number))))
             for number, connection in enumerate(connections):
                 answer = connection.answer()
                 if answer.status == 200:
@@ -362,8 +340,7 @@ def socket_gets_its_close_frame_when_messages_come_at_the_end():
     with relay_over() as relay:
         listener = WebSocket(relay, "b", pong=False)
         senders = [Http(relay) for _ in range(40)]
-        body = json.dumps(task("t" * 1000)).encode()
-        halves = [s.request("POST", "/delegate", body) for s in senders]
+        halves = [s.request("POST", "/delegate", task("t" * 1000)) for s in senders]
         for sender, half in zip(senders, halves):
             sender.send(half[:-1])
         relay.alive()  # the halves were read
@@ -382,9 +359,7 @@ def no_socket_opens_while_the_relay_stops():
     """An upgrade that comes during the end is refused: nobody would close that socket."""
     with relay_over() as relay:
         late = Http(relay)
-        request = late.request("GET", "/ws/b", fields=[
-            "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="])
+        request = late.request("GET", "/ws/b", fields=UPGRADE)
         late.send(request[:-1])
         holder = WebSocket(relay, "a")  # keeps the relay from ending before the second half
         relay.signal(signal.SIGTERM)

@@ -14,18 +14,6 @@ from support import (BINARY, Failure, Http, Library, PING, PONG, TEXT, WebSocket
 BIG = "b" * 100000
 
 
-def send_many(relay, path, bodies):
-    """Posts on one connection, up to 50 in flight; gives the statuses."""
-    statuses, bodies = [], list(bodies)
-    with Http(relay) as connection:
-        for start in range(0, len(bodies), 50):
-            batch = bodies[start:start + 50]
-            connection.send(b"".join(connection.request("POST", path, json.dumps(body).encode())
-                                     for body in batch))
-            statuses += [connection.answer().status for _ in batch]
-    return statuses
-
-
 def tasks_to(target, count, sender="a", **more):
     return [{"from_agent": sender, "to_agent": target, "task": str(number), **more}
             for number in range(1, count + 1)]
@@ -330,7 +318,7 @@ def half_dead_websocket_gives_its_messages_back(relay):
 @test()
 def given_back_messages_stand_before_newer_ones(relay):
     """Undelivered pushes go back to the head of the queue: before what waited behind them."""
-    send_many(relay, "/delegate", tasks_to("b", 70))
+    relay.pipelined("/delegate", tasks_to("b", 70))
     listener = WebSocket(relay, "b", pong=False)
     equal([listener.message()["task"] for _ in range(64)], numbers(1, 64), "pushed")
     listener.leave()
@@ -474,7 +462,7 @@ def order_is_urgent_high_normal_low_then_as_sent(relay):
 @test()
 def pipelined_sends_keep_their_order(relay):
     """Per sender as sent, over one connection with many requests in flight."""
-    equal(set(send_many(relay, "/delegate", tasks_to("b", 600))), {200}, "statuses")
+    equal(set(relay.pipelined("/delegate", tasks_to("b", 600))), {200}, "statuses")
     equal(relay.tasks("b"), numbers(1, 600), "tasks")
 
 
@@ -484,7 +472,7 @@ def pipelined_sends_keep_their_order(relay):
 @test()
 def poll_answer_holds_at_most_1000_messages(relay):
     """Decided: a poll's answer holds at most 1000 messages; the next poll brings more."""
-    equal(set(send_many(relay, "/delegate", tasks_to("b", 1500))), {200}, "statuses")
+    equal(set(relay.pipelined("/delegate", tasks_to("b", 1500))), {200}, "statuses")
     equal(relay.tasks("b"), numbers(1, 1000), "first poll")
     equal(relay.tasks("b"), numbers(1001, 1500), "second poll")
     equal(relay.tasks("b"), [], "third poll")
@@ -510,7 +498,7 @@ def poll_answer_holds_at_most_1_mib_but_one_message(relay):
 def websocket_holds_at_most_64_unacknowledged_messages(relay):
     """architecture.md 2: the shell takes messages while the connection has credit (64 messages
     or 1 MiB unacknowledged)."""
-    send_many(relay, "/delegate", tasks_to("b", 200))
+    relay.pipelined("/delegate", tasks_to("b", 200))
     listener = WebSocket(relay, "b", pong=False)
     equal([listener.message()["task"] for _ in range(64)], numbers(1, 64), "first batch")
     listener.silent()
@@ -636,8 +624,8 @@ def unknown_to_agent_queues_up_to_1000_inboxes(relay):
     """Decided: unknown `to_agent`: HTTP queues (an agent may come later): at most 1000 such
     inboxes."""
     body = {"from_agent": "a", "task": "t"}
-    statuses = send_many(relay, "/delegate",
-                         ({**body, "to_agent": f"later{n}"} for n in range(1000)))
+    statuses = relay.pipelined("/delegate",
+                               ({**body, "to_agent": f"later{n}"} for n in range(1000)))
     equal(set(statuses), {200}, "statuses")
     answer = relay.post("/delegate", {**body, "to_agent": "one-too-many"})
     refused(answer, (429, 507))
@@ -654,8 +642,8 @@ def unknown_to_agent_queues_up_to_1000_inboxes(relay):
 def files_are_bounded(relay):
     """Row: files grow without bound -> bounded, with a clear error, and nothing already accepted
     is dropped silently."""
-    statuses = send_many(relay, "/files", ({"file_key": f"k{n}", "content": "c", "agent_id": "a"}
-                                           for n in range(10500)))
+    statuses = relay.pipelined("/files", ({"file_key": f"k{n}", "content": "c", "agent_id": "a"}
+                                          for n in range(10500)))
     accepted = statuses.count(200)
     holds(set(statuses[accepted:]) <= {413, 429, 507} and accepted < 10500,
           f"{accepted} accepted, then {set(statuses[accepted:])}")
@@ -766,7 +754,7 @@ def hundred_clients_at_once_lose_nothing(relay):
     def work(sender):
         bodies = [body for n in range(10) for target in (f"ws{n}", f"poll{n}")
                   for body in tasks_to(target, 10, sender=f"s{sender}")]
-        if set(send_many(relay, "/delegate", bodies)) != {200}:
+        if set(relay.pipelined("/delegate", bodies)) != {200}:
             errors.append(sender)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(10)]

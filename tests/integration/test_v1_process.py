@@ -10,10 +10,11 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
-from support import (Http, Library, Relay, WebSocket, environment, equal, holds, main, refused,
-                     relay_command, short, start_fails, test)
+from support import (Http, Library, Relay, WebSocket, environment, equal, holds, main,
+                     not_in_process_table, refused, relay_command, short, start_fails, test)
 
 TOKEN = "canary-7f3a-canary"
 
@@ -48,9 +49,8 @@ def default_address_is_127_0_0_1_9077():
         except OSError:
             print("SKIP default_address_is_127_0_0_1_9077: somebody has that port")
             return
-    relay = Relay(port=None)
-    equal(relay.line, "clawlink relay listening on http://127.0.0.1:9077", "line")
-    equal(relay.stop(), 0, "exit status")
+    with Relay(port=None) as relay:
+        equal(relay.line, "clawlink relay listening on http://127.0.0.1:9077", "line")
 
 
 @test(relay=False)
@@ -59,12 +59,11 @@ def given_port_is_used_and_can_be_used_again_at_once():
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    relay = Relay(port=str(free))
-    equal((relay.host, relay.port), ("127.0.0.1", free), "address")
-    relay.alive()
-    equal(relay.stop(), 0, "exit status")
-    again = Relay(port=str(free))  # TIME_WAIT is no reason to refuse
-    equal(again.stop(), 0, "exit status of a second relay on the port")
+    with Relay(port=str(free)) as relay:
+        equal((relay.host, relay.port), ("127.0.0.1", free), "address")
+        relay.alive()
+    with Relay(port=str(free)) as again:  # TIME_WAIT is no reason to refuse
+        equal(again.stop(), 0, "exit status of a second relay on the port")
 
 
 @test()
@@ -83,14 +82,13 @@ def ipv6_loopback_works():
     if not has_ipv6():
         print("SKIP ipv6_loopback_works: no ::1 on this machine")
         return
-    relay = Relay("--host", "::1")
-    equal(relay.url, f"http://[::1]:{relay.port}", "URL")
-    agent = relay.good("/register", {"agent_id": "a"})["agent"]
-    equal(agent["machine"], "::1", "machine")
-    listener = WebSocket(relay, "a")
-    relay.delegate("b", "a", "t")
-    equal(listener.message()["task"], "t", "task")
-    equal(relay.stop(), 0, "exit status")
+    with Relay("--host", "::1") as relay:
+        equal(relay.url, f"http://[::1]:{relay.port}", "URL")
+        agent = relay.good("/register", {"agent_id": "a"})["agent"]
+        equal(agent["machine"], "::1", "machine")
+        listener = WebSocket(relay, "a")
+        relay.delegate("b", "a", "t")
+        equal(listener.message()["task"], "t", "task")
 
 
 @test(relay=False)
@@ -103,11 +101,10 @@ def listening_beyond_loopback_needs_a_token_or_no_auth():
         holds("--no-auth" in err and "--token" in err, f"the way out is not told: {err!r}")
     for more, env in ((["--no-auth"], {}), (["--token", TOKEN], {}),
                       ([], {"CLAWLINK_TOKEN": TOKEN})):
-        relay = Relay("--host", "0.0.0.0", *more, env=env)
-        equal(relay.host, "0.0.0.0", "host")
-        wanted = 200 if more == ["--no-auth"] else 401
-        equal(relay.get("/discover").status_code, wanted, "status")
-        equal(relay.stop(), 0, "exit status")
+        with Relay("--host", "0.0.0.0", *more, env=env) as relay:
+            equal(relay.host, "0.0.0.0", "host")
+            wanted = 200 if more == ["--no-auth"] else 401
+            equal(relay.get("/discover").status_code, wanted, "status")
 
 
 @test(relay=False)
@@ -164,9 +161,7 @@ def connections_are_capped_but_healthz_is_kept(relay):
 
 
 def nothing_leaks(relay, secret, log):
-    with open(f"/proc/{relay.pid}/cmdline", "rb") as cmdline:
-        told = cmdline.read()
-    holds(secret.encode() not in told, f"the token is in the process table: {told!r}")
+    not_in_process_table(relay.pid, secret)
     holds(secret not in log, "the token is in the log")
 
 
@@ -209,30 +204,30 @@ def token_given_with_an_equals_sign_is_hidden_too(relay):
     nothing_leaks(relay, TOKEN, relay.stderr())
 
 
-@test(relay=False)
-def token_file_and_environment_work():
-    """`--token-file FILE` and CLAWLINK_TOKEN."""
-    path = f"/tmp/clawlink-token-{os.getpid()}"
-    for content in (TOKEN, TOKEN + "\n", TOKEN + "\r\n"):
-        with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w",
-                  encoding="utf-8", newline="") as file:
-            file.write(content)
-        relay = Relay("--token-file", path)
-        refused(relay.get("/"), 401)
-        relay.http.headers["Authorization"] = "Bearer " + TOKEN
-        relay.good("/")
-        equal(relay.stop(), 0, "exit status")
-    with open(path, "w", encoding="utf-8"):
-        pass
-    status, _, err = start_fails("--token-file", path)
-    holds(status > 0 and err, f"an empty token file was taken, status {status}")
-    os.unlink(path)
-    relay = Relay(env={"CLAWLINK_TOKEN": TOKEN})
+def token_opens(relay):
     refused(relay.get("/"), 401)
     relay.http.headers["Authorization"] = "Bearer " + TOKEN
     relay.good("/")
-    nothing_leaks(relay, TOKEN, relay.stderr())
-    equal(relay.stop(), 0, "exit status")
+
+
+@test(relay=False)
+def token_file_and_environment_work():
+    """`--token-file FILE` and CLAWLINK_TOKEN."""
+    with tempfile.TemporaryDirectory(prefix="clawlink-") as folder:
+        path = os.path.join(folder, "token")
+        for content in (TOKEN, TOKEN + "\n", TOKEN + "\r\n"):
+            with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w",
+                      encoding="utf-8", newline="") as file:
+                file.write(content)
+            with Relay("--token-file", path) as relay:
+                token_opens(relay)
+        with open(path, "w", encoding="utf-8"):
+            pass
+        status, _, err = start_fails("--token-file", path)
+        holds(status > 0 and err, f"an empty token file was taken, status {status}")
+    with Relay(env={"CLAWLINK_TOKEN": TOKEN}) as relay:
+        token_opens(relay)
+        nothing_leaks(relay, TOKEN, relay.stderr())
 
 
 # -- the log -----------------------------------------------------------------------------------
@@ -241,23 +236,24 @@ def token_file_and_environment_work():
 @test(relay=False)
 def log_goes_where_it_is_told():
     """Log events go to standard error or the log file; logfmt, or JSON lines with --log=json."""
-    path = f"/tmp/clawlink-log-{os.getpid()}"
-    relay = Relay("--log-file", path, "--log=json", "--log-level", "debug")
-    relay.register("a", "line\\nbreak", "\u2028\u202e")
-    equal(relay.stop(), 0, "exit status")
-    equal(relay.stderr(), "", "standard error")
-    with open(path, encoding="utf-8") as log:
-        lines = log.read().rstrip("\n").split("\n")
-    os.unlink(path)
+    with tempfile.TemporaryDirectory(prefix="clawlink-") as folder:
+        path = os.path.join(folder, "log")
+        with Relay("--log-file", path, "--log=json", "--log-level", "debug") as relay:
+            relay.register("a", "line\\nbreak", "\u2028\u202e")
+            equal(relay.stop(), 0, "exit status")
+            equal(relay.stderr(), "", "standard error")
+        with open(path, encoding="utf-8") as log:
+            lines = log.read().rstrip("\n").split("\n")
     for line in lines:
         holds(isinstance(json.loads(line), dict), f"no JSON object: {line}")
-    relay = Relay("--log=logfmt", "--log-level", "debug")
-    relay.register("a")
-    relay.post("/register", {"agent_id": "x\u009b31m", "name": "\x1b[31m\nforged event=1"})
-    refused(relay.get("/\x1b[31mnowhere%0Aforged event=1"), (400, 404))
-    equal(relay.stop(), 0, "exit status")
-    holds(relay.stderr(), "an empty log")
-    for line in relay.stderr().rstrip("\n").split("\n"):
+    with Relay("--log=logfmt", "--log-level", "debug") as relay:
+        relay.register("a")
+        relay.post("/register", {"agent_id": "x\u009b31m", "name": "\x1b[31m\nforged event=1"})
+        refused(relay.get("/\x1b[31mnowhere%0Aforged event=1"), (400, 404))
+        equal(relay.stop(), 0, "exit status")
+        told = relay.stderr()
+    holds(told, "an empty log")
+    for line in told.rstrip("\n").split("\n"):
         holds(line.isprintable(), f"unprintable log line {line!r}")
         holds("=" in line or " " not in line, f"no logfmt: {line!r}")
 
@@ -311,12 +307,11 @@ def sigterm_answers_a_waiting_poll(relay):
 def sigterm_at_any_moment_of_the_start_is_obeyed():
     """A signal right behind the line, with and without a first request, ends the relay well."""
     for number in range(40):
-        relay = Relay()
-        if number % 4 == 3:
-            with Http(relay) as first:
-                first.send(first.request("GET", "/healthz"))
-        equal(relay.stop(), 0, f"exit status of start {number} ({short(relay.stderr())})")
-        relay.clean()
+        with Relay() as relay:
+            if number % 4 == 3:
+                with Http(relay) as first:
+                    first.send(first.request("GET", "/healthz"))
+            equal(relay.stop(), 0, f"exit status of start {number} ({short(relay.stderr())})")
 
 
 @test()

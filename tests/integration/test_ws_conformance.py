@@ -7,10 +7,10 @@ CLAWLINK_WS_ECHO names another echo program.
 """
 import os
 import struct
-import sys
 
 from echo_support import Echo, Http, WebSocket
-from support import (BINARY, CLOSE, PING, PONG, TEXT, Failure, equal, holds, main, short, test)
+from support import (BINARY, CLOSE, PING, PONG, TEXT, UPGRADE, equal, holds, main, row, short,
+                     test)
 
 ECHO = Echo("ws-echo", "CLAWLINK_WS_ECHO")
 CONTINUATION = 0
@@ -66,23 +66,26 @@ def echoes(data, *wanted, by=None):
 def fails(data, code, *wanted, by=None):
     """The frames are answered with those wanted and then refused."""
     ws = sent(data, by=by)
-    try:
+    with row(short(data)):
         reads(ws, *wanted)
         ends(ws, code)
-    except Failure as failure:
-        raise Failure(f"{short(data)}: {failure}") from None
 
 
 def letters(size):
     return (b"BAsd7&jh23" * (size // 10 + 1))[:size]
 
 
-def cut(opcode, payload, size):
-    """The frames of a message that is fragmented so; at least one, the last one final."""
-    pieces = [payload[at:at + size] for at in range(0, len(payload), size)] or [b""]
+def fragments(opcode, pieces):
+    """The frames of a message that is made of them; the last one is final."""
     last = len(pieces) - 1
     return b"".join(frame(CONTINUATION if at else opcode, piece, fin=at == last)
                     for at, piece in enumerate(pieces))
+
+
+def cut(opcode, payload, size):
+    """The frames of a message in fragments of that size; at least one."""
+    return fragments(opcode, [payload[at:at + size]
+                              for at in range(0, len(payload), size)] or [b""])
 
 
 # -- 1: framing --------------------------------------------------------------------------------
@@ -125,9 +128,7 @@ def a_handshake_with_a_body_is_refused():
     for fields, statuses in (([], [400]), (["Expect: 100-continue"], [100, 400])):
         with Http(ECHO) as connection:
             connection.send(connection.request("GET", "/", fields=[
-                "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Content-Length: 5", *fields]),
-                            b"hello")
+                *UPGRADE, "Content-Length: 5", *fields]), b"hello")
             equal([connection.answer().status for _ in statuses], statuses, "answers")
 
 
@@ -214,11 +215,8 @@ def a_message_in_fragments_comes_back_whole():
     for opcode in (TEXT, BINARY):
         for parts in ((b"fragment1", b"fragment2"), (b"", b"", b""), (b"", b"middle", b""),
                       tuple(b"%d," % at for at in range(20))):
-            last = len(parts) - 1
-            data = b"".join(frame(CONTINUATION if at else opcode, part, fin=at == last)
-                            for at, part in enumerate(parts))
             for by in (None, 1):
-                echoes(data, (opcode, b"".join(parts)), by=by)
+                echoes(fragments(opcode, parts), (opcode, b"".join(parts)), by=by)
 
 
 @test(relay=False)
@@ -521,4 +519,4 @@ def the_program_ends_well_after_all_this():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -337,4 +337,4 @@ async function run(suite, ...options) {
 await run(tests);
 await run(withToken, '--token', 's3cret');
 console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+process.exit(passed && !failed ? 0 : 1);
