@@ -61,6 +61,13 @@ steps() {
     step "Done: both agents and the relay leave"
 }
 
-# In a shell of their own: a trap that rings while bash reads a $( ) would fail there.
+# In a shell of their own: a trap that rings while bash reads a $( ) would fail there. And not
+# under -e out here: on Ctrl-C a step fails as well, and that must not win over the trap.
 trap 'say; say "Interrupted: leaving."; exit 0' INT TERM
-(steps)
+set +e
+(
+    set -e
+    steps
+)
+status=$?
+exit "$status"
