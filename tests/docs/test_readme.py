@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The documents tell the truth: verbs and options they show exist, targets of make too, every
-relative link leads somewhere, and exit codes and error codes are those of base/err.h."""
+relative link leads somewhere, exit codes and error codes are those of base/err.h, and what the
+sources cite of the protocol page is there."""
+import pathlib
 import re
 import shlex
 import subprocess
@@ -86,6 +88,22 @@ def check_errors(errors):
                   statuses.get(name) in row[0].split(", "))
 
 
+def check_citations():
+    """`clawlink-v1.md, X` in a source: X is a heading or the bold beginning of a paragraph there."""
+    page = (ROOT / "docs/protocol/clawlink-v1.md").read_text()
+    page = re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL).replace("\\", "")
+    names = [name.rstrip(".") for pair in re.findall(r"^#+ (.*)|^\*\*(.+?)\*\*", page, re.MULTILINE)
+             for name in re.split(r": | and (?=GET)", "".join(pair))]
+    known = re.compile(rf'"?(?:{"|".join(map(re.escape, names))})(?:[").,:;]|$| \*/)')
+    for folder in ("src", "tests", "bench"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".c", ".h", ".py", ".sh", ".mjs") and path != pathlib.Path(__file__):
+                text = re.sub(r"\n[ \t]*(?:\*(?!/)|//|#)?[ \t]*", " ", path.read_text())
+                for cited in re.findall(r"clawlink-v1\.md, (?=(.{1,60}))", text):
+                    check(f"{path.relative_to(ROOT)}: clawlink-v1.md has '{cited}'",
+                          known.match(cited))
+
+
 def main():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
@@ -108,6 +126,7 @@ def main():
     errors = re.findall(r'^\s+X\(\w+,\s+"(\w+)",\s+(\d+),\s+(\d+)',
                         (ROOT / "src/base/err.h").read_text(), re.MULTILINE)
     check_errors(errors)
+    check_citations()
     print(f"{passed} passed, {len(failures)} failed")
     sys.exit(0 if passed and not failures else 1)
 

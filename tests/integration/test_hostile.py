@@ -230,7 +230,7 @@ def oversized_heads_are_414_or_431(relay):
 
 @test()
 def announced_terabyte_allocates_nothing(relay):
-    """architecture.md: a body announced as 1 TiB allocates nothing (RSS grows < 64 KiB)."""
+    """SECURITY.md, bodies announced too large: 1 TiB allocates nothing (RSS grows < 64 KiB)."""
     request = f"POST /files HTTP/1.1\r\n{HOST}{JSON}Content-Length: %d\r\n\r\n"
     refuses(relay, (request % 2000000).encode(), (413,))  # the code paths are warm now
     relay.alive()
@@ -245,7 +245,7 @@ def announced_terabyte_allocates_nothing(relay):
 
 @test()
 def announced_terabyte_in_a_websocket_frame_allocates_nothing(relay):
-    """security.md T7: announced length checked before allocating; close 1009."""
+    """SECURITY.md, frames announced too large: nothing is allocated; close 1009."""
     def announce(length, opcode=TEXT):
         attacker = WebSocket(relay, "a")
         attacker.send(WebSocket.frame(opcode, b"", announce=length))
@@ -263,7 +263,7 @@ def announced_terabyte_in_a_websocket_frame_allocates_nothing(relay):
 
 @test()
 def buffers_grow_with_received_bytes_only(relay):
-    """security.md T7: 100 bodies and 100 frames of 1 MiB, announced and never sent."""
+    """SECURITY.md, announced too large: 100 bodies and 100 frames of 1 MiB that never come."""
     listeners = [WebSocket(relay, f"a{n}") for n in range(100)]
     posts = [Http(relay) for _ in range(100)]
     relay.alive()
@@ -360,8 +360,8 @@ def truncated_uploads_lose_nothing(relay):
 
 @test(seconds=90)
 def slow_and_stalled_clients_are_cut(relay):
-    """security.md T6: header 10 s, body 1 KiB/s after 10 s, write stall 10 s; others meanwhile are
-    served."""
+    """docs/operations.md, Limits: header 10 s, body 1 KiB/s after 10 s, write stall 10 s; others
+    meanwhile are served."""
     relay.good("/files", {"file_key": "k", "content": "x" * 1000000, "agent_id": "a"})
     head, body, stalled = Http(relay), Http(relay), Http(relay, receive_buffer=4096)
     head.send(f"GET / HTTP/1.1\r\n{HOST}")

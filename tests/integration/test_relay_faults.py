@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The relay over a journal that is late, full or broken (tests/support/test_journal.h): what was
 answered with success is there, what was refused is not, and nothing is delivered twice behind a
-proven acknowledgement (architecture.md 5; security.md, T22).
+proven acknowledgement (docs/decisions/0003-memory-journal.md).
 
 CLAWLINK_TEST_RELAY names another relay-test-journal.
 """
@@ -62,7 +62,7 @@ def open_socket(relay, agent_id, **how):
 
 @test(relay=False)
 def full_journal_refuses_with_507_and_loses_nothing():
-    """T22: on failure 507, and what was accepted stays."""
+    """clawlink-v1.md, Beyond v1: on failure 507, and what was accepted stays."""
     with relay_over(delay=5, full=300000) as relay:
         accepted = [str(n) for n in range(300) if send(relay, "/delegate", task(str(n)))]
         holds(100 < len(accepted) < 290, f"{len(accepted)} of 300 accepted")
@@ -235,7 +235,8 @@ def until_read_only(relay):
 
 @test(relay=False)
 def read_only_journal_refuses_changes_and_goes_on_reading():
-    """T22: 503 and not acknowledged; reads go on; the relay ends in order."""
+    """clawlink-v1.md, Beyond v1: 503, nothing acknowledged; reads go on; the relay ends in
+    order."""
     with relay_over(delay=3, read_only=3000) as relay:
         relay.register("a", "b")
         relay.good("/files", {"file_key": "k", "content": "c", "agent_id": "a"})
@@ -297,7 +298,7 @@ def relay_whose_journal_fails_at_once_says_so_to_everyone():
 
 @test(relay=False)
 def record_that_fits_no_frame_is_not_pushed():
-    """security.md 2: no pushed frame exceeds 1 MiB, for clients end the connection at that."""
+    """clawlink-v1.md, The WebSocket: no pushed frame exceeds 1 MiB, for clients end there."""
     with relay_over() as relay:
         listener = Library(relay, "b")
         for number in range(3):

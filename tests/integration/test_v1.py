@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""clawlink-v1.md over HTTP: authentication, every endpoint, JSON in, what web pages may not do.
+"""clawlink-v1.md over HTTP: the token, every endpoint, JSON in, what web pages may not do.
 
 The sections below follow the document; a docstring names the row or sentence it proves.
 Delivery, WebSockets and limits: test_v1_delivery.py. Options, start and stop: test_v1_process.py.
@@ -57,7 +57,7 @@ def members(message, *wanted):
     equal(set(message), set(wanted), "members")
 
 
-# -- Authentication ----------------------------------------------------------------------------
+# -- The token ---------------------------------------------------------------------------------
 
 
 @test()
@@ -188,7 +188,7 @@ def an_option_turns_the_query_token_off(relay):
     refused(relay.get("/?token=" + TOKEN.replace(" ", "%20")), 401, UNAUTHORIZED)
 
 
-# -- HTTP endpoints ----------------------------------------------------------------------------
+# -- The calls ---------------------------------------------------------------------------------
 
 
 @test()
@@ -549,7 +549,7 @@ def file_keys_with_slashes_and_percent_encoding_work(relay):
 
 @test()
 def ids_and_keys_are_1_to_256_bytes_without_control_characters(relay):
-    """security.md 2: ids and keys any UTF-8 of 1 to 256 bytes without control characters."""
+    """Ids and keys are any UTF-8 of 1 to 256 bytes without control characters."""
     for good in ("x" * 256, "日" * 85, "a b", "a/b", "ö", "\U0001f980", "a\"b\\c", "../etc"):
         record = relay.good("/register", {"agent_id": good})["agent"]
         equal(record["agent_id"], good, "agent_id")
@@ -566,7 +566,7 @@ def ids_and_keys_are_1_to_256_bytes_without_control_characters(relay):
             refused(connection.ask("GET", "/poll/" + bad), (400, 404))
 
 
-# -- What v1 left open: JSON in ----------------------------------------------------------------
+# -- Rules for every request -------------------------------------------------------------------
 
 BAD_JSON = {
     "empty": b"", "space": b"  \r\n", "broken": b'{"agent_id":', "two values": b"{}{}",
@@ -770,7 +770,7 @@ def with_host(relay, host, verb="GET", path="/discover", fields=()):
 
 @test("--allow-host", "relay.example", "--allow-host", "Other.Example")
 def host_must_be_known(relay):
-    """security.md 2: `Host` passes when it is an IP literal, a loopback name, the machine's own
+    """README.md, Running it for real: `Host` passes when it is an IP literal, a loopback name, the machine's own
     or a `.local` name, or a configured name."""
     own = socket.gethostname()
     for host in ("127.0.0.1", "127.0.0.1:9077", "10.1.2.3:80", "[::1]", "[fe80::1]:9077",
@@ -792,7 +792,7 @@ def host_must_be_known(relay):
 
 @test("--allow-origin", "https://desk.example")
 def origin_must_be_listed(relay):
-    """security.md T13: any `Origin` is refused unless listed; no CORS headers."""
+    """SECURITY.md, web pages: any `Origin` is refused unless listed; no CORS headers."""
     relay.delegate("a", "b", "t")
     for origin in ("http://evil.example", "null", "http://localhost:3000", "",
                    "https://desk.example.evil", "http://desk.example",
@@ -873,7 +873,7 @@ def chunked_bodies_have_the_same_limit(relay):
 
 @test()
 def message_whose_pushed_frame_would_exceed_1_mib_is_413(relay):
-    """security.md 2: a message whose pushed frame would exceed 1 MiB is refused with 413."""
+    """clawlink-v1.md, Beyond v1: what could not be pushed in 1 MiB is refused with 413."""
     head = b'{"from_agent":"a","to_agent":"b","task":""}'
     for path, fixed in (("/delegate", head), ("/broadcast", b'{"from_agent":"a","content":""}'),
                         ("/respond", b'{"to_agent":"b","result":""}')):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""clawlink-v1.md, delivery: WebSockets, what v1 lost and the relay keeps, order, credit, limits.
+"""Delivery in clawlink-v1.md: WebSockets, what v1 lost and the relay keeps, order, credit, limits.
 
 A docstring names the row or sentence. A WebSocket of support.py acknowledges by a pong only when
 told to, so these tests can stand where a client dies.
@@ -496,8 +496,7 @@ def poll_answer_holds_at_most_1_mib_but_one_message(relay):
 
 @test()
 def websocket_holds_at_most_64_unacknowledged_messages(relay):
-    """architecture.md 2: the shell takes messages while the connection has credit (64 messages
-    or 1 MiB unacknowledged)."""
+    """clawlink-v1.md, The WebSocket: at most 64 messages or 1 MiB are unacknowledged."""
     relay.pipelined("/delegate", tasks_to("b", 200))
     listener = WebSocket(relay, "b", pong=False)
     equal([listener.message()["task"] for _ in range(64)], numbers(1, 64), "first batch")
@@ -736,7 +735,7 @@ def slow_readers_do_not_hold_up_others(relay):
 
 @test()
 def slow_websocket_reader_gets_everything(relay):
-    """security.md 4: what waits for a slow reader stays queued, nothing is dropped."""
+    """clawlink-v1.md, The WebSocket: what waits for a slow reader stays queued, nothing is dropped."""
     relay.register("b")
     listener = WebSocket(relay, "b", receive_buffer=4096)
     for number in numbers(1, 60):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The relay as a process: options, the line it prints, secrets, the log, start and end.
 
-clawlink-v1.md (authentication; "the token is visible in the process table"; "SIGTERM with an
-open WebSocket") and security.md section 2.
+clawlink-v1.md, The token; clawlink-v1.md, What changed against the first relay; SECURITY.md, what
+stands against what; docs/operations.md.
 """
 import json
 import os
@@ -93,7 +93,7 @@ def ipv6_loopback_works():
 
 @test(relay=False)
 def listening_beyond_loopback_needs_a_token_or_no_auth():
-    """security.md 2: listening beyond loopback without a token or keys needs `--no-auth`."""
+    """SECURITY.md, a relay open by mistake: without a token, `--no-auth` is needed."""
     for host in ("0.0.0.0", "::"):
         status, out, err = start_fails("--host", host)
         holds(status not in (0, None) and status > 0, f"{host}: status {status}")
@@ -146,7 +146,7 @@ def json_goes_for_the_listening_line_too():
 
 @test("--max-connections", "20")
 def connections_are_capped_but_healthz_is_kept(relay):
-    """security.md 2: so many connections, plus 16 kept for `/healthz`."""
+    """docs/operations.md, Limits: so many connections, plus 16 kept for `/healthz`."""
     held = [Http(relay) for _ in range(40)]
     for connection in held:
         connection.try_send("GET / HTTP/1.1\r\nHost: x.local\r\n")  # half a request

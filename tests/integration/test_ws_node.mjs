@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// clawlink-v1.md, WebSocket, as a client of Node's `ws` (Debian's node-ws) sees it.
+// clawlink-v1.md, The WebSocket, as a client of Node's `ws` (Debian's node-ws) sees it.
 // node test_ws_node.mjs [PART OF A NAME]
 import {spawn} from 'node:child_process';
 import {createRequire} from 'node:module';
