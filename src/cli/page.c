@@ -137,19 +137,15 @@ struct cell {
     size_t width;
 };
 
-void
-cl_grid_begin(struct cl_grid *grid, struct cl_page *page, const char *const *heads, size_t columns)
-{
-    CL_ASSERT(columns <= CL_GRID_COLUMNS_MAX);
-    *grid = (struct cl_grid){.page = page, .columns = columns};
-    cl_buf_init(&grid->text, CL_CLI_PAGE_BYTES_MAX);
-    cl_buf_init(&grid->cells, CL_CLI_PAGE_BYTES_MAX);
-    for (size_t i = 0; i < columns; i++)
-        cl_grid_text(grid, cl_str_z(heads[i]));
-}
+struct grid {
+    struct cl_page *page;
+    size_t columns;
+    struct cl_buf text;  // of all cells, one behind the other
+    struct cl_buf cells; // struct cell, row by row
+};
 
 static void
-end_cell(struct cl_grid *grid, size_t at, enum cl_err err)
+end_cell(struct grid *grid, size_t at, enum cl_err err)
 {
     if (err == CL_OK) {
         struct cell cell = {.at = at, .len = grid->text.len - at};
@@ -161,14 +157,14 @@ end_cell(struct cl_grid *grid, size_t at, enum cl_err err)
 }
 
 static void
-put_value(struct cl_grid *grid, cl_str value)
+put_value(struct grid *grid, cl_str value)
 {
     size_t at = grid->text.len;
     end_cell(grid, at, show_value(&grid->text, value, NULL));
 }
 
-void
-cl_grid_text(struct cl_grid *grid, cl_str text)
+static void
+put_text(struct grid *grid, cl_str text)
 {
     size_t at = grid->text.len;
     end_cell(grid, at, cl_text_show(&grid->text, text));
@@ -205,7 +201,7 @@ fit_columns(size_t *widths, size_t columns, size_t columns_max)
 }
 
 static void
-write_cell(struct cl_grid *grid, const struct cell *cell, size_t width, bool is_last)
+write_cell(struct grid *grid, const struct cell *cell, size_t width, bool is_last)
 {
     cl_str text = cl_str_part(cl_buf_str(&grid->text), cell->at, cell->len);
     size_t used = cell->width;
@@ -232,11 +228,11 @@ end_row(struct cl_page *page)
 }
 
 static void
-write_rows(struct cl_grid *grid)
+write_rows(struct grid *grid)
 {
     const struct cell *cells = (const struct cell *)(const void *)grid->cells.ptr;
     size_t count = grid->cells.len / sizeof *cells;
-    size_t widths[CL_GRID_COLUMNS_MAX] = {0};
+    size_t widths[CL_PAGE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < count; i++)
         if (cells[i].width > widths[i % grid->columns])
             widths[i % grid->columns] = cells[i].width;
@@ -254,29 +250,23 @@ write_rows(struct cl_grid *grid)
 }
 
 void
-cl_grid_end(struct cl_grid *grid)
-{
-    if (grid->page->err == CL_OK)
-        write_rows(grid);
-    cl_buf_done(&grid->cells);
-    cl_buf_done(&grid->text);
-}
-
-void
 cl_page_table(struct cl_page *page, cl_str rows, const struct cl_column *columns,
               size_t columns_len)
 {
-    const char *heads[CL_GRID_COLUMNS_MAX];
-    struct cl_grid grid;
+    struct grid grid = {.page = page, .columns = columns_len};
     struct cl_json_cursor cursor;
     struct cl_json_member row;
-    CL_ASSERT(columns_len <= CL_GRID_COLUMNS_MAX);
+    CL_ASSERT(columns_len <= CL_PAGE_COLUMNS_MAX);
+    cl_buf_init(&grid.text, CL_CLI_PAGE_BYTES_MAX);
+    cl_buf_init(&grid.cells, CL_CLI_PAGE_BYTES_MAX);
     for (size_t i = 0; i < columns_len; i++)
-        heads[i] = columns[i].head;
+        put_text(&grid, cl_str_z(columns[i].head));
     cl_json_cursor_init(&cursor, rows);
-    cl_grid_begin(&grid, page, heads, columns_len);
     while (cl_json_cursor_next(&cursor, &row))
         for (size_t i = 0; row.type == CL_JSON_OBJECT && i < columns_len; i++)
             put_value(&grid, cl_doc_find(row.value, cl_str_z(columns[i].member)));
-    cl_grid_end(&grid);
+    if (page->err == CL_OK)
+        write_rows(&grid);
+    cl_buf_done(&grid.cells);
+    cl_buf_done(&grid.text);
 }

@@ -32,38 +32,21 @@ void cl_page_value(struct cl_page *page, cl_str value);
 /* The same as a paragraph, each further line behind indent. */
 void cl_page_block(struct cl_page *page, cl_str value, const char *indent);
 
-/*
- * A table of JSON values. Columns are as wide as their widest cell; when the terminal is
- * narrower the widest ones give way first, the first column last, and a cut cell ends in an
- * ellipsis. In a file nothing is
- * cut (CL_CLI_COLUMN_MAX).
- */
-#define CL_GRID_COLUMNS_MAX 8
-
-struct cl_grid {
-    struct cl_page *page;
-    size_t columns;
-    struct cl_buf text;  // of all cells, one behind the other
-    struct cl_buf cells; // struct cell of page.c
-};
-
 /* What a column shows: that member of each row. */
 struct cl_column {
     const char *head;
     const char *member;
 };
 
-/* The whole table of an array of objects; what is no object is no row. */
+#define CL_PAGE_COLUMNS_MAX 8
+
+/*
+ * A table of an array of objects; what is no object is no row. Columns are as wide as their widest
+ * cell; when the terminal is narrower the widest ones give way first, the first column last, and a
+ * cut cell ends in an ellipsis. In a file nothing is cut (CL_CLI_COLUMN_MAX).
+ */
 void cl_page_table(struct cl_page *page, cl_str rows, const struct cl_column *columns,
                    size_t columns_len);
-
-/* The same by hand. */
-void cl_grid_begin(struct cl_grid *grid, struct cl_page *page, const char *const *heads,
-                   size_t columns);
-/* The next cell, row by row. */
-void cl_grid_text(struct cl_grid *grid, cl_str text);
-/* Writes the table to the page and frees it. */
-void cl_grid_end(struct cl_grid *grid);
 
 /* -- reading an answer --------------------------------------------------------------------- */
 

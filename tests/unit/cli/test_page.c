@@ -7,17 +7,29 @@
 #include "cli/text.h"
 #include "support/fault.h"
 #include "support/test.h"
+#include "wire/json_write.h"
 
-static const char *const heads[] = {"ID", "NAME", "TEXT"};
+static const struct cl_column columns_of_three[] = {{"ID", "i"}, {"NAME", "n"}, {"TEXT", "t"}};
 
 static void
 draw(struct cl_page *page, const char *const *cells, size_t len)
 {
-    struct cl_grid grid;
-    cl_grid_begin(&grid, page, heads, 3);
-    for (size_t i = 0; i < len; i++)
-        cl_grid_text(&grid, cl_str_z(cells[i]));
-    cl_grid_end(&grid);
+    struct cl_buf rows;
+    struct cl_json_writer json;
+    cl_buf_init(&rows, CL_MIB);
+    cl_json_writer_init(&json, &rows);
+    cl_json_array_begin(&json);
+    for (size_t i = 0; i < len; i++) {
+        if (i % 3 == 0)
+            cl_json_object_begin(&json);
+        cl_json_put_member(&json, cl_str_z(columns_of_three[i % 3].member), cl_str_z(cells[i]));
+        if (i % 3 == 2)
+            cl_json_object_end(&json);
+    }
+    cl_json_array_end(&json);
+    CHECK_OK(cl_json_writer_end(&json));
+    cl_page_table(page, cl_buf_str(&rows), columns_of_three, 3);
+    cl_buf_done(&rows);
 }
 
 TEST(columns_are_as_wide_as_their_widest_cell)
@@ -174,13 +186,13 @@ TEST(a_member_is_found_by_its_name)
 
 TEST(a_page_without_memory_says_so_at_its_end)
 {
-    static const char *const cells[] = {"1", "ana", "x"};
+    cl_str rows = CL_STR("[{\"i\":\"1\",\"n\":\"ana\",\"t\":\"x\"}]");
     FOR_EACH_FAULT
     {
         struct cl_page page;
         cl_page_init(&page, 40, true);
         cl_page_value(&page, CL_STR("\"with an \\u0041 escape\""));
-        draw(&page, cells, 3);
+        cl_page_table(&page, rows, columns_of_three, 3);
         CHECK_INT(page.err, fault_happened() ? CL_ERR_NO_MEMORY : CL_OK);
         cl_page_done(&page);
     }
