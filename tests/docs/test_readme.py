@@ -89,15 +89,17 @@ def check_errors(errors):
 
 
 def check_citations():
-    """`clawlink-v1.md, X` in a source: X is a heading or the bold beginning of a paragraph there."""
+    """`clawlink-v1.md, X` in a source: X is a heading or a paragraph's bold beginning there."""
     page = (ROOT / "docs/protocol/clawlink-v1.md").read_text()
     page = re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL).replace("\\", "")
-    names = [name.rstrip(".") for pair in re.findall(r"^#+ (.*)|^\*\*(.+?)\*\*", page, re.MULTILINE)
+    titles = re.findall(r"^#+ (.*)|^\*\*(.+?)\*\*", page, re.MULTILINE)
+    names = [name.rstrip(".") for pair in titles
              for name in re.split(r": | and (?=GET)", "".join(pair))]
     known = re.compile(rf'"?(?:{"|".join(map(re.escape, names))})(?:[").,:;]|$| \*/)')
     for folder in ("src", "tests", "bench"):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in (".c", ".h", ".py", ".sh", ".mjs") and path != pathlib.Path(__file__):
+            is_source = path.suffix in (".c", ".h", ".py", ".sh", ".mjs")
+            if is_source and path != pathlib.Path(__file__):
                 text = re.sub(r"\n[ \t]*(?:\*(?!/)|//|#)?[ \t]*", " ", path.read_text())
                 for cited in re.findall(r"clawlink-v1\.md, (?=(.{1,60}))", text):
                     check(f"{path.relative_to(ROOT)}: clawlink-v1.md has '{cited}'",

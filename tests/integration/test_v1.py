@@ -770,8 +770,8 @@ def with_host(relay, host, verb="GET", path="/discover", fields=()):
 
 @test("--allow-host", "relay.example", "--allow-host", "Other.Example")
 def host_must_be_known(relay):
-    """README.md, Running it for real: `Host` passes when it is an IP literal, a loopback name, the machine's own
-    or a `.local` name, or a configured name."""
+    """README.md, Running it for real: `Host` passes when it is an IP literal, a loopback name, the
+    machine's own or a `.local` name, or a configured name."""
     own = socket.gethostname()
     for host in ("127.0.0.1", "127.0.0.1:9077", "10.1.2.3:80", "[::1]", "[fe80::1]:9077",
                  "localhost", "localhost:9077", "LOCALHOST", own, own + ":1", "studio.local",

@@ -735,7 +735,7 @@ def slow_readers_do_not_hold_up_others(relay):
 
 @test()
 def slow_websocket_reader_gets_everything(relay):
-    """clawlink-v1.md, The WebSocket: what waits for a slow reader stays queued, nothing is dropped."""
+    """clawlink-v1.md, The WebSocket: a slow reader gets the rest later, nothing is dropped."""
     relay.register("b")
     listener = WebSocket(relay, "b", receive_buffer=4096)
     for number in numbers(1, 60):
