@@ -2,6 +2,7 @@
 #include "base/heap.h"
 
 #include "support/fault.h"
+#include "support/rng.h"
 #include "support/test.h"
 
 TEST(an_empty_heap_has_no_first)
@@ -17,16 +18,15 @@ TEST(nodes_come_out_by_key_then_by_tie_whatever_happened_before)
 {
     struct cl_heap heap = {0};
     struct cl_heap_node nodes[200] = {0};
-    uint64_t random = 1;
+    struct rng random = {1};
     for (unsigned i = 0; i < 200; i++)
         nodes[i].tie = i;
     for (unsigned step = 0; step < 5000; step++) {
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        struct cl_heap_node *node = &nodes[(random >> 33) % 200];
-        if ((random >> 60) % 4 == 0)
+        struct cl_heap_node *node = &nodes[rng_below(&random, 200)];
+        if (rng_below(&random, 4) == 0)
             cl_heap_remove(&heap, node);
         else
-            CHECK_OK(cl_heap_set(&heap, node, (int64_t)((random >> 20) % 50)));
+            CHECK_OK(cl_heap_set(&heap, node, (int64_t)rng_below(&random, 50)));
     }
     const struct cl_heap_node *last = NULL;
     struct cl_heap_node *first;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "support/fault.h"
+#include "support/rng.h"
 #include "support/test.h"
 
 #define THINGS 500
@@ -35,13 +36,6 @@ key_of(const struct thing *thing)
     return cl_str_z(thing->key);
 }
 
-static unsigned
-next_random(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(*state >> 33);
-}
-
 /* The map holds just the things that were born, in that order. */
 static void
 check_map(const struct cl_map *map)
@@ -62,12 +56,12 @@ check_map(const struct cl_map *map)
 }
 
 static void
-remove_during_walk(struct cl_map *map, uint64_t *random)
+remove_during_walk(struct cl_map *map, struct rng *random)
 {
     struct thing *thing;
     unsigned seen = 0, before = map->count;
     for (uint32_t at = 0; (thing = cl_map_next(map, &at)) != NULL; seen++)
-        if (next_random(random) % 3 == 0) {
+        if (rng_below(random, 3) == 0) {
             CHECK(cl_map_remove(map, key_of(thing)) == thing);
             thing->born = 0;
         }
@@ -89,15 +83,15 @@ TEST(random_work_agrees_with_a_naive_model)
 {
     for (uint64_t seed = 1; seed <= 8; seed++) {
         struct cl_map map;
-        uint64_t random = seed;
+        struct rng random = {seed};
         unsigned births = 0;
         reset_things();
         cl_map_init(&map, &hash_key);
         for (unsigned step = 0; step < 20000; step++) {
             test_note("seed %u step %u", (unsigned)seed, step);
-            struct thing *thing = &things[next_random(&random) % THINGS];
+            struct thing *thing = &things[rng_below(&random, THINGS)];
             // Long stretches that grow and long ones that shrink.
-            bool grows = next_random(&random) % 100 < (step / 4000 % 2 == 0 ? 70 : 30);
+            bool grows = rng_below(&random, 100) < (step / 4000 % 2 == 0 ? 70 : 30);
             if (grows && thing->born == 0) {
                 CHECK_OK(cl_map_put(&map, key_of(thing), thing));
                 thing->born = ++births;

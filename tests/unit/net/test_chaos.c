@@ -8,6 +8,7 @@
 
 #include "net/http_server.h"
 #include "support/memory_stream.h"
+#include "support/rng.h"
 #include "support/test.h"
 
 #define SEEDS     3000
@@ -25,13 +26,12 @@ static bool is_owed;              // an answer
 static bool is_awaited;           // a verdict about a tracked one
 static bool has_opened;           // on_head came at least once
 static int ends;                  // on_closed, of either kind
-static uint64_t random_state;
+static struct rng random_state;
 
 static uint32_t
 dice(uint32_t sides)
 {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(random_state >> 33) % sides;
+    return (uint32_t)rng_below(&random_state, sides);
 }
 
 /* -- the handler ----------------------------------------------------------------------------- */
@@ -329,7 +329,7 @@ TEST(whatever_happens_in_whatever_order_a_connection_ends_once_with_every_promis
     struct cl_http_server_options options = {.handler = &handler, .gate = &gate};
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         test_note("seed %llu", (unsigned long long)seed);
-        random_state = seed;
+        random_state.state = seed;
         conn = NULL;
         ws = NULL;
         is_owed = is_awaited = has_opened = false;

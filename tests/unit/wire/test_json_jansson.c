@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "support/rng.h"
 #include "support/test.h"
 #include "wire/json.h"
 
@@ -24,17 +25,13 @@ static const cl_hash_key hash_key = {{3}};
 
 struct maker {
     struct cl_buf buf;
-    uint64_t seed;
+    struct rng random;
 };
 
-/* xorshift64*: below limit, which is small. */
 static unsigned
 pick(struct maker *maker, unsigned limit)
 {
-    maker->seed ^= maker->seed >> 12;
-    maker->seed ^= maker->seed << 25;
-    maker->seed ^= maker->seed >> 27;
-    return (unsigned)((maker->seed * UINT64_C(2685821657736338717)) >> 33) % limit;
+    return (unsigned)rng_below(&maker->random, limit);
 }
 
 static void
@@ -280,7 +277,7 @@ TEST(random_and_broken_texts_mean_the_same_to_jansson)
 {
     struct counts counts = {0};
     for (uint64_t seed = 1; seed <= TEXTS; seed++) {
-        struct maker maker = {.seed = seed * UINT64_C(0x9e3779b97f4a7c15)};
+        struct maker maker = {.random = {seed}};
         cl_buf_init(&maker.buf, CL_MIB);
         test_note("seed %llu", (unsigned long long)seed);
         add_space(&maker);
@@ -316,7 +313,7 @@ TEST(the_two_differ_where_it_is_meant)
     CHECK_INT(counts.only_we_take, 3);
     CHECK_INT(counts.only_they_take, 3);
 
-    struct maker maker = {.seed = 1};
+    struct maker maker = {.random = {1}};
     cl_buf_init(&maker.buf, CL_MIB);
     add(&maker, "{\"a\":");
     for (unsigned i = 0; i < CL_JSON_DEPTH_MAX; i++)
