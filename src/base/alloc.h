@@ -14,6 +14,8 @@
 
 /* Zeroed memory. A size of 0 counts as 1. */
 void *cl_alloc(size_t size);
+/* The same with bytes that hold anything. */
+void *cl_alloc_raw(size_t size);
 /* As realloc; bytes beyond the old size are not zeroed. On failure the old block stays valid. */
 void *cl_realloc(void *block, size_t size);
 /* Accepts NULL. */
@@ -26,5 +28,7 @@ void *cl_realloc_or_die(void *block, size_t size);
  * let each allocation fail once; NULL takes it away. */
 typedef bool cl_alloc_hook_fn(void);
 void cl_alloc_set_hook(cl_alloc_hook_fn *hook);
+/* Asks the hook; for base/pool.c, which hands out memory as well. */
+bool cl_alloc_is_allowed(void);
 
 #endif

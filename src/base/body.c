@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/assert.h"
+#include "base/pool.h"
 
 struct cl_body *
 cl_body_new_blank(size_t len)
 {
     if (len > UINT32_MAX)
         return NULL;
-    struct cl_body *body = cl_alloc(sizeof *body + len);
+    struct cl_body *body = cl_pool_get(sizeof *body + len);
     if (body == NULL)
         return NULL;
     body->refs = 1;
@@ -45,5 +45,5 @@ cl_body_unref(struct cl_body *body)
         return;
     CL_ASSERT(body->refs > 0);
     if (--body->refs == 0)
-        cl_free(body);
+        cl_pool_put(body, sizeof *body + body->len);
 }

@@ -20,7 +20,7 @@ struct cl_body {
 
 /* One reference, which the caller owns. NULL without memory or above 4 GiB - 1. */
 struct cl_body *cl_body_new(cl_str bytes);
-/* As cl_body_new, with len bytes still to be written by the caller. */
+/* As cl_body_new, with len bytes that hold anything and are still to be written by the caller. */
 struct cl_body *cl_body_new_blank(size_t len);
 /* Another reference to the same body; returns body. Accepts NULL. */
 struct cl_body *cl_body_ref(struct cl_body *body);

@@ -13,13 +13,32 @@ rotl(uint64_t x, unsigned bits)
     return x << bits | x >> (64 - bits);
 }
 
-static uint64_t
-load64(const uint8_t *p, size_t len)
+/* Compilers make one load of it. */
+static inline uint64_t
+load64(const uint8_t *p)
 {
     uint64_t x = 0;
-    for (size_t i = 0; i < len; i++)
+    for (unsigned i = 0; i < 8; i++)
         x |= (uint64_t)p[i] << (8 * i);
     return x;
+}
+
+static inline uint64_t
+load32(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+}
+
+/* Up to 7 bytes, without a loop: two halves that may overlap, or three bytes that may. */
+static inline uint64_t
+load_rest(const uint8_t *p, size_t len)
+{
+    if (len >= 4)
+        return load32(p) | load32(p + len - 4) << (8 * (len - 4));
+    if (len == 0)
+        return 0;
+    return (uint64_t)p[0] | (uint64_t)p[len / 2] << (8 * (len / 2)) |
+           (uint64_t)p[len - 1] << (8 * (len - 1));
 }
 
 static void
@@ -49,8 +68,8 @@ rounds(struct sip *s, unsigned count)
 static inline struct sip
 absorb(const cl_hash_key *key, cl_str bytes, unsigned c_rounds, bool wide)
 {
-    uint64_t k0 = load64(key->bytes, 8);
-    uint64_t k1 = load64(key->bytes + 8, 8);
+    uint64_t k0 = load64(key->bytes);
+    uint64_t k1 = load64(key->bytes + 8);
     struct sip s = {
         .v0 = k0 ^ 0x736f6d6570736575ULL,
         .v1 = k1 ^ 0x646f72616e646f6dULL ^ (wide ? 0xee : 0),
@@ -60,12 +79,12 @@ absorb(const cl_hash_key *key, cl_str bytes, unsigned c_rounds, bool wide)
     const uint8_t *p = (const uint8_t *)bytes.ptr;
     size_t left = bytes.len;
     for (; left >= 8; p += 8, left -= 8) {
-        uint64_t m = load64(p, 8);
+        uint64_t m = load64(p);
         s.v3 ^= m;
         rounds(&s, c_rounds);
         s.v0 ^= m;
     }
-    uint64_t last = (uint64_t)bytes.len << 56 | load64(p, left);
+    uint64_t last = (uint64_t)bytes.len << 56 | load_rest(p, left);
     s.v3 ^= last;
     rounds(&s, c_rounds);
     s.v0 ^= last;

@@ -8,6 +8,13 @@
 #define CL_KIB 1024u
 #define CL_MIB (1024u * 1024u)
 
+/* -- memory -------------------------------------------------------------------------------- */
+
+/* Blocks of up to so many bytes are kept for reuse, and so many bytes of all sizes together: what
+ * a turn of a thousand small messages needs. */
+#define CL_POOL_BLOCK_BYTES_MAX (4 * CL_KIB)
+#define CL_POOL_KEPT_BYTES      (2 * CL_MIB)
+
 /* -- secrets and names -------------------------------------------------------------------- */
 
 /* A token or shared secret; a longer one is refused at the start. */
@@ -94,10 +101,10 @@
 #define CL_NET_ACCEPT_PAUSE_MS 100
 /* Pieces of output in one system call. */
 #define CL_NET_OUT_SLICES_MAX 256
-/* Small output is copied together into chunks of at least the first and at most the second size;
- * one larger piece has a chunk of its own. */
-#define CL_NET_OUT_CHUNK_BYTES_MIN 256
-#define CL_NET_OUT_CHUNK_BYTES_MAX (16 * CL_KIB)
+/* Small output is copied together into chunks: the first one of the first size, all others of
+ * the second, blocks of the pool. One larger piece has a chunk of its own. */
+#define CL_NET_OUT_CHUNK_BYTES_MIN 512
+#define CL_NET_OUT_CHUNK_BYTES_MAX CL_POOL_BLOCK_BYTES_MAX
 /* Our side is shut; so long the rest of the peer's is read, so that it can read ours. */
 #define CL_NET_LINGER_MS 2000
 /* Descriptors that connections leave to the rest of the program. */

@@ -40,14 +40,30 @@ slot_of(const struct cl_map *map, cl_str key, uint64_t hash, bool *ret_found)
     return slot;
 }
 
+/* The same key is often asked for several times in a row: then it needs no hash. */
+static uint32_t *
+found_last(const struct cl_map *map)
+{
+    return &map->slots[map->slots_cap];
+}
+
 void *
 cl_map_get(const struct cl_map *map, cl_str key)
 {
     bool found;
     if (map->count == 0)
         return NULL;
+    uint32_t last = *found_last(map);
+    if (last != 0) {
+        const struct cl_map_entry *entry = &map->entries[last - 1];
+        if (entry->value != NULL && cl_str_eq(entry->key, key))
+            return entry->value;
+    }
     uint32_t slot = slot_of(map, key, cl_hash_short(&map->hash_key, key), &found);
-    return found ? map->entries[map->slots[slot] - 1].value : NULL;
+    if (!found)
+        return NULL;
+    *found_last(map) = map->slots[slot];
+    return map->entries[map->slots[slot] - 1].value;
 }
 
 static void
@@ -73,7 +89,7 @@ rebuild(struct cl_map *map)
         slots_cap *= 2;
 
     struct cl_map_entry *entries = cl_alloc((size_t)entries_cap * sizeof *entries);
-    uint32_t *slots = cl_alloc((size_t)slots_cap * sizeof *slots);
+    uint32_t *slots = cl_alloc(((size_t)slots_cap + 1) * sizeof *slots);
     if (entries == NULL || slots == NULL) {
         cl_free(entries);
         cl_free(slots);

@@ -21,7 +21,8 @@ struct cl_map_entry {
 
 struct cl_map {
     struct cl_map_entry *entries; // in order of insertion, with holes
-    uint32_t *slots;              // open addressing; entry index + 1, 0 is free
+    uint32_t *slots;              // open addressing; entry index + 1, 0 is free; one more
+                                  // behind the last: what was found last
     uint32_t entries_len;         // with holes
     uint32_t entries_cap;
     uint32_t slots_cap; // 0 or a power of two

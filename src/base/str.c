@@ -9,12 +9,6 @@ cl_str_z(const char *text)
     return (cl_str){.ptr = text, .len = text == NULL ? 0 : strlen(text)};
 }
 
-bool
-cl_str_eq(cl_str a, cl_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 static unsigned char
 lower(char byte)
 {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
     const char *ptr; // may be NULL when len is 0
@@ -37,7 +38,12 @@ cl_str_of(const void *ptr, size_t len)
     return (cl_str){.ptr = (const char *)ptr, .len = len};
 }
 
-bool cl_str_eq(cl_str a, cl_str b);
+static inline bool
+cl_str_eq(cl_str a, cl_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
 /* ASCII letters compare without case; all other bytes exactly. */
 bool cl_str_eq_nocase(cl_str a, cl_str b);
 /* Byte order, shorter first on a tie: below, equal or above 0. */

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/assert.h"
+#include "base/pool.h"
 #include "core/pack.h"
 
 /* First byte of every encoded command; another layout gets another number. */
@@ -74,6 +74,21 @@ cl_command_is_durable(enum cl_command_kind kind)
 
 /* -- bounds -------------------------------------------------------------------------------- */
 
+/* Checking, owning and freeing a command is on every message's way, so that code is written out
+ * for each kind from its description, not driven by the table. */
+
+static inline bool
+fits_u64(uint64_t value, uint64_t max)
+{
+    return value <= max;
+}
+
+static inline bool
+fits_len(size_t len, size_t min, size_t max)
+{
+    return len >= min && len <= max;
+}
+
 static bool
 ranges_fit(const cl_ranges *ranges, uint64_t max)
 {
@@ -87,112 +102,177 @@ ranges_fit(const cl_ranges *ranges, uint64_t max)
     return true;
 }
 
-static bool
-field_fits(const struct cl_field *field, const void *value)
-{
-    const struct cl_body *body;
-    switch (field->type) {
-    case CL_FIELD_TYPE_U8:
-        return *(const uint8_t *)value <= field->max;
-    case CL_FIELD_TYPE_U32:
-        return *(const uint32_t *)value <= field->max;
-    case CL_FIELD_TYPE_U64:
-        return *(const uint64_t *)value <= field->max;
-    case CL_FIELD_TYPE_TIME:
-        return ((const cl_time *)value)->ms >= 0;
-    case CL_FIELD_TYPE_ID:
-        return true;
-    case CL_FIELD_TYPE_NAME:
-        return ((const cl_str *)value)->len >= 1 && ((const cl_str *)value)->len <= field->max;
-    case CL_FIELD_TYPE_STR:
-        return ((const cl_str *)value)->len <= field->max;
-    case CL_FIELD_TYPE_BODY:
-        body = *(struct cl_body *const *)value;
-        return body == NULL || body->len <= field->max;
-    case CL_FIELD_TYPE_RANGES:
-        return ranges_fit(value, field->max);
-    }
-    return false;
-}
+// clang-format off
+#define FITS_U8(value, max)     fits_u64(value, max)
+#define FITS_U32(value, max)    fits_u64(value, max)
+#define FITS_U64(value, max)    fits_u64(value, max)
+#define FITS_TIME(value, max)   ((value).ms >= 0)
+#define FITS_ID(value, max)     true
+#define FITS_NAME(value, max)   fits_len((value).len, 1, max)
+#define FITS_STR(value, max)    fits_len((value).len, 0, max)
+#define FITS_BODY(value, max)   fits_len(cl_body_str(value).len, 0, max)
+#define FITS_RANGES(value, max) ranges_fit(&(value), max)
+
+#define MISFIT_U8     CL_ERR_MALFORMED
+#define MISFIT_U32    CL_ERR_MALFORMED
+#define MISFIT_U64    CL_ERR_MALFORMED
+#define MISFIT_TIME   CL_ERR_MALFORMED
+#define MISFIT_ID     CL_ERR_MALFORMED
+#define MISFIT_NAME   CL_ERR_MALFORMED
+#define MISFIT_STR    CL_ERR_MALFORMED
+#define MISFIT_BODY   CL_ERR_TOO_LARGE
+#define MISFIT_RANGES CL_ERR_MALFORMED
+// clang-format on
+
+#define CHECK_FIELD(TYPE, name, max)       \
+    if (!FITS_##TYPE((fields->name), max)) \
+        return MISFIT_##TYPE;
 
 enum cl_err
 cl_command_check(const struct cl_command *command)
 {
-    struct cl_fields fields = cl_command_fields(command->kind);
-    if (fields.len == 0 || command->time.ms < 0 || command->time.ms > CL_COMMAND_TIME_MS_MAX)
+    if (command->time.ms < 0 || command->time.ms > CL_COMMAND_TIME_MS_MAX)
         return CL_ERR_MALFORMED;
-    for (size_t i = 0; i < fields.len; i++)
-        if (!field_fits(&fields.items[i], value_of(command, &fields.items[i])))
-            return fields.items[i].type == CL_FIELD_TYPE_BODY ? CL_ERR_TOO_LARGE : CL_ERR_MALFORMED;
-    return CL_OK;
+    switch (command->kind) {
+#define X(KIND, name, class)                                     \
+    case CL_COMMAND_##KIND: {                                    \
+        const struct cl_command_##name *fields = &command->name; \
+        CL_FIELDS_##name(CHECK_FIELD) return CL_OK;              \
+    }
+        CL_COMMAND_MAP(X)
+#undef X
+    case CL_COMMAND_COUNT:
+        break;
+    }
+    return CL_ERR_MALFORMED;
 }
 
 /* -- ownership ----------------------------------------------------------------------------- */
 
-/* Bytes that the field needs behind the struct. Ranges may have to be aligned there. */
-static size_t
-tail_len(const struct cl_field *field, const void *value)
+/* Moves what was borrowed to the tail, which then ends behind it. */
+static inline void
+own_text(cl_str *text, char **tail)
 {
-    if (field->type == CL_FIELD_TYPE_NAME || field->type == CL_FIELD_TYPE_STR)
-        return ((const cl_str *)value)->len;
-    if (field->type == CL_FIELD_TYPE_RANGES)
-        return ((const cl_ranges *)value)->len * sizeof(struct cl_range) +
-               _Alignof(struct cl_range);
+    if (text->len > 0)
+        memcpy(*tail, text->ptr, text->len);
+    text->ptr = *tail;
+    *tail += text->len;
+}
+
+static void
+own_ranges(cl_ranges *ranges, char **tail)
+{
+    size_t len = ranges->len * sizeof *ranges->ptr;
+    *tail += -(uintptr_t)*tail % _Alignof(struct cl_range);
+    if (len > 0)
+        memcpy(*tail, ranges->ptr, len);
+    ranges->ptr = (const struct cl_range *)(const void *)*tail;
+    *tail += len;
+}
+
+// clang-format off
+/* Bytes that the field needs behind the struct. Ranges may have to be aligned there. */
+#define TAIL_U8(value)     0
+#define TAIL_U32(value)    0
+#define TAIL_U64(value)    0
+#define TAIL_TIME(value)   0
+#define TAIL_ID(value)     0
+#define TAIL_NAME(value)   (value).len
+#define TAIL_STR(value)    (value).len
+#define TAIL_BODY(value)   0
+#define TAIL_RANGES(value) ((value).len * sizeof(struct cl_range) + _Alignof(struct cl_range))
+
+#define OWN_U8(value)
+#define OWN_U32(value)
+#define OWN_U64(value)
+#define OWN_TIME(value)
+#define OWN_ID(value)
+#define OWN_NAME(value)    own_text(&(value), &tail);
+#define OWN_STR(value)     own_text(&(value), &tail);
+#define OWN_BODY(value)    (void)cl_body_ref(value);
+#define OWN_RANGES(value)  own_ranges(&(value), &tail);
+
+#define DROP_U8(value)
+#define DROP_U32(value)
+#define DROP_U64(value)
+#define DROP_TIME(value)
+#define DROP_ID(value)
+#define DROP_NAME(value)
+#define DROP_STR(value)
+#define DROP_BODY(value)   cl_body_unref(value);
+#define DROP_RANGES(value)
+// clang-format on
+
+#define ADD_TAIL(TYPE, name, max)   +TAIL_##TYPE(fields->name)
+#define OWN_FIELD(TYPE, name, max)  OWN_##TYPE(fields->name)
+#define DROP_FIELD(TYPE, name, max) DROP_##TYPE(fields->name)
+
+static size_t
+tail_len(const struct cl_command *command)
+{
+    switch (command->kind) {
+#define X(KIND, name, class)                                     \
+    case CL_COMMAND_##KIND: {                                    \
+        const struct cl_command_##name *fields = &command->name; \
+        (void)fields;                                            \
+        return 0 CL_FIELDS_##name(ADD_TAIL);                     \
+    }
+        CL_COMMAND_MAP(X)
+#undef X
+    case CL_COMMAND_COUNT:
+        break;
+    }
     return 0;
 }
 
-/* Moves what the field borrows to the tail; returns the tail behind it. */
-static char *
-own_field(const struct cl_field *field, void *value, char *tail)
+static void
+own_fields(struct cl_command *command)
 {
-    if (field->type == CL_FIELD_TYPE_NAME || field->type == CL_FIELD_TYPE_STR) {
-        cl_str *text = value;
-        if (text->len > 0)
-            memcpy(tail, text->ptr, text->len);
-        text->ptr = tail;
-        return tail + text->len;
-    }
-    if (field->type == CL_FIELD_TYPE_RANGES) {
-        cl_ranges *ranges = value;
-        size_t len = ranges->len * sizeof *ranges->ptr;
-        tail += -(uintptr_t)tail % _Alignof(struct cl_range);
-        if (len > 0)
-            memcpy(tail, ranges->ptr, len);
-        ranges->ptr = (const struct cl_range *)(const void *)tail;
-        return tail + len;
-    }
-    if (field->type == CL_FIELD_TYPE_BODY)
-        (void)cl_body_ref(*(struct cl_body **)value); // the same pointer, already in place
-    return tail;
-}
-
-struct cl_command *
-cl_command_new(const struct cl_command *draft)
-{
-    struct cl_fields fields = cl_command_fields(draft->kind);
-    size_t len = sizeof *draft;
-    for (size_t i = 0; i < fields.len; i++)
-        len += tail_len(&fields.items[i], value_of(draft, &fields.items[i]));
-
-    struct cl_command *command = cl_alloc(len);
-    if (command == NULL)
-        return NULL;
-    *command = *draft;
-    cl_link_init(&command->link);
     char *tail = (char *)(command + 1);
-    for (size_t i = 0; i < fields.len; i++)
-        tail = own_field(&fields.items[i], cl_command_field(command, &fields.items[i]), tail);
-    return command;
+    switch (command->kind) {
+#define X(KIND, name, class)                               \
+    case CL_COMMAND_##KIND: {                              \
+        struct cl_command_##name *fields = &command->name; \
+        (void)fields, (void)tail;                          \
+        CL_FIELDS_##name(OWN_FIELD) return;                \
+    }
+        CL_COMMAND_MAP(X)
+#undef X
+    case CL_COMMAND_COUNT:
+        break;
+    }
 }
 
 /* Gives back the references of a command, or of a draft that owns them. */
 static void
 drop_bodies(const struct cl_command *command)
 {
-    struct cl_fields fields = cl_command_fields(command->kind);
-    for (size_t i = 0; i < fields.len; i++)
-        if (fields.items[i].type == CL_FIELD_TYPE_BODY)
-            cl_body_unref(*(struct cl_body *const *)value_of(command, &fields.items[i]));
+    switch (command->kind) {
+#define X(KIND, name, class)                                     \
+    case CL_COMMAND_##KIND: {                                    \
+        const struct cl_command_##name *fields = &command->name; \
+        (void)fields;                                            \
+        CL_FIELDS_##name(DROP_FIELD) return;                     \
+    }
+        CL_COMMAND_MAP(X)
+#undef X
+    case CL_COMMAND_COUNT:
+        break;
+    }
+}
+
+struct cl_command *
+cl_command_new(const struct cl_command *draft)
+{
+    size_t len = sizeof *draft + tail_len(draft);
+    struct cl_command *command = cl_pool_get(len);
+    if (command == NULL)
+        return NULL;
+    *command = *draft;
+    command->pooled = (uint32_t)len;
+    cl_link_init(&command->link);
+    own_fields(command);
+    return command;
 }
 
 void
@@ -201,7 +281,7 @@ cl_command_free(struct cl_command *command)
     if (command == NULL)
         return;
     drop_bodies(command);
-    cl_free(command);
+    cl_pool_put(command, command->pooled);
 }
 
 /* -- bytes --------------------------------------------------------------------------------- */

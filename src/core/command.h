@@ -166,6 +166,7 @@ struct cl_command {
     uint64_t origin;     // the relay's start epoch
     uint64_t ticket;     // the relay's name for the reply; nobody else reads it
     struct cl_link link; // for the queue of whoever owns the command; not part of it
+    uint32_t pooled;     // bytes of its memory, in a command of cl_command_new
     union {
 #define X(KIND, name, class)               \
     struct cl_command_##name {             \

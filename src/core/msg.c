@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/pool.h"
 
 uint64_t
 cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body)
@@ -30,11 +30,16 @@ own(cl_str text, char **tail)
     return copy;
 }
 
+static size_t
+pooled_len(const struct cl_msg *msg)
+{
+    return sizeof *msg + msg->from.len + msg->to.len + msg->subject.len;
+}
+
 struct cl_msg *
 cl_msg_new(const struct cl_msg *draft)
 {
-    struct cl_msg *msg =
-        cl_alloc(sizeof *msg + draft->from.len + draft->to.len + draft->subject.len);
+    struct cl_msg *msg = cl_pool_get(pooled_len(draft));
     if (msg == NULL)
         return NULL;
     *msg = *draft;
@@ -64,5 +69,5 @@ cl_msg_unref(struct cl_msg *msg)
         return;
     cl_list_remove(&msg->link);
     cl_body_unref(msg->body);
-    cl_free(msg);
+    cl_pool_put(msg, pooled_len(msg));
 }

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/pool.h"
 
 size_t
 cl_parts_len(const struct cl_part *parts, size_t parts_len)
@@ -22,7 +22,8 @@ struct cl_out_segment {
     struct cl_body *body; // NULL: a chunk
     const char *ptr;      // what is still to be written
     size_t len;
-    size_t room; // of a chunk: bytes free behind ptr + len
+    size_t room;     // of a chunk: bytes free behind ptr + len
+    uint32_t pooled; // bytes of its memory
     char bytes[];
 };
 
@@ -38,7 +39,7 @@ free_segments(struct cl_out_segment *segment)
     while (segment != NULL) {
         struct cl_out_segment *next = segment->next;
         cl_body_unref(segment->body);
-        cl_free(segment);
+        cl_pool_put(segment, segment->pooled);
         segment = next;
     }
 }
@@ -53,11 +54,11 @@ cl_out_done(struct cl_out *out)
 static struct cl_out_segment *
 add_segment(struct cl_out *out, size_t room)
 {
-    struct cl_out_segment *segment = cl_alloc(sizeof *segment + room);
+    struct cl_out_segment *segment = cl_pool_get(sizeof *segment + room);
     if (segment == NULL)
         return NULL;
-    segment->ptr = segment->bytes;
-    segment->room = room;
+    *segment = (struct cl_out_segment){
+        .ptr = segment->bytes, .room = room, .pooled = (uint32_t)(sizeof *segment + room)};
     if (out->last == NULL)
         out->first = segment;
     else
@@ -79,8 +80,8 @@ add_body(struct cl_out *out, const struct cl_part *part)
     return CL_OK;
 }
 
-/* Fills the room of the last chunk first. The next one is as large as all that waits, so a burst
- * of small pieces needs few of them. */
+/* Fills the room of the last chunk first. One piece needs little, but where a second one comes many
+ * are to be expected. */
 static enum cl_err
 add_copy(struct cl_out *out, cl_str bytes)
 {
@@ -91,11 +92,8 @@ add_copy(struct cl_out *out, cl_str bytes)
     size_t left = bytes.len - fits;
     struct cl_out_segment *fresh = NULL;
     if (left > 0) {
-        size_t room = out->waiting;
-        if (room < CL_NET_OUT_CHUNK_BYTES_MIN)
-            room = CL_NET_OUT_CHUNK_BYTES_MIN;
-        if (room > CL_NET_OUT_CHUNK_BYTES_MAX)
-            room = CL_NET_OUT_CHUNK_BYTES_MAX;
+        size_t room = out->waiting == 0 ? CL_NET_OUT_CHUNK_BYTES_MIN : CL_NET_OUT_CHUNK_BYTES_MAX;
+        room -= sizeof *fresh;
         fresh = add_segment(out, left > room ? left : room);
         if (fresh == NULL)
             return CL_ERR_NO_MEMORY;

@@ -34,7 +34,7 @@ TEST(a_blank_body_is_there_to_be_written)
 {
     struct cl_body *body = cl_body_new_blank(5);
     CHECK(body != NULL);
-    CHECK_STR(cl_body_str(body), CL_STR("\0\0\0\0\0"));
+    CHECK_INT(body->len, 5);
     memcpy(body->bytes, "hello", 5);
     CHECK_STR(cl_body_str(body), CL_STR("hello"));
     cl_body_unref(body);
