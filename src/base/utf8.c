@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/utf8.h"
 
-#include <string.h>
+#include "base/bytes.h"
 
 /* What the first byte of a sequence says of the rest (RFC 3629 section 4). */
 static bool
@@ -18,21 +18,6 @@ begin(struct cl_utf8 *state, uint8_t byte)
     return true;
 }
 
-static size_t
-skip_ascii(cl_str bytes, size_t at)
-{
-    while (at + 8 <= bytes.len) {
-        uint64_t word;
-        memcpy(&word, bytes.ptr + at, 8);
-        if ((word & UINT64_C(0x8080808080808080)) != 0)
-            break;
-        at += 8;
-    }
-    while (at < bytes.len && (uint8_t)bytes.ptr[at] < 0x80)
-        at++;
-    return at;
-}
-
 bool
 cl_utf8_feed(struct cl_utf8 *state, cl_str bytes)
 {
@@ -44,7 +29,7 @@ cl_utf8_feed(struct cl_utf8 *state, cl_str bytes)
                 return false;
             now = (struct cl_utf8){(uint8_t)(now.left - 1), 0x80, 0xbf};
         } else if (byte < 0x80) {
-            at = skip_ascii(bytes, at) - 1;
+            at += cl_bytes_ascii(bytes.ptr + at, bytes.len - at) - 1;
         } else if (!begin(&now, byte)) {
             return false;
         }

@@ -73,7 +73,8 @@ struct cl_json_scan {
     const cl_hash_key *hash_key;
     uint8_t state;
     uint8_t number_state;
-    bool escaped; // the string being read has escapes
+    bool escaped;     // the string being read has escapes
+    bool has_escapes; // some name has
     enum cl_err err;
     const char *reason; // why it was refused
     uint32_t at;        // all bytes before it are judged

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/utf8.h"
 #include "wire/json_text.h"
 
@@ -173,6 +174,7 @@ add_name(struct cl_json_scan *scan, cl_str text, size_t at)
 
     if (count == CL_JSON_MEMBERS_MAX)
         return malformed(scan, name.at, "an object has too many members");
+    scan->has_escapes = scan->has_escapes || name.escaped;
     if ((count == LINEAR_MAX || name.escaped) && !frame->is_hashed &&
         !begin_hashing(scan, text, frame))
         return false;
@@ -191,30 +193,11 @@ add_name(struct cl_json_scan *scan, cl_str text, size_t at)
 
 /* -- strings ------------------------------------------------------------------------------- */
 
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-/* The high bit of some byte is set if and only if a byte of word is zero. */
-#define HAS_ZERO(word) (((word)-EACH_BYTE(1)) & ~(word)&EACH_BYTE(0x80))
-
-/* Behind the bytes that need no look of their own, eight at a time: no quote, backslash or
- * control character, and nothing beyond ASCII when it is not wanted. */
+/* Behind the bytes that need no look of their own. */
 static inline size_t
 skip_plain(cl_str text, size_t at, bool beyond_ascii)
 {
-    for (; text.len - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, text.ptr + at, 8);
-        uint64_t special = (word - EACH_BYTE(' ')) & ~word; // below ' '
-        special |= HAS_ZERO(word ^ EACH_BYTE('"')) | HAS_ZERO(word ^ EACH_BYTE('\\'));
-        special |= beyond_ascii ? 0 : word;
-        if ((special & EACH_BYTE(0x80)) != 0)
-            break;
-    }
-    for (; at < text.len; at++) {
-        unsigned char c = (unsigned char)text.ptr[at];
-        if (c < ' ' || c == '"' || c == '\\' || (c >= 0x80 && !beyond_ascii))
-            break;
-    }
-    return at;
+    return at + cl_bytes_json(text.ptr + at, text.len - at, beyond_ascii);
 }
 
 /* From a byte beyond ASCII to the next quote, backslash or control character. False: refused,
@@ -475,16 +458,99 @@ begin_value(struct cl_json_scan *scan, cl_str text, char c)
     }
 }
 
+/* -- the common road ----------------------------------------------------------------------- */
+
+/* Behind the whole number at index at, when it is one without sign, fraction and exponent and
+ * ends in the text; else at. */
+static size_t
+plain_number_end(cl_str text, size_t at)
+{
+    size_t end = at;
+    while (end < text.len && text.ptr[end] >= '0' && text.ptr[end] <= '9')
+        end++;
+    bool is_plain = end < text.len && (text.ptr[at] != '0' || end == at + 1);
+    return is_plain && (text.ptr[end] == ',' || text.ptr[end] == '}') ? end : at;
+}
+
+/* Behind the value at index at, when it is a string without escapes and beyond-ASCII characters
+ * or a plain number; else at. */
+static size_t
+plain_value_end(cl_str text, size_t at)
+{
+    if (at == text.len)
+        return at;
+    if (text.ptr[at] != '"')
+        return plain_number_end(text, at);
+    size_t end = skip_plain(text, at + 1, false);
+    return end < text.len && text.ptr[end] == '"' ? end + 1 : at;
+}
+
+static inline size_t
+space_end(cl_str text, size_t at)
+{
+    while (at < text.len && (text.ptr[at] == ' ' || text.ptr[at] == '\n' || text.ptr[at] == '\r' ||
+                             text.ptr[at] == '\t'))
+        at++;
+    return at;
+}
+
+/* Adds a name without escapes to an object that has few. False: add_name must look at it. */
+static inline bool
+add_plain_name(struct cl_json_scan *scan, cl_str text, struct cl_json_name name)
+{
+    const struct cl_json_frame *frame = &scan->frames[scan->depth - 1];
+    if (frame->is_hashed || scan->names_len - frame->names_from >= LINEAR_MAX ||
+        scan->names_len == scan->names_cap)
+        return false;
+    for (uint32_t i = frame->names_from; i < scan->names_len; i++)
+        if (scan->names[i].len == name.len &&
+            memcmp(text.ptr + scan->names[i].at, text.ptr + name.at, name.len) == 0)
+            return false; // a duplicate
+    scan->names[scan->names_len++] = name;
+    return true;
+}
+
+/* Takes members whose name and value are plain, as long as there are, and leaves everything
+ * else, also what is cut off or wrong, to the steps below. */
+static void
+take_plain_members(struct cl_json_scan *scan, cl_str text)
+{
+    for (;;) {
+        size_t name = space_end(text, scan->at);
+        if (name == text.len || text.ptr[name] != '"')
+            return;
+        size_t name_end = skip_plain(text, name + 1, false);
+        if (name_end == text.len || text.ptr[name_end] != '"')
+            return;
+        size_t colon = space_end(text, name_end + 1);
+        if (colon == text.len || text.ptr[colon] != ':')
+            return;
+        size_t value = space_end(text, colon + 1);
+        size_t value_end = plain_value_end(text, value);
+        if (value_end == value)
+            return;
+
+        struct cl_json_name plain = {.at = (uint32_t)name + 1,
+                                     .len = (uint32_t)(name_end - name - 1),
+                                     .value_at = (uint32_t)value,
+                                     .value_len = (uint32_t)(value_end - value)};
+        if (!add_plain_name(scan, text, plain))
+            return;
+        scan->at = (uint32_t)value_end;
+        scan->state = AFTER_VALUE;
+        if (value_end == text.len || text.ptr[value_end] != ',')
+            return;
+        scan->at++;
+        scan->state = NAME;
+    }
+}
+
 /* -- the text ------------------------------------------------------------------------------ */
 
 static void
 skip_space(struct cl_json_scan *scan, cl_str text)
 {
-    size_t at = scan->at;
-    while (at < text.len && (text.ptr[at] == ' ' || text.ptr[at] == '\n' || text.ptr[at] == '\r' ||
-                             text.ptr[at] == '\t'))
-        at++;
-    scan->at = (uint32_t)at;
+    scan->at = (uint32_t)space_end(text, scan->at);
 }
 
 static bool
@@ -541,6 +607,8 @@ step(struct cl_json_scan *scan, cl_str text)
 {
     if (scan->state == IN_NUMBER)
         return read_number(scan, text);
+    if (scan->state == FIRST_NAME || scan->state == NAME)
+        take_plain_members(scan, text);
     if (scan->state != IN_NAME && scan->state != IN_STRING)
         return read_token(scan, text);
     if (!skip_string(scan, text))
@@ -599,8 +667,12 @@ const struct cl_json_member *
 cl_json_scan_member(const struct cl_json_scan *scan, cl_str name)
 {
     CL_ASSERT(scan->members != NULL);
-    for (uint32_t i = 0; i < scan->members_len; i++)
-        if (cl_json_text_is(scan->members[i].name, name))
-            return &scan->members[i];
+    for (uint32_t i = 0; i < scan->members_len; i++) {
+        const struct cl_json_member *member = &scan->members[i];
+        if (scan->has_escapes
+                ? cl_json_text_is(member->name, name)
+                : member->name.len == name.len && memcmp(member->name.ptr, name.ptr, name.len) == 0)
+            return member;
+    }
     return NULL;
 }

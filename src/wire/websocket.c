@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 
 #define FINAL         0x80u
 #define RESERVED_BITS 0x70u
@@ -135,6 +136,22 @@ check_length(struct cl_ws_decoder *decoder, struct cl_ws_event *event)
     return true;
 }
 
+/* So many bytes has the head, known from its second one on. */
+static size_t
+head_end(const struct cl_ws_decoder *decoder)
+{
+    return length_end(decoder) + (decoder->is_client ? 0 : CL_WS_MASK_BYTES);
+}
+
+static void
+begin_payload(struct cl_ws_decoder *decoder)
+{
+    decoder->in_payload = true;
+    decoder->frame_at = 0;
+    if (!is_control(decoder) && opcode_of(decoder) != CL_WS_CONTINUATION)
+        decoder->message_opcode = (uint8_t)opcode_of(decoder);
+}
+
 static bool
 take_head_byte(struct cl_ws_decoder *decoder, char byte, struct cl_ws_event *event)
 {
@@ -145,14 +162,22 @@ take_head_byte(struct cl_ws_decoder *decoder, char byte, struct cl_ws_event *eve
         return false;
     if (decoder->head_len == length_end(decoder) && !check_length(decoder, event))
         return false;
+    if (decoder->head_len == head_end(decoder))
+        begin_payload(decoder);
+    return true;
+}
 
-    size_t head_len = length_end(decoder) + (decoder->is_client ? 0 : CL_WS_MASK_BYTES);
-    if (decoder->head_len < head_len)
-        return true;
-    decoder->in_payload = true;
-    decoder->frame_at = 0;
-    if (!is_control(decoder) && opcode_of(decoder) != CL_WS_CONTINUATION)
-        decoder->message_opcode = (uint8_t)opcode_of(decoder);
+/* The same for a head that lies in the input whole, as almost all do. */
+static bool
+take_head(struct cl_ws_decoder *decoder, const char *bytes, struct cl_ws_event *event)
+{
+    memcpy(decoder->head, bytes, CL_WS_HEAD_BYTES_MAX);
+    if (!check_first_byte(decoder, event) || !check_second_byte(decoder, event) ||
+        !check_length(decoder, event))
+        return false;
+    decoder->head_len = (uint8_t)head_end(decoder);
+    event->used += decoder->head_len;
+    begin_payload(decoder);
     return true;
 }
 
@@ -264,6 +289,9 @@ cl_ws_decode(struct cl_ws_decoder *decoder, char *bytes, size_t len)
 
     release(decoder);
     while (!decoder->is_over) {
+        bool is_whole = decoder->head_len == 0 && len - event.used >= CL_WS_HEAD_BYTES_MAX;
+        if (is_whole && !take_head(decoder, bytes + event.used, &event))
+            return event;
         while (!decoder->in_payload && event.used < len)
             if (!take_head_byte(decoder, bytes[event.used++], &event))
                 return event;
@@ -307,21 +335,10 @@ cl_ws_frame_head(enum cl_ws_opcode opcode, bool fin, uint64_t len, const uint8_t
 void
 cl_ws_mask(char *bytes, size_t len, const uint8_t mask[static CL_WS_MASK_BYTES], size_t at)
 {
-    uint8_t turned[8]; // the mask twice, beginning at the byte for `at`
-    uint64_t wide;
+    uint8_t turned[CL_WS_MASK_BYTES]; // beginning at the byte for `at`
     for (size_t i = 0; i < sizeof turned; i++)
         turned[i] = mask[(at + i) % CL_WS_MASK_BYTES];
-    memcpy(&wide, turned, sizeof wide);
-
-    size_t done = 0;
-    for (; len - done >= sizeof wide; done += sizeof wide) {
-        uint64_t word;
-        memcpy(&word, bytes + done, sizeof word);
-        word ^= wide;
-        memcpy(bytes + done, &word, sizeof word);
-    }
-    for (; done < len; done++)
-        bytes[done] = (char)((uint8_t)bytes[done] ^ turned[done % sizeof turned]);
+    cl_bytes_xor(bytes, len, turned);
 }
 
 size_t
