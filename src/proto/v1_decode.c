@@ -80,15 +80,10 @@ read_priority(const struct cl_json_scan *scan, uint8_t *ret_priority, struct cl_
     return cl_fail(CL_ERR_MALFORMED, why, "priority must be low, normal, high or urgent");
 }
 
-/* The text as a JSON string, in the arena. Ids, addresses and times have no control characters
- * that would want more than a backslash. */
-static enum cl_err
-quote(const struct cl_v1_context *context, cl_str text, cl_str *ret_value)
+size_t
+cl_v1_quote(cl_str text, char *ret_value)
 {
-    char *value = cl_arena_alloc(context->arena, 2 * text.len + 2);
-    if (value == NULL)
-        return CL_ERR_NO_MEMORY;
-    char *at = value;
+    char *at = ret_value;
     *at++ = '"';
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '"' || text.ptr[i] == '\\')
@@ -96,7 +91,16 @@ quote(const struct cl_v1_context *context, cl_str text, cl_str *ret_value)
         *at++ = text.ptr[i];
     }
     *at++ = '"';
-    *ret_value = cl_str_of(value, (size_t)(at - value));
+    return (size_t)(at - ret_value);
+}
+
+static enum cl_err
+quote(const struct cl_v1_context *context, cl_str text, cl_str *ret_value)
+{
+    char *value = cl_arena_alloc(context->arena, CL_V1_QUOTED_CAP(text.len));
+    if (value == NULL)
+        return CL_ERR_NO_MEMORY;
+    *ret_value = cl_str_of(value, cl_v1_quote(text, value));
     return CL_OK;
 }
 
@@ -149,24 +153,6 @@ cl_v1_draft_done(struct cl_v1_draft *draft)
     *draft = (struct cl_v1_draft){0};
 }
 
-/* Would a socket of v1 take it? What is pushed must not pass CL_WS_MESSAGE_BYTES_MAX
- * (clawlink-v1.md, Beyond v1); a message is measured with all that it may ever carry. */
-static enum cl_err
-check_fits_frame(const struct cl_msg *msg, struct cl_why *why)
-{
-    struct cl_buf head;
-    cl_str rest;
-    if (cl_body_str(msg->body).len + FRAME_ADDS_MAX <= CL_WS_MESSAGE_BYTES_MAX)
-        return CL_OK;
-    cl_buf_init(&head, CL_MIB);
-    enum cl_err err = cl_v1_encode_message(msg, true, &head, &rest);
-    if (err == CL_OK && head.len + rest.len > CL_WS_MESSAGE_BYTES_MAX)
-        err = cl_fail(CL_ERR_TOO_LARGE, why, "a message may have %u bytes as a frame, this has %zu",
-                      CL_WS_MESSAGE_BYTES_MAX, head.len + rest.len);
-    cl_buf_done(&head);
-    return err;
-}
-
 /* What SEND and PUBLISH share. */
 struct letter {
     cl_str from;
@@ -177,12 +163,16 @@ struct letter {
     uint8_t priority;
 };
 
-/* Takes the caller's reference on the body in every case. */
+/* Would a socket of v1 take it? What is pushed must not pass CL_WS_MESSAGE_BYTES_MAX
+ * (clawlink-v1.md, Beyond v1); a message is measured with all that it may ever carry. */
 static enum cl_err
-draft_letter(const struct cl_v1_context *context, const struct letter *letter, struct cl_body *body,
-             struct cl_v1_draft *ret_draft, struct cl_why *why)
+check_fits_frame(const struct cl_v1_context *context, const struct letter *letter,
+                 struct cl_body *body, struct cl_why *why)
 {
-    cl_time expires = cl_time_add(context->now, CL_MESSAGE_LIFE_MS);
+    struct cl_buf head;
+    cl_str rest;
+    if (body->len + FRAME_ADDS_MAX <= CL_WS_MESSAGE_BYTES_MAX)
+        return CL_OK;
     struct cl_msg msg = {.id = context->id,
                          .from = letter->from,
                          .to = letter->to,
@@ -191,9 +181,24 @@ draft_letter(const struct cl_v1_context *context, const struct letter *letter, s
                          .media = (uint8_t)letter->media,
                          .created = context->now,
                          .body = body};
+    cl_buf_init(&head, CL_MIB);
+    enum cl_err err = cl_v1_encode_message(&msg, true, &head, &rest);
+    if (err == CL_OK && head.len + rest.len > CL_WS_MESSAGE_BYTES_MAX)
+        err = cl_fail(CL_ERR_TOO_LARGE, why, "a message may have %u bytes as a frame, this has %zu",
+                      CL_WS_MESSAGE_BYTES_MAX, head.len + rest.len);
+    cl_buf_done(&head);
+    return err;
+}
+
+/* Takes the caller's reference on the body in every case. */
+static enum cl_err
+draft_letter(const struct cl_v1_context *context, const struct letter *letter, struct cl_body *body,
+             struct cl_v1_draft *ret_draft, struct cl_why *why)
+{
+    cl_time expires = cl_time_add(context->now, CL_MESSAGE_LIFE_MS);
     if (body == NULL)
         return CL_ERR_NO_MEMORY;
-    enum cl_err err = check_fits_frame(&msg, why);
+    enum cl_err err = check_fits_frame(context, letter, body, why);
     if (err != CL_OK) {
         cl_body_unref(body);
         return err;
@@ -441,9 +446,23 @@ struct edit {
     const struct cl_json_member *old;
 };
 
-/* The object `text` with the edits, whose old members are in the order of the text, made. What is
- * new comes in front. Returns the length; writes only where out is not NULL. */
 static size_t
+spliced_len(cl_str text, const struct edit *edits, size_t edits_len)
+{
+    size_t len = text.len;
+    for (size_t i = 0; i < edits_len; i++) {
+        const struct edit *edit = &edits[i];
+        if (edit->old == NULL)
+            len += emit_member(NULL, 0, &edit->member) + 1; // and a comma
+        else
+            len += edit->member.value.len - edit->old->value.len;
+    }
+    return len;
+}
+
+/* The object `text` with the edits, whose old members are in the order of the text, made. What is
+ * new comes in front. */
+static void
 splice(cl_str text, const struct edit *edits, size_t edits_len, char *out)
 {
     size_t at = emit(out, 0, CL_STR("{"));
@@ -462,7 +481,7 @@ splice(cl_str text, const struct edit *edits, size_t edits_len, char *out)
         at = emit(out, at, edits[i].member.value);
         from = old.ptr + old.len;
     }
-    return emit(out, at, cl_str_of(from, (size_t)(text.ptr + text.len - from)));
+    (void)emit(out, at, cl_str_of(from, (size_t)(text.ptr + text.len - from)));
 }
 
 /* The sender's id, and the time of a broadcast. Returns how many; 0 without memory. */
@@ -472,10 +491,8 @@ make_edits(const struct cl_v1_context *context, const struct cl_json_scan *scan,
 {
     char now[CL_TIME_TEXT_CAP];
     size_t len = is_broadcast ? 2 : 1;
-    edits[0] = (struct edit){.member.name = CL_STR("from_agent")};
+    edits[0] = (struct edit){.member = {CL_STR("from_agent"), context->peer_quoted}};
     edits[1] = (struct edit){.member.name = CL_STR("timestamp")};
-    if (quote(context, context->peer, &edits[0].member.value) != CL_OK)
-        return 0;
     if (is_broadcast) {
         cl_time_text(context->now, now);
         if (quote(context, cl_str_z(now), &edits[1].member.value) != CL_OK)
@@ -502,9 +519,9 @@ frame_body(const struct cl_v1_context *context, cl_str text, const struct cl_jso
     if (len == 0)
         return NULL;
     text = cl_str_strip(text);
-    struct cl_body *body = cl_body_new_blank(splice(text, edits, len, NULL));
+    struct cl_body *body = cl_body_new_blank(spliced_len(text, edits, len));
     if (body != NULL)
-        (void)splice(text, edits, len, body->bytes);
+        splice(text, edits, len, body->bytes);
     return body;
 }
 
@@ -523,7 +540,7 @@ cl_v1_decode_frame(const struct cl_v1_context *context, cl_str text, struct cl_v
 
     cl_str type = value_or(&scan, CL_STR("type"), CL_STR("null"));
     bool is_delegate = cl_json_string_is(type, CL_STR("delegate"));
-    if (cl_json_string_is(type, CL_STR("heartbeat"))) {
+    if (!is_delegate && cl_json_string_is(type, CL_STR("heartbeat"))) {
         *ret_draft = (struct cl_v1_draft){
             .command = {.kind = CL_COMMAND_HEARTBEAT, .heartbeat = {.agent = context->peer}}};
         return CL_OK;

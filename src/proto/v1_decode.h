@@ -26,10 +26,16 @@ enum cl_v1_media {
 struct cl_v1_context {
     struct cl_arena *arena; // decoded strings go here; lives as long as the draft
     const cl_hash_key *hash_key;
-    cl_str peer; // of REGISTER: the peer's address; of frames: the id of the connection
+    cl_str peer;        // of REGISTER: the peer's address; of frames: the id of the connection
+    cl_str peer_quoted; // of frames: the same by cl_v1_quote
     cl_time now;
     cl_id id; // random: becomes the message's id, and makes up a missing agent_id
 };
+
+/* Writes the text as a JSON string and returns its length, CL_V1_QUOTED_CAP(text.len) at most.
+ * Ids, addresses and times have no control characters that would want more than a backslash. */
+#define CL_V1_QUOTED_CAP(len) (2 * (len) + 2)
+size_t cl_v1_quote(cl_str text, char *ret_value);
 
 /* A command whose strings point into the text and the arena, with the bodies it refers to. The
  * relay still stamps header, stream and seq. */

@@ -105,6 +105,10 @@ cl_v1_encode_message(const struct cl_msg *msg, bool is_queued, struct cl_buf *bu
     cl_str body = cl_body_str(msg->body);
     size_t start = buf->len;
 
+    if (msg->kind == CL_MSG_FRAME && (!is_queued || msg->media == CL_V1_MEDIA_FRAME_DATED)) {
+        *ret_rest = body; // as it is
+        return CL_OK;
+    }
     cl_json_writer_init(&json, buf);
     cl_json_object_begin(&json);
     put_fields(&json, msg);

@@ -126,6 +126,7 @@ take_frame(struct cl_socket *socket, cl_str text, struct cl_why *why)
     struct cl_relay *relay = socket->relay;
     struct cl_v1_context context = cl_relay_context(relay, cl_socket_agent(socket));
     struct cl_v1_draft draft;
+    context.peer_quoted = cl_socket_agent_quoted(socket);
     enum cl_err err = cl_v1_decode_frame(&context, text, &draft, why);
     if (err != CL_OK)
         return err;
@@ -215,7 +216,7 @@ cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect)
 static struct cl_socket *
 socket_new(struct cl_relay *relay, cl_str agent)
 {
-    struct cl_socket *socket = cl_alloc(sizeof *socket + agent.len);
+    struct cl_socket *socket = cl_alloc(sizeof *socket + agent.len + CL_V1_QUOTED_CAP(agent.len));
     if (socket == NULL)
         return NULL;
     if (cl_peer_begin(relay, &socket->peer, CL_PEER_SOCKET, &relay->sockets) != CL_OK) {
@@ -226,6 +227,7 @@ socket_new(struct cl_relay *relay, cl_str agent)
     socket->births = cl_core_stats(relay->core).births;
     socket->id_len = (uint32_t)agent.len;
     memcpy(socket->id, agent.ptr, agent.len);
+    socket->quoted_len = (uint32_t)cl_v1_quote(agent, socket->id + agent.len);
     return socket;
 }
 

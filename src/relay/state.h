@@ -62,7 +62,8 @@ struct cl_socket {
     bool is_attached;   // the core was told
     uint32_t submitted; // commands on their way
     uint32_t id_len;
-    char id[];
+    uint32_t quoted_len;
+    char id[]; // and behind it the same as JSON
 };
 
 /* Taken messages whose acknowledgement is not committed yet. */
@@ -128,6 +129,12 @@ static inline cl_str
 cl_socket_agent(const struct cl_socket *socket)
 {
     return cl_str_of(socket->id, socket->id_len);
+}
+
+static inline cl_str
+cl_socket_agent_quoted(const struct cl_socket *socket)
+{
+    return cl_str_of(socket->id + socket->id_len, socket->quoted_len);
 }
 
 /* -- commit.c ------------------------------------------------------------------------------- */

@@ -196,6 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cl_v1_context context = {.arena = &arena,
                                     .hash_key = &hash_key,
                                     .peer = CL_STR("mi\"ra\\ \xc3\xa9"),
+                                    .peer_quoted = CL_STR("\"mi\\\"ra\\\\ \xc3\xa9\""),
                                     .now = {1775304000000},
                                     .id = {{0xab, 0xcd}}};
     enum cl_err err = which < calls_len

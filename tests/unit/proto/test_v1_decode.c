@@ -214,6 +214,7 @@ frame(const char *text, struct cl_v1_draft *ret_draft)
     struct cl_v1_context ctx = context();
     test_note("%s", text);
     ctx.peer = CL_STR("mira");
+    ctx.peer_quoted = CL_STR("\"mira\"");
     return cl_v1_decode_frame(&ctx, cl_str_z(text), ret_draft, &why);
 }
 

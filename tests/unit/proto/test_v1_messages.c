@@ -50,6 +50,7 @@ decode(struct cl_arena *arena, const char *name, cl_str text, struct cl_v1_draft
     struct cl_v1_context context = {.arena = arena,
                                     .hash_key = &key,
                                     .peer = CL_STR("mira"),
+                                    .peer_quoted = CL_STR("\"mira\""),
                                     .now = now,
                                     .id = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}}};
     cl_str word, rest;
