@@ -35,6 +35,7 @@
     X(MISDIRECTED,     "misdirected_request",    421,  3,    false)       \
     X(UPGRADE,         "upgrade_required",       426,  2,    false)       \
     X(INBOX_FULL,      "inbox_full",             429,  6,    true)        \
+    X(FAIR_SHARE,      "fair_share",             429,  6,    true)        \
     X(TOO_MANY,        "too_many",               429,  6,    true)        \
     X(HEAD_TOO_LARGE,  "head_too_large",         431,  2,    false)       \
     X(INTERNAL,        "internal",               500,  1,    false)       \

@@ -112,7 +112,9 @@
 
 /* -- the core ------------------------------------------------------------------------------ */
 
-/* One inbox, and all together; more is CL_ERR_INBOX_FULL or CL_ERR_FULL. Options change them. */
+/* One inbox, and all together; more is CL_ERR_INBOX_FULL or CL_ERR_FULL. Options change them. Of
+ * one inbox's messages and bytes a sender may hold half, but one message always; more is
+ * CL_ERR_FAIR_SHARE. */
 #define CL_INBOX_MESSAGES_MAX 100000
 #define CL_INBOX_BYTES_MAX    (64 * CL_MIB)
 #define CL_INBOXES_BYTES_MAX  (1024 * CL_MIB)
@@ -141,9 +143,14 @@
 /* What agents say about themselves, all agents together; more is CL_ERR_FULL. */
 #define CL_RECORDS_BYTES_MAX (256 * CL_MIB)
 /* What a waiting message counts besides its bytes, and what each inbox it waits in counts, so
- * that empty messages are not free. */
+ * that empty messages are not free. An entry is a pointer in a ring that may be half empty, and a
+ * share of 32 bytes in a table that may be two thirds empty. */
 #define CL_MESSAGE_COST_BYTES 256
-#define CL_ENTRY_COST_BYTES   16
+#define CL_ENTRY_COST_BYTES   112
+/* Numbers from front to end of an inbox, all lanes together, up to which its shares are not kept
+ * but counted when asked for. What a connection may hold unacknowledged, so that an inbox whose
+ * agent keeps up never has a table. */
+#define CL_SHARES_COUNTED_MAX CL_CREDIT_MESSAGES
 /* Numbers between the front and the end of one lane of an inbox, holes included; a lane whose
  * front message stays while so many pass it is full: CL_ERR_INBOX_FULL. */
 #define CL_LANE_SPAN_MAX (1u << 24)

@@ -66,8 +66,10 @@ admit_send(const struct cl_core *core, cl_time now, const struct cl_command_send
         return CL_ERR_STALE;
     if (agent == NULL && core->agents_count[CL_AGENT_ORPHAN] >= CL_ORPHANS_MAX)
         return CL_ERR_TOO_MANY;
-    if (!cl_state_inbox_takes(core, agent == NULL ? &none : &agent->inbox, fields->priority, cost))
-        return CL_ERR_INBOX_FULL;
+    enum cl_err err = cl_state_inbox_takes(core, agent == NULL ? &none : &agent->inbox,
+                                           fields->from, fields->priority, cost);
+    if (err != CL_OK)
+        return err;
     return is_room_for(core, cost, 1) ? CL_OK : CL_ERR_FULL;
 }
 

@@ -167,7 +167,8 @@ deliver(struct run *run, struct cl_agent *agent, struct cl_msg *msg)
     tell(run, CL_EFFECT_READY, agent->id);
 }
 
-/* Into every registered agent's inbox but the sender's; a full one is passed over. */
+/* Into every registered agent's inbox but the sender's; one that does not take it, being full or
+ * holding the sender's share already, is passed over. */
 static void
 deliver_to_all(struct run *run, struct cl_msg *msg)
 {
@@ -178,7 +179,8 @@ deliver_to_all(struct run *run, struct cl_msg *msg)
         struct cl_agent *agent = cl_state_agent_at(at);
         if (cl_str_eq(agent->id, msg->from))
             continue;
-        if (cl_state_inbox_takes(run->core, &agent->inbox, msg->priority, cost)) {
+        if (cl_state_inbox_takes(run->core, &agent->inbox, msg->from, msg->priority, cost) ==
+            CL_OK) {
             deliver(run, agent, msg);
             recipients++;
         } else {

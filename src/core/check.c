@@ -3,6 +3,8 @@
  * The invariants of the core, once: cl_core_check asserts them, cl_core_load refuses what
  * breaks them. Each check returns the sentence that should be true, or NULL.
  */
+#include <string.h>
+
 #include "core/core.h"
 #include "core/state.h"
 
@@ -12,6 +14,13 @@ struct sums {
     uint64_t record_bytes;
     uint64_t expiring; // inboxes in the heap
 };
+
+static bool
+is_sender(const struct cl_core *core, const struct cl_msg *msg)
+{
+    cl_hash128 sender = cl_hash_long(&core->agents_by_id.hash_key, msg->from);
+    return memcmp(sender.bytes, msg->sender.bytes, sizeof sender.bytes) == 0;
+}
 
 static const char *
 msg_fault(const struct cl_core *core, const struct cl_msg *msg)
@@ -23,6 +32,8 @@ msg_fault(const struct cl_core *core, const struct cl_msg *msg)
         return "a message lives from now on, and not too long";
     if (msg->rung_at.ms < msg->created.ms || msg->rung_at.ms > core->time.ms)
         return "a rung is reached after the message was made";
+    if (msg->has_sender && !is_sender(core, msg))
+        return "a sender is named by the hash of its name";
     if (msg->refs == 0 || msg->refs < msg->waiting)
         return "a record is held by the inboxes it waits in";
     return NULL;
@@ -78,6 +89,9 @@ agent_fault(const struct cl_core *core, const struct cl_agent *agent)
             ? agent->expiry.place == 0 || agent->expiry.key != cl_state_expiry_key(&agent->inbox)
             : agent->expiry.place != 0)
         return "an inbox with messages, and no other, is in the heap";
+    if (!cl_inbox_keeps_shares(&agent->inbox) &&
+        cl_inbox_span(&agent->inbox) > CL_SHARES_COUNTED_MAX)
+        return "a long inbox keeps its shares";
     return cl_inbox_fault(&agent->inbox);
 }
 

@@ -96,7 +96,8 @@
     F(STR,  from,     CL_ID_BYTES_MAX)                \
     CL_FIELDS_message(F)
 
-/* To everyone registered but the sender; a full inbox is passed over. */
+/* To everyone registered but the sender; an inbox that is full, or half full of the sender's
+ * messages, is passed over. */
 #define CL_FIELDS_publish(F)                          \
     F(STR,  topic,    CL_TOPIC_BYTES_MAX)             \
     F(NAME, from,     CL_ID_BYTES_MAX)                \

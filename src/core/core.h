@@ -20,6 +20,8 @@
  *     SEND          expired already                                    STALE
  *                   unknown id and CL_ORPHANS_MAX orphans              TOO_MANY
  *                   the inbox is full; all inboxes together are        INBOX_FULL; FULL
+ *                   its sender would have more than half of what fits
+ *                   there, and not this one message alone              FAIR_SHARE
  *     PUBLISH       expired already; all inboxes together are full     STALE; FULL
  *     ACK           unknown id; a rung below delivered                 NO_AGENT; MALFORMED
  *     FILE_PUT      a new file and CL_FILES_MAX files; files or all

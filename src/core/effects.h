@@ -24,7 +24,7 @@
     X(AGENT_FORGOTTEN,  "agent.forgotten") /* 0                              */ \
     X(ORPHAN_DROPPED,   "orphan.dropped")  /* messages that ended with it    */ \
     X(MESSAGES_EXPIRED, "message.expired") /* messages                       */ \
-    X(INBOX_PASSED,     "inbox.passed")    /* messages in it: it was full    */ \
+    X(INBOX_PASSED,     "inbox.passed")    /* messages in it, of all senders */ \
     X(FILE_UPDATED,     "file.updated")    /* the version; file is the key   */
 // clang-format on
 

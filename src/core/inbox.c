@@ -34,7 +34,7 @@ cl_inbox_init(struct cl_inbox *inbox, uint64_t first)
 void
 cl_inbox_done(struct cl_inbox *inbox)
 {
-    CL_ASSERT(inbox->count == 0);
+    CL_ASSERT(inbox->count == 0); // so no shares are kept
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
         cl_free(inbox->lanes[i].ring);
 }
@@ -65,6 +65,8 @@ cl_inbox_put(struct cl_inbox *inbox, struct cl_msg *msg)
     struct cl_lane *lane = &inbox->lanes[msg->priority];
     CL_ASSERT(cl_inbox_has_room(inbox, msg->priority));
     enum cl_err err = grow(lane, lane->next + 1);
+    if (err == CL_OK && cl_inbox_keeps_shares(inbox))
+        err = cl_shares_add(&inbox->shares, msg->sender, cl_msg_cost(msg));
     if (err != CL_OK)
         return err;
     *slot_of(lane, lane->next++) = msg;
@@ -102,6 +104,14 @@ cl_inbox_skip(struct cl_inbox *inbox, enum cl_priority priority, uint64_t next)
     return CL_OK;
 }
 
+static void
+give_back(struct cl_inbox *inbox, const struct cl_msg *msg)
+{
+    cl_shares_remove(&inbox->shares, msg->sender, cl_msg_cost(msg));
+    if (inbox->count == 0)
+        cl_shares_done(&inbox->shares);
+}
+
 struct cl_msg *
 cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq)
 {
@@ -114,6 +124,8 @@ cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq)
     inbox->bytes -= cl_msg_cost(msg);
     if (inbox->count == 0)
         inbox->earliest = CL_TIME_NEVER;
+    if (cl_inbox_keeps_shares(inbox))
+        give_back(inbox, msg);
     while (lane->first < lane->next && *slot_of(lane, lane->first) == NULL)
         lane->first++;
     if (lane->first == lane->next && lane->cap > RING_KEPT) {
@@ -122,6 +134,13 @@ cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq)
         lane->cap = 0;
     }
     return msg;
+}
+
+const struct cl_msg *
+cl_inbox_last(const struct cl_inbox *inbox, enum cl_priority priority)
+{
+    const struct cl_lane *lane = &inbox->lanes[priority];
+    return lane->first < lane->next ? *slot_of(lane, lane->next - 1) : NULL;
 }
 
 const struct cl_msg *
@@ -150,6 +169,72 @@ cl_inbox_refresh_earliest(struct cl_inbox *inbox)
                 inbox->earliest = msg->expires;
 }
 
+/* -- shares -------------------------------------------------------------------------------- */
+
+uint64_t
+cl_inbox_span(const struct cl_inbox *inbox)
+{
+    uint64_t span = 0;
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        span += inbox->lanes[i].next - inbox->lanes[i].first;
+    return span;
+}
+
+enum cl_err
+cl_inbox_keep_shares(struct cl_inbox *inbox, const cl_hash_key *key)
+{
+    struct cl_shares shares = {.len = 0};
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        for (uint64_t seq = 0; cl_inbox_next(inbox, i, seq, &seq) != NULL; seq++) {
+            struct cl_msg *msg = *slot_of(&inbox->lanes[i], seq);
+            cl_msg_name_sender(msg, NULL, key);
+            enum cl_err err = cl_shares_add(&shares, msg->sender, cl_msg_cost(msg));
+            if (err != CL_OK) {
+                cl_shares_done(&shares);
+                return err;
+            }
+        }
+    inbox->shares = shares;
+    return CL_OK;
+}
+
+struct cl_share
+cl_inbox_count_share(const struct cl_inbox *inbox, cl_str from)
+{
+    struct cl_share share = {.count = 0};
+    const struct cl_msg *msg;
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        for (uint64_t seq = 0; (msg = cl_inbox_next(inbox, i, seq, &seq)) != NULL; seq++) {
+            if (!cl_str_eq(msg->from, from))
+                continue;
+            share.count++;
+            share.bytes += cl_msg_cost(msg);
+        }
+    return share;
+}
+
+/* -- invariants ---------------------------------------------------------------------------- */
+
+/* Kept shares are those of the messages, no more and no less. */
+static const char *
+shares_fault(const struct cl_inbox *inbox)
+{
+    const struct cl_msg *msg;
+    uint64_t print = 0;
+    if (!cl_inbox_keeps_shares(inbox))
+        return NULL;
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        for (uint64_t seq = 0; (msg = cl_inbox_next(inbox, i, seq, &seq)) != NULL; seq++) {
+            struct cl_share part = {msg->sender, cl_msg_cost(msg), 1};
+            if (!msg->has_sender || cl_shares_of(&inbox->shares, msg->sender).count == 0)
+                return "whoever has a message waiting has a share";
+            print += cl_share_print(&part);
+        }
+    if (inbox->count == 0 || print != cl_shares_print(&inbox->shares))
+        return "a share is what the sender has waiting";
+    return NULL;
+}
+
 const char *
 cl_inbox_fault(const struct cl_inbox *inbox)
 {
@@ -175,5 +260,5 @@ cl_inbox_fault(const struct cl_inbox *inbox)
         return "an inbox counts what is in it";
     if (count == 0 && inbox->earliest.ms != INT64_MAX)
         return "nothing expires in an empty inbox";
-    return NULL;
+    return shares_fault(inbox);
 }

@@ -19,6 +19,18 @@ cl_msg_cost(const struct cl_msg *msg)
     return cl_msg_cost_of(msg->from, msg->to, msg->subject, msg->body);
 }
 
+void
+cl_msg_name_sender(struct cl_msg *msg, const struct cl_msg *other, const cl_hash_key *key)
+{
+    if (msg->has_sender)
+        return;
+    if (other != NULL && other->has_sender && cl_str_eq(other->from, msg->from))
+        msg->sender = other->sender;
+    else
+        msg->sender = cl_hash_long(key, msg->from);
+    msg->has_sender = true;
+}
+
 /* Copies the text to *tail and moves *tail behind it. */
 static cl_str
 own(cl_str text, char **tail)

@@ -10,6 +10,7 @@
 #define CL_CORE_MSG_H
 
 #include "base/body.h"
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/time.h"
 #include "core/types.h"
@@ -36,15 +37,21 @@ struct cl_msg {
     enum cl_outcome outcome;
 
     /* The core's own. */
+    bool has_sender;
     uint64_t number;     // order of birth
     uint32_t refs;       // inboxes, and the topic
     uint32_t waiting;    // inboxes
     struct cl_link link; // all records, in order of birth
+    cl_hash128 sender;   // `from`, hashed; most messages never need it
 };
 
 /* What a message counts in an inbox: its texts and CL_MESSAGE_COST_BYTES. */
 uint64_t cl_msg_cost(const struct cl_msg *msg);
 uint64_t cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body);
+
+/* Fills in `sender`, once. Of names alike, and only of those, it is the same under one key. From
+ * `other`, which may be NULL, it is taken over when that has it and is from the same sender. */
+void cl_msg_name_sender(struct cl_msg *msg, const struct cl_msg *other, const cl_hash_key *key);
 
 /* A record with the same fields that owns its texts, holds a reference on the body and is in no
  * list; the caller owns its one reference. NULL without memory. */

@@ -173,18 +173,50 @@ cl_state_expiry_update(struct cl_core *core, struct cl_agent *agent)
     return CL_OK;
 }
 
-bool
-cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox,
+static struct cl_share
+share_of(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from)
+{
+    if (!cl_inbox_keeps_shares(inbox))
+        return cl_inbox_count_share(inbox, from);
+    return cl_shares_of(&inbox->shares, cl_hash_long(&core->agents_by_id.hash_key, from));
+}
+
+enum cl_err
+cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from,
                      enum cl_priority priority, uint64_t cost)
 {
-    return inbox->count < core->inbox_messages_max && inbox->bytes <= core->inbox_bytes_max &&
-           cost <= core->inbox_bytes_max - inbox->bytes && cl_inbox_has_room(inbox, priority);
+    uint64_t bytes = inbox->bytes + cost;
+    uint32_t half_of_messages = core->inbox_messages_max / 2;
+    uint64_t half_of_bytes = core->inbox_bytes_max / 2;
+    if (inbox->count >= core->inbox_messages_max || bytes > core->inbox_bytes_max ||
+        !cl_inbox_has_room(inbox, priority))
+        return CL_ERR_INBOX_FULL;
+    if (inbox->count < half_of_messages && bytes <= half_of_bytes)
+        return CL_OK; // all of it together is no more than half
+
+    struct cl_share share = share_of(core, inbox, from);
+    if (share.count > 0 && (share.count >= half_of_messages || share.bytes + cost > half_of_bytes))
+        return CL_ERR_FAIR_SHARE;
+    return CL_OK;
+}
+
+enum cl_err
+cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox)
+{
+    if (cl_inbox_keeps_shares(inbox) || cl_inbox_span(inbox) < CL_SHARES_COUNTED_MAX)
+        return CL_OK;
+    return cl_inbox_keep_shares(inbox, &core->agents_by_id.hash_key);
 }
 
 enum cl_err
 cl_state_enqueue(struct cl_core *core, struct cl_agent *agent, struct cl_msg *msg)
 {
-    enum cl_err err = cl_inbox_put(&agent->inbox, msg);
+    enum cl_err err = cl_state_shares_update(core, &agent->inbox);
+    if (cl_inbox_keeps_shares(&agent->inbox))
+        cl_msg_name_sender(msg, cl_inbox_last(&agent->inbox, msg->priority),
+                           &core->agents_by_id.hash_key);
+    if (err == CL_OK)
+        err = cl_inbox_put(&agent->inbox, msg);
     if (err != CL_OK)
         return err;
     if (msg->waiting++ == 0)

@@ -82,9 +82,14 @@ CL_MUST_CHECK enum cl_err cl_state_attach(struct cl_agent *agent, uint32_t relay
 /* All connections to that relay. False when there were none. */
 bool cl_state_detach_all(struct cl_agent *agent, uint32_t relay);
 
-/* May a message of that cost wait there too? */
-bool cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox,
-                          enum cl_priority priority, uint64_t cost);
+/* May a message of that cost wait there too? CL_ERR_INBOX_FULL, or CL_ERR_FAIR_SHARE: its sender
+ * has something waiting already, and with it would have more than half of what fits. O(1). */
+CL_MUST_CHECK enum cl_err cl_state_inbox_takes(const struct cl_core *core,
+                                               const struct cl_inbox *inbox, cl_str from,
+                                               enum cl_priority priority, uint64_t cost);
+/* Before an inbox gets longer: one that would be long is made to keep its shares. */
+CL_MUST_CHECK enum cl_err cl_state_shares_update(const struct cl_core *core,
+                                                 struct cl_inbox *inbox);
 /* The record is in the core's list; the inbox takes a reference. */
 CL_MUST_CHECK enum cl_err cl_state_enqueue(struct cl_core *core, struct cl_agent *agent,
                                            struct cl_msg *msg);

@@ -166,6 +166,10 @@ cl_call_sentence(enum cl_err err)
 {
     if (err == CL_ERR_INBOX_FULL)
         return CL_STR("the inbox of that agent is full: it must poll first");
+    if (err == CL_ERR_FAIR_SHARE)
+        return CL_STR(
+            "your messages fill half of that agent's inbox: it must poll first; the other "
+            "half is for other senders");
     if (err == CL_ERR_FULL)
         return CL_STR("the relay is full: agents must poll, or files be fewer");
     if (err == CL_ERR_TOO_MANY)

@@ -32,6 +32,7 @@ static const char *const fault_names[SIM_FAULT_COUNT] = {
     [SIM_REDELIVERED] = "message handed out again",
     [SIM_OLDER_SOCKET_TOOK_OVER] = "older socket took over",
     [SIM_CREDIT_USED_UP] = "credit used up",
+    [SIM_SHARES_KEPT] = "turn with a long inbox",
 };
 
 /* Rows of the tables in core/core.h and core/session.h: each must have been met. */
@@ -52,6 +53,7 @@ static const struct {
     {CL_COMMAND_SEND, CL_ERR_STALE},
     {CL_COMMAND_SEND, CL_ERR_TOO_MANY},
     {CL_COMMAND_SEND, CL_ERR_INBOX_FULL},
+    {CL_COMMAND_SEND, CL_ERR_FAIR_SHARE},
     {CL_COMMAND_SEND, CL_ERR_FULL},
     {CL_COMMAND_PUBLISH, CL_OK},
     {CL_COMMAND_PUBLISH, CL_ERR_STALE},

@@ -25,6 +25,7 @@ enum sim_fault {
     SIM_REDELIVERED,
     SIM_OLDER_SOCKET_TOOK_OVER,
     SIM_CREDIT_USED_UP,
+    SIM_SHARES_KEPT, // an inbox had become long
     SIM_FAULT_COUNT
 };
 

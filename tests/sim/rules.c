@@ -32,16 +32,50 @@ to_all(const struct model *model, const struct cl_core *core, uint64_t cost)
     return cl_core_stats(core).inbox_bytes + wanted > SIM_INBOXES_BYTES ? CL_ERR_FULL : CL_OK;
 }
 
-/* Full counts what expired and has not been swept out yet. */
-static enum cl_err
-send(const struct cl_core *core, const struct cl_command_send *send)
+struct rules_share
+rules_share(const struct cl_core *core, cl_str to, cl_str from)
 {
-    const struct cl_agent *agent = cl_core_agent(core, send->to);
-    uint64_t cost = cost_of(send->from, send->to, CL_STR(""), send->body);
+    const struct cl_agent *agent = cl_core_agent(core, to);
+    const struct cl_msg *msg;
+    struct rules_share share = {0};
+    for (enum cl_priority p = 0; agent != NULL && p < CL_PRIORITY_COUNT; p++)
+        for (uint64_t seq = 0; (msg = cl_inbox_next(&agent->inbox, p, seq, &seq)) != NULL; seq++)
+            if (cl_str_eq(msg->from, from)) {
+                share.messages++;
+                share.bytes += cost_of(msg->from, msg->to, msg->subject, msg->body);
+            }
+    return share;
+}
+
+bool
+rules_share_is_fair(struct rules_share share)
+{
+    bool is_half = share.messages * 2 <= SIM_INBOX_MESSAGES && share.bytes * 2 <= SIM_INBOX_BYTES;
+    return is_half || share.messages == 1;
+}
+
+/* Full and half count what expired and has not been swept out yet. */
+enum cl_err
+rules_inbox(const struct cl_core *core, cl_str to, cl_str from, uint64_t cost)
+{
+    const struct cl_agent *agent = cl_core_agent(core, to);
+    struct rules_share share = rules_share(core, to, from);
     uint64_t count = agent == NULL ? 0 : agent->inbox.count;
     uint64_t bytes = agent == NULL ? 0 : agent->inbox.bytes;
     if (count >= SIM_INBOX_MESSAGES || bytes + cost > SIM_INBOX_BYTES)
         return CL_ERR_INBOX_FULL;
+    share.messages++;
+    share.bytes += cost;
+    return rules_share_is_fair(share) ? CL_OK : CL_ERR_FAIR_SHARE;
+}
+
+static enum cl_err
+send(const struct cl_core *core, const struct cl_command_send *send)
+{
+    uint64_t cost = cost_of(send->from, send->to, CL_STR(""), send->body);
+    enum cl_err err = rules_inbox(core, send->to, send->from, cost);
+    if (err != CL_OK)
+        return err;
     uint64_t all = cl_core_stats(core).inbox_bytes + cost + CL_ENTRY_COST_BYTES;
     return all > SIM_INBOXES_BYTES ? CL_ERR_FULL : CL_OK;
 }
@@ -225,6 +259,7 @@ check_agent(const struct model *model, const struct cl_core *core, const struct 
               "an agent is registered and attached as it was told");
     SIM_CHECK(cl_session_is_online(session, id) == (model_socket(model, a) != NULL),
               "an agent is online while a socket of it is open");
+    sim_counts.faults[SIM_SHARES_KEPT] += known != NULL && cl_inbox_keeps_shares(&known->inbox);
     cl_time deadline = cl_core_deadline(core);
     for (enum cl_priority p = 0; p < CL_PRIORITY_COUNT; p++) {
         cl_time earliest = check_lane(core, known, p, &agent->lanes[p]);

@@ -13,6 +13,16 @@
 #define SIM_INBOX_BYTES    (1400 * CL_KIB)
 #define SIM_INBOXES_BYTES  (2 * CL_MIB)
 
+/* What one sender has waiting in one inbox: found by a look at all of it. */
+struct rules_share {
+    uint64_t messages;
+    uint64_t bytes;
+};
+struct rules_share rules_share(const struct cl_core *core, cl_str to, cl_str from);
+/* Is it no more than half of what fits there, or one message? */
+bool rules_share_is_fair(struct rules_share share);
+/* Must an inbox take one more message of that cost? CL_ERR_INBOX_FULL, CL_ERR_FAIR_SHARE. */
+enum cl_err rules_inbox(const struct cl_core *core, cl_str to, cl_str from, uint64_t cost);
 /* What admit and apply must say to a durable command now. */
 enum cl_err rules_durable(const struct model *model, const struct cl_core *core,
                           const struct cl_command *command);

@@ -25,8 +25,8 @@
 static struct cl_body *
 random_body(struct world *world)
 {
-    static const size_t sizes[] = {0, 12, 100, 700, 5000, 90000, 400000};
-    size_t which = rng_below(&world->rng, rng_percent(&world->rng, world->large_percent) ? 7 : 4);
+    static const size_t sizes[] = {0, 12, 100, 700, 5000, 90000, 400000, 800000};
+    size_t which = rng_below(&world->rng, rng_percent(&world->rng, world->large_percent) ? 8 : 4);
     struct cl_body *body = cl_body_new_blank(sizes[which]);
     CL_ASSERT(body != NULL);
     memset(body->bytes, 'a' + (int)rng_below(&world->rng, 26), body->len);
@@ -45,6 +45,8 @@ random_name(struct world *world, const char *field)
         return CL_STR("general");
     if (strcmp(field, "to") == 0 && rng_percent(&world->rng, 50))
         return cl_str_z(world->model->agents[0].id); // one queue is always long
+    if (strcmp(field, "from") == 0 && rng_percent(&world->rng, 50))
+        return cl_str_z(world->model->agents[1].id); // one sender is always loud
     return cl_str_z(world->model->agents[rng_below(&world->rng, MODEL_AGENTS)].id);
 }
 
@@ -197,14 +199,18 @@ pass_time(struct world *world)
         world->now.ms += (int64_t)rng_below(&world->rng, 300);
 }
 
-/* Nobody says a word for eight days, sometimes after a restart that cut every connection. Then
- * the relay asks to forget whom it has not heard of. */
+/* Nobody says a word for eight days, or for six, sometimes with all inboxes empty, sometimes after
+ * a restart that cut every connection. Then the relay asks to forget whom it has not heard of. */
 static void
 long_silence(struct world *world)
 {
+    if (rng_percent(&world->rng, 50))
+        world_drain(world);
     if (rng_percent(&world->rng, 70))
         world_restart(world);
-    world->now.ms += 8 * INT64_C(86400000);
+    world->now.ms += (rng_percent(&world->rng, 70) ? 8 : 6) * INT64_C(86400000);
+    if (rng_percent(&world->rng, 50))
+        world_reload(world);
     for (unsigned turns = 0; turns < 2 * TEST_JOURNAL_DELAY_MAX; turns++)
         world_turn(world);
     for (uint32_t a = 0; a < MODEL_AGENTS; a++) {
@@ -230,7 +236,7 @@ live(uint64_t seed, uint64_t commands)
             world_restart(world);
         if (rng_below(&world->rng, 1000) < 4)
             world_reload(world);
-        if (rng_below(&world->rng, 1000) < 1)
+        if (rng_below(&world->rng, 1000) < 5)
             long_silence(world);
         world_turn(world);
     }

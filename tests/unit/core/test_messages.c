@@ -130,7 +130,7 @@ TEST(a_full_inbox_refuses_by_count_and_by_bytes)
     mesh_register(&m, "c");
     limit(&m, 2, 10 * COST, CL_MIB);
     CHECK_OK(mesh_send(&m, "a", "b", "1"));
-    CHECK_OK(mesh_send(&m, "a", "b", "2"));
+    CHECK_OK(mesh_send(&m, "d", "b", "2"));
     CHECK_INT(mesh_send(&m, "a", "b", "3"), CL_ERR_INBOX_FULL);
     CHECK_OK(mesh_send(&m, "a", "c", "3")); // another inbox has room
     CHECK_OK(mesh_ack(&m, "b", 1, 1));
@@ -138,8 +138,8 @@ TEST(a_full_inbox_refuses_by_count_and_by_bytes)
     CHECK_STR(mesh_queue(&m, "b"), CL_STR("2 3"));
 
     limit(&m, 100, 3 * COST, CL_MIB);
-    CHECK_INT(mesh_send(&m, "a", "b", "two"), CL_ERR_INBOX_FULL);
-    CHECK_OK(mesh_send(&m, "a", "b", "4"));
+    CHECK_INT(mesh_send(&m, "e", "b", "two"), CL_ERR_INBOX_FULL);
+    CHECK_OK(mesh_send(&m, "e", "b", "4"));
     CHECK_INT(mesh_send(&m, "a", "b", "5"), CL_ERR_INBOX_FULL);
     limit(&m, 100, 2 * COST, CL_MIB); // lowered below what waits
     CHECK_INT(mesh_send(&m, "a", "b", "5"), CL_ERR_INBOX_FULL);
@@ -179,6 +179,7 @@ TEST(a_lane_whose_front_stays_too_long_is_full)
     CHECK_OK(mesh_send(&m, "a", "b", "1"));
     struct cl_agent *agent = cl_map_get(&m.core->agents_by_id, CL_STR("b"));
     CHECK_OK(cl_inbox_skip(&agent->inbox, CL_PRIORITY_NORMAL, 1 + CL_LANE_SPAN_MAX));
+    CHECK_OK(cl_state_shares_update(m.core, &agent->inbox));
     CHECK_INT(mesh_send(&m, "a", "b", "2"), CL_ERR_INBOX_FULL);
     CHECK_OK(mesh_send_at(&m, CL_PRIORITY_HIGH, "b", "3"));
     CHECK_OK(mesh_publish(&m, "a", "4"));
