@@ -38,7 +38,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CLAWLINK_SANITIZE AND NOT CLAWLIN
   check_ipo_supported(RESULT can_join LANGUAGES C)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${can_join})
   if(can_join AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    add_link_options(-Wno-stringop-overflow) # where the linker joins, gcc 12 sees false ones
+    # Where the linker joins, gcc 12 sees false ones.
+    add_link_options(-Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 endif()
 

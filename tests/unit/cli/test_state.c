@@ -329,6 +329,7 @@ TEST(a_pipe_is_written_to_and_not_replaced)
 {
     struct stat info;
     char text[8];
+    new_home();
     CHECK(mkfifo(path_in_home("/pipe"), 0600) == 0);
     int fd = open(path_in_home("/pipe"), O_RDWR); // so that writing does not wait for a reader
     CHECK(fd >= 0);
