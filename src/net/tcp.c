@@ -58,7 +58,7 @@ read_some(struct cl_tcp *tcp)
     for (int reads = 0; reads < CL_NET_READS_PER_TURN; reads++) {
         if (stream->events == NULL || !tcp->is_reading)
             return;
-        ssize_t got = read(tcp->fd, buffer, CL_NET_READ_BYTES);
+        ssize_t got = recv(tcp->fd, buffer, CL_NET_READ_BYTES, 0);
         if (got > 0) {
             stream->events->on_data(stream->ctx, buffer, (size_t)got);
             if ((size_t)got < CL_NET_READ_BYTES)
@@ -111,23 +111,34 @@ on_ready(uv_poll_t *poll, int status, int events)
         read_some(tcp);
 }
 
+/* As writev, by the calls for sockets, which have less to look at. -1 with errno. */
+static ssize_t
+send_slices(int fd, const cl_str *slices, size_t count, size_t *ret_offered)
+{
+    struct iovec pieces[CL_NET_OUT_SLICES_MAX];
+    CL_ASSERT(count <= CL_NET_OUT_SLICES_MAX);
+    *ret_offered = slices[0].len;
+    if (count == 1)
+        return send(fd, slices[0].ptr, slices[0].len, 0);
+    *ret_offered = 0;
+    for (size_t at = 0; at < count; at++) {
+        // sendmsg reads only, but its struct serves recvmsg as well and so is not const.
+        pieces[at].iov_base = (void *)(uintptr_t)slices[at].ptr;
+        pieces[at].iov_len = slices[at].len;
+        *ret_offered += slices[at].len;
+    }
+    const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+    return sendmsg(fd, &message, 0);
+}
+
 static enum cl_err
 tcp_write(struct cl_stream *stream, const cl_str *slices, size_t count, size_t *ret_taken)
 {
     struct cl_tcp *tcp = tcp_of(stream);
-    struct iovec pieces[CL_NET_OUT_SLICES_MAX];
-    CL_ASSERT(count <= CL_NET_OUT_SLICES_MAX);
-    size_t offered = 0;
-    for (size_t at = 0; at < count; at++) {
-        // writev reads only, but its struct serves readv as well and so is not const.
-        pieces[at].iov_base = (void *)(uintptr_t)slices[at].ptr;
-        pieces[at].iov_len = slices[at].len;
-        offered += slices[at].len;
-    }
-
+    size_t offered;
     ssize_t put;
     do
-        put = writev(tcp->fd, pieces, (int)count);
+        put = send_slices(tcp->fd, slices, count, &offered);
     while (put < 0 && errno == EINTR);
     if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
         tcp->is_reset = true;
