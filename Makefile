@@ -10,8 +10,8 @@ T ?= json
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
-.PHONY: release demo test check sim fuzz asan tsan valgrind cover bench soak install deps fresh \
-	clean help
+.PHONY: release demo test check sim fuzz asan tsan valgrind cover bench bench-instructions \
+	soak install deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
 	@tools/build release
@@ -61,6 +61,10 @@ bench:        ## routed messages per CPU second, beside nats-server
 	@tools/build release clawlink bench_loadgen
 	@bench/run
 
+bench-instructions: ## instructions per message, against bench/INSTRUCTIONS
+	@tools/build release clawlink bench_loadgen
+	@bench/instructions
+
 soak:         ## the simulator until it is interrupted, new seeds each time
 	@tools/build dev sim
 	@tools/soak
@@ -79,4 +83,4 @@ clean:        ## remove build/
 	@rm -rf build
 
 help:         ## this list
-	@sed -n 's/^\([a-z]*\): *## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\): *## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-18s %s\n", $$1, $$2 }'
