@@ -57,8 +57,8 @@ valgrind:     ## unit tests of a release build under valgrind, and a relay that 
 cover:        ## covered lines and branches of each room
 	@tools/cover
 
-bench:        ## routed messages per CPU second, beside nats-server
-	@tools/build release clawlink bench_loadgen
+bench:        ## the relay beside its peers, every row: about 15 minutes
+	@tools/build release bench
 	@bench/run
 
 bench-instructions: ## instructions per message, against bench/INSTRUCTIONS

@@ -85,8 +85,8 @@ struct gen {
     uint64_t got_before; // when the measured time began
     unsigned port, pid;  // the server's
     unsigned count, in_flight, bytes;
-    unsigned warm_up, seconds; // measured time and the time before it
-    unsigned batches;          // instead of seconds: see measure.c
+    unsigned warm_up_ms, measured_ms; // the measured time and the time before it
+    unsigned batches;                 // instead of a time: see measure.c
     unsigned use_tls;
     uint32_t random;
     int epoll;

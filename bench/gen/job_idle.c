@@ -37,11 +37,11 @@ run(struct gen *gen)
         conn_watch(&gen->conns[i]);
     }
     double connected = now() - started;
-    run_until(gen, now() + gen->warm_up);
+    run_until(gen, now() + gen->warm_up_ms / 1e3);
 
     double server = server_cpu(gen->pid), own = own_cpu();
     started = now();
-    run_until(gen, started + gen->seconds);
+    run_until(gen, started + gen->measured_ms / 1e3);
     double wall = now() - started;
     double idle = (double)server_resident(gen->pid);
     printf("{\"connections\":%u,\"connect_s\":%.3f,\"bytes_each\":%.0f,"

@@ -3,7 +3,7 @@
  * bench/gen/main.c - one job, one kind of server, one JSON object on standard output:
  *
  *     loadgen JOB PROTOCOL PORT PID [--count N] [--in-flight N] [--bytes N] [--tls 1]
- *             [--warm-up S] [--seconds S | --batches N]
+ *             [--warm-up-ms N] [--measured-ms N | --batches N]
  *
  * The server is at 127.0.0.1:PORT; its process PID is what the processor time is read of.
  */
@@ -34,9 +34,9 @@ option(struct gen *gen, const char *name)
         const char *name;
         unsigned *value;
     } options[] = {
-        {"--count", &gen->count},     {"--in-flight", &gen->in_flight},
-        {"--bytes", &gen->bytes},     {"--tls", &gen->use_tls},
-        {"--warm-up", &gen->warm_up}, {"--seconds", &gen->seconds},
+        {"--count", &gen->count},           {"--in-flight", &gen->in_flight},
+        {"--bytes", &gen->bytes},           {"--tls", &gen->use_tls},
+        {"--warm-up-ms", &gen->warm_up_ms}, {"--measured-ms", &gen->measured_ms},
         {"--batches", &gen->batches},
     };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
@@ -63,11 +63,11 @@ choose(struct gen *gen, const char *job, const char *protocol)
 int
 main(int argc, char **argv)
 {
-    struct gen gen = {.warm_up = 1, .seconds = 3, .random = 2463534242u};
+    struct gen gen = {.warm_up_ms = 1000, .measured_ms = 3000, .random = 2463534242u};
     if (argc < 5 || argc % 2 != 1)
         die("usage: loadgen routed|fanout|trip|http|idle relay|ws|nats|redis|mqtt|http PORT PID "
-            "[--count N] [--in-flight N] [--bytes N] [--tls 1] [--warm-up S] "
-            "[--seconds S | --batches N]");
+            "[--count N] [--in-flight N] [--bytes N] [--tls 1] [--warm-up-ms N] "
+            "[--measured-ms N | --batches N]");
     choose(&gen, argv[1], argv[2]);
     gen.count = gen.job->count;
     gen.in_flight = gen.job->in_flight;

@@ -13,11 +13,11 @@ static void
 for_seconds(struct gen *gen)
 {
     gen->job->send(gen);
-    run_until(gen, now() + gen->warm_up);
+    run_until(gen, now() + gen->warm_up_ms / 1e3);
 
     double started = now(), own = own_cpu(), server = server_cpu(gen->pid);
     gen->got_before = gen->got;
-    run_until(gen, started + gen->seconds);
+    run_until(gen, started + gen->measured_ms / 1e3);
     double wall = now() - started;
     own = own_cpu() - own;
     server = server_cpu(gen->pid) - server;

@@ -108,7 +108,7 @@ def check_citations():
 
 def main():
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for path in DOCUMENTS:
         text = path.read_text()
         check_links(path, text)
