@@ -13,7 +13,6 @@ http_register_all(struct gen *gen)
 {
     struct conn conn = {.gen = gen};
     char body[128];
-    cl_str answer;
     cl_buf_init(&conn.in, GEN_OUT_BYTES_MAX);
     conn_dial(&conn);
     for (unsigned i = 0; i < gen->conns_len; i++) {
@@ -22,10 +21,9 @@ http_register_all(struct gen *gen)
                  "POST /register HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
                  "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                  gen->port, strlen(body), body);
+        // The last member of the answer; any other answer is none, and ends the program.
         (void)conn_hear(&conn, CL_STR("\"server_time\":"));
-        answer = conn_hear(&conn, CL_STR("}"));
-        if (answer.len == 0)
-            die("not registered: %s", body);
+        (void)conn_hear(&conn, CL_STR("}"));
     }
     cl_buf_done(&conn.in);
     conn_hang_up(&conn);
