@@ -35,10 +35,24 @@ conns_open(struct gen *gen)
 {
     if (gen->protocol->prepare != NULL)
         gen->protocol->prepare(gen);
-    for (unsigned i = 0; i < gen->conns_len; i++) {
-        conn_dial(&gen->conns[i]);
-        gen->protocol->greet(&gen->conns[i]);
-        conn_watch(&gen->conns[i]);
+    conns_connect(gen);
+}
+
+void
+conns_connect(struct gen *gen)
+{
+    const struct protocol *protocol = gen->protocol;
+    for (unsigned from = 0, to; from < gen->conns_len; from = to) {
+        to = from + GEN_DIALS < gen->conns_len ? from + GEN_DIALS : gen->conns_len;
+        for (unsigned i = from; i < to; i++) {
+            conn_dial(&gen->conns[i]);
+            if (protocol->ask != NULL)
+                protocol->ask(&gen->conns[i]);
+        }
+        for (unsigned i = from; i < to; i++) {
+            protocol->greet(&gen->conns[i]);
+            conn_watch(&gen->conns[i]);
+        }
     }
 }
 

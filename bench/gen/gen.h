@@ -23,6 +23,7 @@
 #define GEN_OUT_BYTES_MAX (16 * CL_MIB)
 #define GEN_REPLY_SECONDS 10
 #define GEN_NAME_CAP      16
+#define GEN_DIALS         64
 /* Numbers have ten digits from the first to the last, so that all messages are equally long. */
 #define GEN_NUMBER_FIRST  UINT64_C(1000000000)
 #define GEN_NUMBER_DIGITS 10
@@ -50,7 +51,9 @@ struct protocol {
     const char *name;
     /* Before any connection, with gen->conns named; may be NULL. Blocking. */
     void (*prepare)(struct gen *gen);
-    /* On each new connection: says who it is, listens to its subject. Blocking. */
+    /* On each new connection, what can be said before anything was heard; may be NULL. */
+    void (*ask)(struct conn *conn);
+    /* Then what is left until it is known and listens to its subject. Both blocking. */
     void (*greet)(struct conn *conn);
     /* Appends a message for all who listen to subject to conn->out. */
     void (*put)(struct conn *conn, cl_str subject, cl_str message);
@@ -122,8 +125,10 @@ bool message_is_next(cl_str message, uint64_t number, size_t bytes);
 
 /* Makes gen->conns, unopened, without names. */
 void conns_new(struct gen *gen, unsigned len);
-/* prepare, then dial, greet and watch each. */
+/* prepare, then conns_connect. */
 void conns_open(struct gen *gen);
+/* Dial, ask, greet and watch for each; GEN_DIALS at a time are on their way. */
+void conns_connect(struct gen *gen);
 /* Connects; the connection is blocking until conn_watch. */
 void conn_dial(struct conn *conn);
 void conn_hang_up(struct conn *conn);

@@ -90,4 +90,4 @@ put(struct conn *conn, cl_str subject, cl_str message)
     must(cl_buf_append(&conn->out, message));
 }
 
-const struct protocol protocol_http = {"http", http_register_all, greet, put, take};
+const struct protocol protocol_http = {"http", http_register_all, NULL, greet, put, take};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * bench/gen/job_idle.c - many agents that are there and say nothing but what keeps them there:
- * how long it takes to connect them, one after the other, what memory each costs the server
- * and how much of a processor all of them.
+ * how long it takes to connect them, what memory each costs the server and how much of a
+ * processor all of them.
  */
 #include <stdio.h>
 
@@ -31,11 +31,7 @@ run(struct gen *gen)
     if (gen->protocol->prepare != NULL)
         gen->protocol->prepare(gen);
     double registered = (double)server_resident(gen->pid), started = now();
-    for (unsigned i = 0; i < gen->count; i++) {
-        conn_dial(&gen->conns[i]);
-        gen->protocol->greet(&gen->conns[i]);
-        conn_watch(&gen->conns[i]);
-    }
+    conns_connect(gen);
     double connected = now() - started;
     run_until(gen, now() + gen->warm_up_ms / 1e3);
 

@@ -61,4 +61,4 @@ take(struct conn *conn, char *bytes, size_t len)
     conn_take_each(conn, bytes, len, take_one);
 }
 
-const struct protocol protocol_nats = {"nats", NULL, greet, put, take};
+const struct protocol protocol_nats = {"nats", NULL, NULL, greet, put, take};

@@ -87,4 +87,4 @@ take(struct conn *conn, char *bytes, size_t len)
     conn_take_each(conn, bytes, len, take_one);
 }
 
-const struct protocol protocol_redis = {"redis", NULL, greet, put, take};
+const struct protocol protocol_redis = {"redis", NULL, NULL, greet, put, take};

@@ -8,7 +8,7 @@
 #include "bench/gen/gen.h"
 
 static void
-greet(struct conn *conn)
+ask(struct conn *conn)
 {
     cl_ws_decoder_init(&conn->ws, CL_WS_CLIENT, CL_WS_MESSAGE_BYTES_MAX);
     conn_say(conn,
@@ -16,6 +16,11 @@ greet(struct conn *conn)
              "Upgrade: websocket\r\nSec-WebSocket-Version: " CL_WS_VERSION "\r\n"
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
              conn->name, conn->gen->port);
+}
+
+static void
+greet(struct conn *conn)
+{
     cl_str head = conn_hear(conn, CL_STR("\r\n\r\n"));
     if (!cl_str_starts(head, CL_STR("HTTP/1.1 101 ")))
         die("no WebSocket: %.*s", CL_STR_ARG(head));
@@ -57,5 +62,5 @@ take(struct conn *conn, char *bytes, size_t len)
     } while (event.kind != CL_WS_EVENT_MORE);
 }
 
-const struct protocol protocol_relay = {"relay", http_register_all, greet, put, take};
-const struct protocol protocol_ws = {"ws", NULL, greet, put, take};
+const struct protocol protocol_relay = {"relay", http_register_all, ask, greet, put, take};
+const struct protocol protocol_ws = {"ws", NULL, ask, greet, put, take};
