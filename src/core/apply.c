@@ -160,13 +160,6 @@ bear(struct run *run, struct cl_msg draft)
     return msg;
 }
 
-static void
-deliver(struct run *run, struct cl_agent *agent, struct cl_msg *msg)
-{
-    must(cl_state_enqueue(run->core, agent, msg));
-    tell(run, CL_EFFECT_READY, agent->id);
-}
-
 /* Into every registered agent's inbox but the sender's; one that does not take it, being full or
  * holding the sender's share already, is passed over. */
 static void
@@ -181,13 +174,15 @@ deliver_to_all(struct run *run, struct cl_msg *msg)
             continue;
         if (cl_state_inbox_takes(run->core, &agent->inbox, msg->from, msg->priority, cost) ==
             CL_OK) {
-            deliver(run, agent, msg);
+            must(cl_state_enqueue(run->core, agent, msg));
             recipients++;
         } else {
             note(run, CL_NOTE_INBOX_PASSED, agent->id, agent->inbox.count);
         }
     }
     run->effects->items[run->reply].reply.recipients = recipients;
+    if (recipients > 0) // one effect, not one for each
+        tell(run, CL_EFFECT_READY_ALL, CL_STR(""));
 }
 
 static void
@@ -205,7 +200,8 @@ apply_send(struct run *run, const struct cl_command_send *fields)
                                                    .media = fields->media,
                                                    .expires = fields->expires,
                                                    .body = fields->body});
-    deliver(run, agent, msg);
+    must(cl_state_enqueue(run->core, agent, msg));
+    tell(run, CL_EFFECT_READY, agent->id);
     run->effects->items[run->reply].reply.recipients = 1;
     cl_msg_unref(msg);
 }

@@ -39,9 +39,10 @@ enum cl_note {
 const char *cl_note_event(enum cl_note note);
 
 enum cl_effect_kind {
-    CL_EFFECT_REPLY,  // a durable command was applied, or refused
-    CL_EFFECT_READY,  // this agent's inbox may have something to take: cl_session_receiver
-    CL_EFFECT_FORGET, // the inbox is gone: give the session CL_COMMAND_FORGOTTEN before anything
+    CL_EFFECT_REPLY,     // a durable command was applied, or refused
+    CL_EFFECT_READY,     // this agent's inbox may have something to take: cl_session_receiver
+    CL_EFFECT_READY_ALL, // every inbox may; agent is empty
+    CL_EFFECT_FORGET,    // the inbox is gone: give the session CL_COMMAND_FORGOTTEN before anything
     CL_EFFECT_NOTE,
     CL_EFFECT_ACK // from the session: submit CL_COMMAND_ACK, then say settled or unsettled
 };

@@ -136,15 +136,22 @@ remember(struct cl_exchange *exchange, const struct cl_command *command, cl_id i
     exchange->id = id;
 }
 
+static void
+write_peer(const struct cl_exchange *exchange, char ret_ip[static CL_ADDRESS_TEXT_CAP])
+{
+    cl_address peer;
+    cl_http_conn_peer(exchange->conn, &peer);
+    cl_address_ip_text(&peer, ret_ip);
+}
+
 static enum cl_err
 submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
 {
     struct cl_relay *relay = exchange->relay;
     struct cl_v1_draft draft;
-    cl_address peer;
-    char ip[CL_ADDRESS_TEXT_CAP];
-    cl_http_conn_peer(exchange->conn, &peer);
-    cl_address_ip_text(&peer, ip);
+    char ip[CL_ADDRESS_TEXT_CAP] = "";
+    if (exchange->route.call == CL_V1_REGISTER) // nobody else asks, and it costs a system call
+        write_peer(exchange, ip);
     struct cl_v1_context context = cl_relay_context(relay, cl_str_z(ip));
     enum cl_err err = cl_v1_decode_call(&context, exchange->route.call, body, &draft, why);
     if (err != CL_OK)

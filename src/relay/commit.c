@@ -232,6 +232,24 @@ cl_relay_mark_ready(struct cl_relay *relay, cl_str agent)
         cl_list_append(&relay->ready, &receiver->ready);
 }
 
+/* All who could take something. One that may not, being an older socket, hands on to who may. */
+static void
+mark_all_ready(struct cl_relay *relay)
+{
+    CL_LIST_EACH(&relay->sockets, at)
+    {
+        struct cl_peer *peer = CL_LIST_ENTRY(at, struct cl_peer, link);
+        if (!cl_link_is_linked(&peer->ready))
+            cl_list_append(&relay->ready, &peer->ready);
+    }
+    CL_LIST_EACH(&relay->exchanges, at)
+    {
+        struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
+        if (cl_timer_is_running(&exchange->wait))
+            cl_relay_mark_ready(relay, exchange->agent);
+    }
+}
+
 /* Applies and performs; an acknowledgement that is due, at most one, is left in *ret_ack. */
 static enum cl_err
 apply_volatile(struct cl_relay *relay, struct cl_command *draft, struct cl_effect *ret_ack)
@@ -361,6 +379,9 @@ perform(struct cl_relay *relay, const struct cl_effect *effect)
         return;
     case CL_EFFECT_READY:
         cl_relay_mark_ready(relay, effect->agent);
+        return;
+    case CL_EFFECT_READY_ALL:
+        mark_all_ready(relay);
         return;
     case CL_EFFECT_FORGET:
         cl_err_ignore(cl_relay_session(relay, &draft)); // it may never have heard of it

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "wire/json_write.h"
 
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/utf8.h"
 
 void
@@ -72,14 +75,6 @@ cl_json_array_end(struct cl_json_writer *json)
     close_container(json, CL_STR("]"));
 }
 
-void
-cl_json_put_name(struct cl_json_writer *json, cl_str name)
-{
-    cl_json_put_string(json, name);
-    put(json, CL_STR(":"));
-    json->wants_comma = false;
-}
-
 static void
 put_escaped(struct cl_json_writer *json, unsigned char c)
 {
@@ -93,24 +88,65 @@ put_escaped(struct cl_json_writer *json, unsigned char c)
     put(json, cl_str_of(text, letter == '\0' ? 6 : 2));
 }
 
-void
-cl_json_put_string(struct cl_json_writer *json, cl_str text)
+static void
+put_with_escapes(struct cl_json_writer *json, cl_str text)
 {
     if (json->err == CL_OK && !cl_utf8_is_valid(text))
         json->err = CL_ERR_MALFORMED;
     separate(json);
     put(json, CL_STR("\""));
-    size_t done = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= ' ' && c != '"' && c != '\\')
-            continue;
-        put(json, cl_str_part(text, done, i - done));
-        put_escaped(json, c);
-        done = i + 1;
+    while (text.len > 0) {
+        size_t plain = cl_bytes_json(text.ptr, text.len, true);
+        put(json, cl_str_part(text, 0, plain));
+        if (plain < text.len)
+            put_escaped(json, (unsigned char)text.ptr[plain++]);
+        text = cl_str_part(text, plain, text.len);
     }
-    put(json, cl_str_part(text, done, text.len));
     put(json, CL_STR("\""));
+}
+
+/* The common road: room once for the comma, the quotes, the text and what follows it. False: it
+ * is another text, or less room would do. */
+static bool
+put_plain(struct cl_json_writer *json, cl_str text, char behind)
+{
+    char *space;
+    if (json->err != CL_OK || cl_bytes_json(text.ptr, text.len, false) < text.len)
+        return false;
+    enum cl_err err = cl_buf_reserve(json->buf, text.len + 4, &space);
+    if (err == CL_ERR_NO_MEMORY)
+        json->err = err;
+    if (err != CL_OK)
+        return json->err != CL_OK;
+    char *at = space;
+    if (json->wants_comma)
+        *at++ = ',';
+    *at++ = '"';
+    if (text.len > 0)
+        memcpy(at, text.ptr, text.len);
+    at += text.len;
+    *at++ = '"';
+    if (behind != '\0')
+        *at++ = behind;
+    cl_buf_commit(json->buf, (size_t)(at - space));
+    return true;
+}
+
+void
+cl_json_put_name(struct cl_json_writer *json, cl_str name)
+{
+    if (!put_plain(json, name, ':')) {
+        put_with_escapes(json, name);
+        put(json, CL_STR(":"));
+    }
+    json->wants_comma = false;
+}
+
+void
+cl_json_put_string(struct cl_json_writer *json, cl_str text)
+{
+    if (!put_plain(json, text, '\0'))
+        put_with_escapes(json, text);
     json->wants_comma = true;
 }
 

@@ -249,6 +249,8 @@ perform(struct world *world, const struct cl_command *command, const struct cl_e
     struct cl_command draft = {.kind = CL_COMMAND_FORGOTTEN, .forgotten = {.agent = effect->agent}};
     if (effect->kind == CL_EFFECT_READY)
         world->is_ready[model_agent(world->model, effect->agent)] = true;
+    for (uint32_t a = 0; effect->kind == CL_EFFECT_READY_ALL && a < MODEL_AGENTS; a++)
+        world->is_ready[a] = true;
     if (effect->kind == CL_EFFECT_NOTE)
         sim_counts.notes[effect->note.id]++;
     if (effect->kind != CL_EFFECT_FORGET)

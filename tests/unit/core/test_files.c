@@ -53,7 +53,7 @@ TEST(everyone_but_the_editor_is_told_of_a_new_version)
     cl_id id = {{9}};
     CHECK_OK(DO(&m, FILE_PUT, file_put, .key = CL_STR("plan"), .editor = CL_STR("a"), .id = id));
     CHECK_INT(mesh_effect(&m, CL_EFFECT_REPLY)->reply.recipients, 1);
-    CHECK_INT(mesh_effects(&m, CL_EFFECT_READY, "b"), 1);
+    CHECK_INT(mesh_effects(&m, CL_EFFECT_READY_ALL, NULL), 1);
     CHECK_INT(cl_core_agent(m.core, CL_STR("a"))->inbox.count, 0);
     const struct cl_msg *msg =
         cl_core_inbox_next(m.core, cl_core_agent(m.core, CL_STR("b")), CL_PRIORITY_NORMAL, 0, &seq);
