@@ -167,10 +167,11 @@ deliver_to_all(struct run *run, struct cl_msg *msg)
 {
     uint64_t recipients = 0;
     uint64_t cost = cl_msg_cost(msg);
+    const struct cl_agent *sender = cl_core_agent(run->core, msg->from);
     CL_LIST_EACH(&run->core->agents[CL_AGENT_REGISTERED], at)
     {
         struct cl_agent *agent = cl_state_agent_at(at);
-        if (cl_str_eq(agent->id, msg->from))
+        if (agent == sender)
             continue;
         if (cl_state_inbox_takes(run->core, &agent->inbox, msg->from, msg->priority, cost) ==
             CL_OK) {

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "base/pool.h"
 
 /* Consecutive messages of one lane: held, settling, or released again. Moving a lease from one
  * list to the next is all that a change of state takes, so releasing cannot fail. */
@@ -68,6 +69,12 @@ lease_at(struct cl_link *link)
     return CL_LIST_ENTRY(link, struct lease, link);
 }
 
+static void
+lease_free(struct lease *lease)
+{
+    cl_pool_put(lease, sizeof *lease);
+}
+
 static uint64_t
 length(const struct lease *lease)
 {
@@ -101,7 +108,7 @@ free_leases(struct cl_list *list)
     CL_LIST_EACH(list, at)
     {
         cl_list_remove(at);
-        cl_free(lease_at(at));
+        lease_free(lease_at(at));
     }
 }
 
@@ -188,7 +195,7 @@ end_lease(struct cl_session *session, struct lease *lease)
 {
     session->leased -= length(lease);
     cl_list_remove(&lease->link);
-    cl_free(lease);
+    lease_free(lease);
 }
 
 static uint64_t
@@ -254,7 +261,7 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
         return false;
     }
     if (!lengthens) {
-        lease = cl_alloc(sizeof *lease);
+        lease = cl_pool_get(sizeof *lease);
         if (lease == NULL) {
             taking->is_out_of_memory = true;
             return false;
@@ -303,7 +310,7 @@ take_lane(struct taking *taking, enum cl_priority priority)
         if (!take_range(taking, &lease_at(at)->range))
             return false;
         cl_list_remove(at);
-        cl_free(lease_at(at));
+        lease_free(lease_at(at));
     }
     struct cl_range fresh = {priority, lane->fresh, UINT64_MAX};
     bool is_through = take_range(taking, &fresh);

@@ -219,6 +219,8 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_stamp_init(&relay->stamp, relay->wall(), relay->steady());
     cl_handles_init(&relay->handles);
     cl_list_init(&relay->exchanges);
+    cl_list_init(&relay->unasked);
+    cl_timer_init(&relay->proofs, cl_socket_ask_proofs);
     cl_list_init(&relay->sockets);
     cl_list_init(&relay->acks);
     cl_list_init(&relay->detaches);

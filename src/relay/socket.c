@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The WebSocket of clawlink-v1.md. Each batch that is pushed is followed by a ping with the
- * batch's number; its pong proves the batch, and all before it.
+ * The WebSocket of clawlink-v1.md. What is pushed is followed by a ping with the number of its
+ * batch; the pong proves that batch, and all before it. While one batch follows the other, a ping
+ * stands for several: it costs a system call here and another there.
  */
 #include <string.h>
 
@@ -44,17 +45,58 @@ push_message(struct cl_socket *socket, const struct cl_msg *msg)
     return cl_ws_send_text(socket->ws, parts, 2);
 }
 
+/* Asks for the proof of all that was pushed. */
+static enum cl_err
+ask_proof(struct cl_socket *socket)
+{
+    char proof[PROOF_BYTES];
+    cl_list_remove(&socket->unasked);
+    socket->unasked_messages = 0;
+    socket->unasked_bytes = 0;
+    socket->asked = cl_loop_now(socket->relay->loop);
+    put_proof(socket->batch, proof);
+    return cl_ws_ping(socket->ws, cl_str_of(proof, sizeof proof));
+}
+
+/* At once after a silence; in a stream when much has gathered, or a little later. */
+static enum cl_err
+ask_proof_when_due(struct cl_socket *socket)
+{
+    struct cl_relay *relay = socket->relay;
+    cl_instant due = cl_instant_add(socket->asked, CL_PROOF_DELAY_MS);
+    if (socket->unasked_messages >= CL_PROOF_MESSAGES || socket->unasked_bytes >= CL_PROOF_BYTES ||
+        due.ms <= cl_loop_now(relay->loop).ms)
+        return ask_proof(socket);
+    if (!cl_link_is_linked(&socket->unasked))
+        cl_list_append(&relay->unasked, &socket->unasked);
+    if (!cl_timer_is_running(&relay->proofs))
+        cl_loop_timer_start(relay->loop, &relay->proofs, due);
+    return CL_OK;
+}
+
+void
+cl_socket_ask_proofs(struct cl_timer *timer)
+{
+    struct cl_relay *relay = CL_LIST_ENTRY(timer, struct cl_relay, proofs);
+    CL_LIST_EACH(&relay->unasked, at)
+    {
+        // One without memory for a ping is asked with its next batch, or pinged when silent.
+        cl_err_ignore(ask_proof(CL_LIST_ENTRY(at, struct cl_socket, unasked)));
+    }
+}
+
 static enum cl_err
 push_batch(struct cl_socket *socket, const struct cl_batch *batch)
 {
-    char proof[PROOF_BYTES];
     for (uint32_t i = 0; i < batch->len; i++) {
         enum cl_err err = push_message(socket, batch->msgs[i]);
         if (err != CL_OK)
             return err;
     }
-    put_proof(batch->number, proof);
-    return cl_ws_ping(socket->ws, cl_str_of(proof, sizeof proof));
+    socket->batch = batch->number;
+    socket->unasked_messages += batch->len;
+    socket->unasked_bytes += batch->bytes;
+    return ask_proof_when_due(socket);
 }
 
 bool
@@ -176,6 +218,7 @@ on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
     cl_log_info(&relay->config.log, "socket.closed", CL_F("agent", cl_socket_agent(socket)),
                 CL_F("socket", socket->peer.handle), CL_F("code", (unsigned)code));
     cl_relay_close_holder(relay, socket->peer.handle);
+    cl_list_remove(&socket->unasked);
     if (socket->is_attached)
         cl_relay_detach(relay, cl_socket_agent(socket));
     cl_peer_end(relay, &socket->peer);
@@ -224,6 +267,8 @@ socket_new(struct cl_relay *relay, cl_str agent)
         return NULL;
     }
     socket->relay = relay;
+    cl_link_init(&socket->unasked);
+    socket->asked = (cl_instant){cl_loop_now(relay->loop).ms - CL_PROOF_DELAY_MS};
     socket->births = cl_core_stats(relay->core).births;
     socket->id_len = (uint32_t)agent.len;
     memcpy(socket->id, agent.ptr, agent.len);

@@ -58,7 +58,12 @@ struct cl_socket {
     struct cl_peer peer;
     struct cl_relay *relay;
     struct cl_ws_conn *ws;
-    uint64_t births;    // older messages waited in the queue
+    uint64_t births;           // older messages waited in the queue
+    uint64_t batch;            // the last that was pushed
+    cl_instant asked;          // the last ping for a proof
+    struct cl_link unasked;    // in relay->unasked: a ping for what is counted here is due
+    uint32_t unasked_messages; // pushed since the last ping
+    uint64_t unasked_bytes;
     bool is_attached;   // the core was told
     uint32_t submitted; // commands on their way
     uint32_t id_len;
@@ -111,9 +116,11 @@ struct cl_relay {
     struct cl_list acks;
     struct cl_list detaches;
     struct cl_list ready;
-    uint64_t uncommitted; // with the journal
-    bool is_read_only;    // the journal failed, and that was told
-    bool is_ticking;      // a tick is on its way
+    struct cl_list unasked; // sockets that are to be asked for a proof
+    struct cl_timer proofs; // when
+    uint64_t uncommitted;   // with the journal
+    bool is_read_only;      // the journal failed, and that was told
+    bool is_ticking;        // a tick is on its way
     struct cl_effects core_effects;
     struct cl_effects session_effects;
     struct cl_batch batch; // scratch for takes
@@ -204,6 +211,8 @@ void cl_socket_begin(struct cl_exchange *exchange);
 /* Messages may have come. True: it took some. */
 bool cl_socket_pump(struct cl_socket *socket);
 void cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect);
+/* Of relay->proofs: asks all in relay->unasked. */
+void cl_socket_ask_proofs(struct cl_timer *timer);
 /* {"type":"error",...}, the sentence as for cl_exchange_refuse; dropped when the socket's buffer
  * is full. */
 void cl_socket_error(struct cl_socket *socket, enum cl_err err, cl_str sentence);
