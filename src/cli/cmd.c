@@ -27,3 +27,14 @@ cl_cmd_find(cl_str name)
             return cl_cmds[i];
     return NULL;
 }
+
+const struct cl_cmd *
+cl_cmd_find_second(const struct cl_cmd *first, cl_str second)
+{
+    cl_str head, tail;
+    for (size_t i = 0; cl_cmds[i] != NULL; i++)
+        if (cl_str_split(cl_str_z(cl_cmds[i]->name), ' ', &head, &tail) &&
+            cl_str_eq(head, cl_str_z(first->name)) && cl_str_eq(tail, second))
+            return cl_cmds[i];
+    return NULL;
+}

@@ -4,7 +4,8 @@
  *
  * A verb is a file cmd_<name>.c that opens with its options and its entry here. Dispatch, the
  * option parser, `clawlink --help` and `clawlink VERB --help` all read the entry, and a test
- * holds them together.
+ * holds them together. A verb may have a second word, "relay status": its name has a space, its
+ * first word is a verb of its own, and its file is cmd_relay_status.c.
  */
 #ifndef CL_CLI_CMD_H
 #define CL_CLI_CMD_H
@@ -30,9 +31,10 @@ struct cl_opt {
 };
 
 struct cl_cmd {
-    const char *name;
+    const char *name; // one word, or two with a space
     const char *summary;
     bool needs_agent;             // only for one that has registered: its id is there
+    bool is_local;                // no agent's call to a relay: run has no state and no client
     const struct cl_opt *options; // ends with a NULL name; their order is the verb's own enum
     const char *notes;            // what the summary cannot say; NULL, or whole lines
     const char *examples;         // one per line
@@ -58,5 +60,7 @@ extern const struct cl_cmd *const cl_cmds[];
 
 /* NULL when there is none of that name. */
 const struct cl_cmd *cl_cmd_find(cl_str name);
+/* The verb of two words of which `first` is the first; NULL when there is none. */
+const struct cl_cmd *cl_cmd_find_second(const struct cl_cmd *first, cl_str second);
 
 #endif

@@ -111,10 +111,12 @@ cl_help_all(struct cl_page *page, cl_str subject)
                         "other work.\n\n"
                         "usage: clawlink [options] VERB [options]\n\nverbs:\n");
     for (size_t i = 0; cl_cmds[i] != NULL; i++)
-        cl_page_print(page, "  %-12s%s\n", cl_cmds[i]->name, cl_cmds[i]->summary);
+        cl_page_print(page, "  %-*s%s\n", CL_HELP_VERB_COLUMNS, cl_cmds[i]->name,
+                      cl_cmds[i]->summary);
     cl_page_print(page, "\n`clawlink help VERB` explains one, with examples.\n\n"
                         "options of every verb, before or behind it (relay takes no --relay and no "
-                        "--as):\n");
+                        "--as, and\nverbs about this machine's relay no --token and no "
+                        "--token-file either):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"

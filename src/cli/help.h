@@ -7,6 +7,9 @@
 
 #include "cli/page.h"
 
+/* Where the summaries begin; a verb's name is shorter. */
+#define CL_HELP_VERB_COLUMNS 16
+
 /* "clawlink" and the version; the subject is not used. (These three are cl_draw_fn.) */
 void cl_help_version(struct cl_page *page, cl_str subject);
 /* All verbs, the global options, the environment, the exit statuses. */

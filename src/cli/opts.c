@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/opts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -85,13 +86,15 @@ nearest_option(cl_str word, const struct cl_cmd *cmd)
     return best;
 }
 
+/* Among those that begin with `first`, what they have behind it; "" for all. */
 static const char *
-nearest_verb(const char *word)
+nearest_verb(cl_str first, const char *word)
 {
     const char *best = NULL;
     size_t best_distance = GUESS_BYTES_MAX;
     for (size_t i = 0; cl_cmds[i] != NULL; i++)
-        guess(cl_str_z(word), cl_cmds[i]->name, &best, &best_distance);
+        if (cl_str_starts(cl_str_z(cl_cmds[i]->name), first))
+            guess(cl_str_z(word), cl_cmds[i]->name + first.len, &best, &best_distance);
     return best;
 }
 
@@ -194,14 +197,48 @@ parse_option(struct parser *parser, char *word, struct cl_why *why)
     return CL_OK;
 }
 
+static bool
+has_values(const struct cl_opts *opts)
+{
+    for (size_t i = 0; i < CL_OPTS_MAX; i++)
+        if (opts->values[i] != NULL)
+            return true;
+    return false;
+}
+
+/* A second word makes another verb with options of its own, so it comes before any of them. */
+static enum cl_err
+parse_second(struct cl_opts *opts, const char *word, struct cl_why *why)
+{
+    const char *first = opts->cmd->name;
+    char prefix[GUESS_BYTES_MAX];
+    const struct cl_cmd *cmd = cl_cmd_find_second(opts->cmd, cl_str_z(word));
+    if (cmd != NULL && has_values(opts))
+        return cl_fail(CL_ERR_USAGE, why,
+                       "\"%s\" stands behind options of %s: write clawlink %s, then its options.",
+                       word, first, cmd->name);
+    if (cmd != NULL) {
+        opts->cmd = cmd;
+        return CL_OK;
+    }
+    (void)snprintf(prefix, sizeof prefix, "%s ", first); // verbs are short
+    const char *near = nearest_verb(cl_str_z(prefix), word);
+    if (near != NULL)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "unknown verb \"%s %s\": did you mean \"%s %s\"? `clawlink --help` lists "
+                       "the verbs.",
+                       first, word, first, near);
+    return cl_fail(CL_ERR_USAGE, why,
+                   "unexpected \"%s\" behind %s: every value follows an option, and one with "
+                   "spaces needs quotes. `clawlink %s --help` shows examples.",
+                   word, first, first);
+}
+
 static enum cl_err
 parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
 {
     if (opts->cmd != NULL)
-        return cl_fail(CL_ERR_USAGE, why,
-                       "unexpected \"%s\" behind %s: every value follows an option, and one with "
-                       "spaces needs quotes. `clawlink %s --help` shows examples.",
-                       word, opts->cmd->name, opts->cmd->name);
+        return parse_second(opts, word, why);
     if (strcmp(word, "help") == 0) {
         opts->wants_help = true;
         return CL_OK;
@@ -209,7 +246,7 @@ parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
     opts->cmd = cl_cmd_find(cl_str_z(word));
     if (opts->cmd != NULL)
         return CL_OK;
-    const char *near = nearest_verb(word);
+    const char *near = nearest_verb(CL_STR(""), word);
     return cl_fail(CL_ERR_USAGE, why,
                    "unknown verb \"%s\"%s%s%s `clawlink --help` lists the verbs.", word,
                    near == NULL ? ":" : ": did you mean \"", near == NULL ? "" : near,
@@ -219,7 +256,16 @@ parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
 bool
 cl_opts_takes(const struct cl_cmd *cmd, unsigned global)
 {
-    return cmd != &cl_cmd_relay || (global != CL_GLOBAL_RELAY && global != CL_GLOBAL_AS);
+    switch (global) {
+    case CL_GLOBAL_RELAY:
+    case CL_GLOBAL_AS:
+        return cmd == NULL || (cmd != &cl_cmd_relay && !cmd->is_local);
+    case CL_GLOBAL_TOKEN:
+    case CL_GLOBAL_TOKEN_FILE:
+        return cmd == NULL || !cmd->is_local;
+    default:
+        return true;
+    }
 }
 
 /* Only now is the verb known that options before it are for. */

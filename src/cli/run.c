@@ -38,6 +38,8 @@ cl_run_init(struct cl_run *run, const struct cl_opts *opts, struct cl_why *why)
     run->view = (struct cl_view){
         .kind = is_json ? &cl_view_json : &cl_view_text, .results = stdout, .talk = stderr};
     cl_buf_init(&run->body, CL_HTTP_ANSWER_BYTES_MAX); // the client knows what a relay takes
+    if (opts->cmd->is_local)
+        return CL_OK;
 
     enum cl_err err = cl_state_load(opts->globals[CL_GLOBAL_AS], &run->state, why);
     if (err == CL_OK && opts->cmd->needs_agent)

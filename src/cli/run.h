@@ -22,8 +22,8 @@ struct cl_run {
     cl_str answer;      // of the last call that succeeded, good until the next
 };
 
-/* Meets what the verb needs: reads the state, prepares the client. cl_run_done is due in any
- * case. The token's option in argv is overwritten. */
+/* Meets what the verb needs: reads the state, prepares the client, unless the verb is local.
+ * cl_run_done is due in any case. The token's option in argv is overwritten. */
 CL_MUST_CHECK enum cl_err cl_run_init(struct cl_run *run, const struct cl_opts *opts,
                                       struct cl_why *why);
 void cl_run_done(struct cl_run *run);

@@ -40,7 +40,7 @@ def help_of(*words):
 
 def has_option(option, verb, cache={}):
     if verb not in cache:
-        cache[verb] = help_of(verb) + help_of()
+        cache[verb] = help_of(*verb.split()) + help_of()
     return re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", cache[verb]) is not None
 
 
@@ -48,10 +48,12 @@ def check_clawlink(where, words):
     verbs = [word for word in words[1:] if not word.startswith("-")]
     verb = verbs[0] if verbs else None
     if verb == "help":
-        check(f"{where}: help of it exists", help_of(*verbs[1:2]) != "")
+        check(f"{where}: help of it exists", help_of(*verbs[1:3]) != "")
         return
+    if verb is not None and help_of(*verbs[:2]) != "":
+        verb = " ".join(verbs[:2])
     if verb is not None:
-        check(f"{where}: the verb {verb} exists", help_of(verb) != "")
+        check(f"{where}: the verb {verb} exists", help_of(*verb.split()) != "")
     for option in re.findall(r"--[\w-]+", " ".join(word.split("=")[0] for word in words)):
         check(f"{where}: {option} exists", has_option(option, verb or "relay"))
 

@@ -19,13 +19,14 @@ contains(struct cl_page *page, const char *part)
 TEST(the_general_help_lists_every_verb_and_every_global_option)
 {
     struct cl_page page;
-    char line[64];
+    char line[96];
     cl_page_init(&page, SIZE_MAX, false);
     cl_help_all(&page, CL_STR(""));
     CHECK_OK(page.err);
     for (size_t i = 0; cl_cmds[i] != NULL; i++) {
         test_note("%s", cl_cmds[i]->name);
-        (void)snprintf(line, sizeof line, "\n  %-12s%s\n", cl_cmds[i]->name, cl_cmds[i]->summary);
+        (void)snprintf(line, sizeof line, "\n  %-*s%s\n", CL_HELP_VERB_COLUMNS, cl_cmds[i]->name,
+                       cl_cmds[i]->summary);
         CHECK(contains(&page, line));
     }
     for (size_t i = 0; cl_opts_globals[i].name != NULL; i++) {
@@ -87,11 +88,16 @@ TEST(the_table_keeps_its_own_rules)
         CHECK(cl_cmd_find(cl_str_z(cmd->name)) == cmd);
         CHECK(cmd->summary[strlen(cmd->summary) - 1] != '.');
         CHECK((cmd->run == NULL) == (cmd == &cl_cmd_relay));
+        CHECK(!(cmd->is_local && cmd->needs_agent));
+        CHECK(strlen(cmd->name) < CL_HELP_VERB_COLUMNS);
         size_t len = 0;
         for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++, len++)
-            for (size_t g = 0; g < CL_GLOBAL_COUNT && cmd->run != NULL; g++)
-                CHECK(strcmp(opt->name, cl_opts_globals[g].name) != 0);
+            for (unsigned g = 0; g < CL_GLOBAL_COUNT && cmd->run != NULL; g++)
+                CHECK(!cl_opts_takes(cmd, g) || strcmp(opt->name, cl_opts_globals[g].name) != 0);
         CHECK(len <= CL_OPTS_MAX);
+        cl_str first, second;
+        if (cl_str_split(cl_str_z(cmd->name), ' ', &first, &second))
+            CHECK(cl_cmd_find_second(cl_cmd_find(first), second) == cmd);
     }
     CHECK(cl_cmd_find(CL_STR("scan")) == NULL);
 }
