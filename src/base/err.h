@@ -37,6 +37,8 @@
     X(INBOX_FULL,      "inbox_full",             429,  6,    true)        \
     X(FAIR_SHARE,      "fair_share",             429,  6,    true)        \
     X(TOO_MANY,        "too_many",               429,  6,    true)        \
+    X(RATE,            "rate_limited",           429,  6,    true)        \
+    X(PENALTY,         "auth_penalty",           429,  6,    true)        \
     X(HEAD_TOO_LARGE,  "head_too_large",         431,  2,    false)       \
     X(INTERNAL,        "internal",               500,  1,    false)       \
     X(NOT_IMPLEMENTED, "not_implemented",        501,  2,    false)       \

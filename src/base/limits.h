@@ -90,6 +90,13 @@
  * oldest of them. From accept to a whole head they have this time instead. */
 #define CL_NET_HEALTH_RESERVE  16
 #define CL_NET_RESERVE_HEAD_MS 1000
+/* A wrong token keeps its address (IPv6: /64 network) waiting for so long, several add up to the
+ * second; past the third its connections are turned away unread. Loopback is exempt. */
+#define CL_NET_PENALTY_MS      5000
+#define CL_NET_PENALTY_MS_MAX  600000
+#define CL_NET_PENALTY_DEAF_MS 60000
+/* Networks that wait at a time; with more the shortest penalties are forgotten. */
+#define CL_NET_PENALTIES_MAX 1024
 /* Signals that one loop listens to. */
 #define CL_NET_SIGNALS_MAX 4
 /* Connections that the system keeps until they are accepted. */
@@ -183,6 +190,13 @@
 #define CL_AGENT_FRESH_MS 120000
 /* The longest that a poll may wait for its first message. */
 #define CL_POLL_WAIT_MAX_S 60
+
+/* -- senders ------------------------------------------------------------------------------- */
+
+/* The most that --rate and its burst may say. */
+#define CL_RATE_MAX 1000000
+/* Senders whose bucket is not full; with more the fullest are forgotten. */
+#define CL_RATE_SENDERS_MAX 8192
 
 /* -- the relay's clock --------------------------------------------------------------------- */
 

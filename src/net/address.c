@@ -14,6 +14,14 @@ cl_address_is_v4(const cl_address *address)
     return memcmp(address->ip, v4_mapped, sizeof v4_mapped) == 0;
 }
 
+cl_network
+cl_address_network(const cl_address *address)
+{
+    cl_network network = {{0}};
+    memcpy(network.ip, address->ip, cl_address_is_v4(address) ? 16 : 8);
+    return network;
+}
+
 bool
 cl_address_is_loopback(const cl_address *address)
 {

@@ -17,6 +17,13 @@ typedef struct {
 /* "[ffff:...:ffff]:65535" and its NUL. */
 #define CL_ADDRESS_TEXT_CAP 56
 
+/* What one host can hold alone: an IPv4 address, or an IPv6 /64 network. Comparing is memcmp. */
+typedef struct {
+    uint8_t ip[16];
+} cl_network;
+
+cl_network cl_address_network(const cl_address *address);
+
 bool cl_address_is_v4(const cl_address *address);
 /* 127.0.0.0/8 and ::1. */
 bool cl_address_is_loopback(const cl_address *address);

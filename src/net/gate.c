@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/assert.h"
+
 /* What a process without a limit gets; more connections than memory could hold. */
 #define UNLIMITED_DESCRIPTORS (1024u * 1024u)
 
@@ -35,32 +37,42 @@ cl_gate_init(struct cl_gate *gate, uint32_t connections_max)
 /* The place of that network in by_network, a free one, or NULL. A linear search: there are few,
  * and it is done once per connection. */
 static struct cl_gate_stranger *
-find_network(struct cl_gate *gate, const uint8_t network[static 16])
+find_network(struct cl_gate *gate, const cl_network *network)
 {
     struct cl_gate_stranger *unused = NULL;
     for (size_t at = 0; at < CL_NET_STRANGERS_MAX; at++) {
         struct cl_gate_stranger *stranger = &gate->by_network[at];
         if (stranger->count == 0)
             unused = stranger;
-        else if (memcmp(stranger->network, network, sizeof stranger->network) == 0)
+        else if (memcmp(&stranger->network, network, sizeof *network) == 0)
             return stranger;
     }
     return unused;
+}
+
+static void
+count(struct cl_gate *gate, enum cl_count reason)
+{
+    if (gate->counts != NULL)
+        gate->counts->of[reason]++;
 }
 
 /* The index + 1 of the place that a stranger takes; 0 when there is none. */
 static uint16_t
 enter_stranger(struct cl_gate *gate, const cl_address *peer)
 {
-    uint8_t network[16] = {0};
-    memcpy(network, peer->ip, cl_address_is_v4(peer) ? 16 : 8);
-
-    if (gate->strangers == CL_NET_STRANGERS_MAX)
+    cl_network network = cl_address_network(peer);
+    if (gate->strangers == CL_NET_STRANGERS_MAX) {
+        count(gate, CL_COUNT_STRANGERS);
         return 0;
-    struct cl_gate_stranger *stranger = find_network(gate, network);
-    if (stranger == NULL || stranger->count == CL_NET_STRANGERS_PER_ADDRESS_MAX)
+    }
+    struct cl_gate_stranger *stranger = find_network(gate, &network);
+    CL_ASSERT(stranger != NULL); // each stranger has one at most
+    if (stranger->count == CL_NET_STRANGERS_PER_ADDRESS_MAX) {
+        count(gate, CL_COUNT_PER_ADDRESS);
         return 0;
-    memcpy(stranger->network, network, sizeof network);
+    }
+    stranger->network = network;
     stranger->count++;
     gate->strangers++;
     return (uint16_t)(stranger - gate->by_network + 1);
@@ -69,9 +81,11 @@ enter_stranger(struct cl_gate *gate, const cl_address *peer)
 enum cl_err
 cl_gate_enter(struct cl_gate *gate, const cl_address *peer, struct cl_gate_pass *ret_pass)
 {
-    struct cl_gate_pass pass = {.gate = gate};
+    struct cl_gate_pass pass = {.gate = gate, .is_local = cl_address_is_loopback(peer)};
     bool is_full = gate->connections - gate->reserve >= gate->connections_max;
-    if (!is_full && !cl_address_is_loopback(peer)) {
+    if (is_full) {
+        count(gate, CL_COUNT_ALL_FULL);
+    } else if (!pass.is_local) {
         pass.stranger = enter_stranger(gate, peer);
         is_full = pass.stranger == 0;
     }
@@ -80,6 +94,7 @@ cl_gate_enter(struct cl_gate *gate, const cl_address *peer, struct cl_gate_pass 
 
     pass.is_reserve = is_full;
     gate->reserve += is_full ? 1 : 0;
+    gate->locals += pass.is_local ? 1 : 0;
     gate->connections++;
     *ret_pass = pass;
     return CL_OK;
@@ -102,6 +117,7 @@ cl_gate_leave(struct cl_gate_pass *pass)
         return;
     cl_gate_known(pass);
     pass->gate->reserve -= pass->is_reserve ? 1 : 0;
+    pass->gate->locals -= pass->is_local ? 1 : 0;
     pass->gate->connections--;
     *pass = (struct cl_gate_pass){0};
 }

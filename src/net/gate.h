@@ -14,17 +14,20 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "net/address.h"
+#include "net/counts.h"
 
 struct cl_gate_stranger {
-    uint8_t network[16];
+    cl_network network;
     uint32_t count; // 0: free
 };
 
 struct cl_gate {
     uint32_t connections_max;
     uint32_t connections;
-    uint32_t strangers; // not of loopback
-    uint32_t reserve;   // connections in the reserve
+    uint32_t strangers;       // not of loopback
+    uint32_t locals;          // of loopback
+    uint32_t reserve;         // connections in the reserve
+    struct cl_counts *counts; // where each time over a cap is counted; NULL: nowhere
     struct cl_gate_stranger by_network[CL_NET_STRANGERS_MAX];
 };
 
@@ -33,6 +36,7 @@ struct cl_gate_pass {
     struct cl_gate *gate;
     uint16_t stranger; // index in by_network + 1; 0: not counted as a stranger
     bool is_reserve;
+    bool is_local; // of loopback
 };
 
 /* connections_max 0: as many as the process may have descriptors, less CL_NET_FDS_RESERVE. */

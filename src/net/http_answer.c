@@ -104,7 +104,7 @@ write_refusal(struct cl_buf *text, enum cl_err reason, cl_str sentence)
     return cl_json_writer_end(&json);
 }
 
-/* field, or NULL, goes with an answer that has none by its status. */
+/* field, or NULL for what goes with the status by itself. */
 static void
 refuse(struct cl_http_conn *conn, enum cl_err reason, cl_str sentence,
        const struct cl_http_field *field,
@@ -131,7 +131,7 @@ refuse(struct cl_http_conn *conn, enum cl_err reason, cl_str sentence,
                                     .fields_len = field == NULL ? 0 : 1,
                                     .parts = &part,
                                     .parts_len = 1};
-    if (status == 429 || status == 503 || status == 507) {
+    if (field == NULL && (status == 429 || status == 503 || status == 507)) {
         answer.fields = &retry_after;
         answer.fields_len = 1;
     } else if (status == 426) {
@@ -142,24 +142,65 @@ refuse(struct cl_http_conn *conn, enum cl_err reason, cl_str sentence,
     cl_buf_done(&text);
 }
 
+/* The handler's refusals come by here, this layer's by fail. */
+static void
+refuse_request(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
+               const struct cl_http_field *field)
+{
+    cl_loop_counts(conn->server->loop)->refused[err]++;
+    refuse(conn, err, sentence, field, cl_http_answer);
+}
+
+static void
+fail(struct cl_http_conn *conn, enum cl_err err, cl_str sentence, const struct cl_http_field *field)
+{
+    cl_loop_counts(conn->server->loop)->broken[err]++;
+    conn->is_dropping = true;
+    conn->wants_close = true;
+    conn->is_handlers = false;
+    refuse(conn, err, sentence, field, send_answer);
+}
+
+/* The text lies in space. */
+static struct cl_http_field
+retry_after_field(uint32_t seconds, char space[static 11])
+{
+    (void)snprintf(space, 11, "%lu", (unsigned long)seconds);
+    return (struct cl_http_field){CL_STR("Retry-After"), cl_str_z(space)};
+}
+
 void
 cl_http_refuse(struct cl_http_conn *conn, enum cl_err err, cl_str sentence)
 {
-    refuse(conn, err, sentence, NULL, cl_http_answer);
+    refuse_request(conn, err, sentence, NULL);
 }
 
 void
 cl_http_refuse_with(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
                     struct cl_http_field field)
 {
-    refuse(conn, err, sentence, &field, cl_http_answer);
+    refuse_request(conn, err, sentence, &field);
+}
+
+void
+cl_http_refuse_after(struct cl_http_conn *conn, enum cl_err err, cl_str sentence, uint32_t seconds)
+{
+    char space[11];
+    struct cl_http_field field = retry_after_field(seconds, space);
+    refuse_request(conn, err, sentence, &field);
 }
 
 void
 cl_http_conn_fail(struct cl_http_conn *conn, enum cl_err err, cl_str sentence)
 {
-    conn->is_dropping = true;
-    conn->wants_close = true;
-    conn->is_handlers = false;
-    refuse(conn, err, sentence, NULL, send_answer);
+    fail(conn, err, sentence, NULL);
+}
+
+void
+cl_http_conn_fail_after(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
+                        uint32_t seconds)
+{
+    char space[11];
+    struct cl_http_field field = retry_after_field(seconds, space);
+    fail(conn, err, sentence, &field);
 }

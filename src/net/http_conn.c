@@ -229,6 +229,7 @@ cl_http_conn_displace(struct cl_http_server *server, struct cl_gate_pass *ret_pa
         *ret_pass = conn->pass;
         conn->pass = (struct cl_gate_pass){0};
         conn->is_displaced = true;
+        cl_http_count(server, CL_COUNT_DISPLACED);
         cl_list_remove(&conn->in_reserve);
         cl_http_conn_look_again(conn);
         return true;
@@ -245,6 +246,18 @@ cl_http_announces_body(const struct cl_http_head *head)
            (head->framing == CL_HTTP_LENGTH && head->content_length > 0);
 }
 
+/* Milliseconds of penalty that concern this connection. */
+static int64_t
+penalty_of(const struct cl_http_conn *conn)
+{
+    const struct cl_penalties *penalties = conn->server->options.penalties;
+    cl_address peer;
+    if (penalties == NULL || conn->is_known)
+        return 0;
+    cl_stream_peer(conn->stream, &peer);
+    return cl_penalties_left(penalties, &peer, cl_loop_now(conn->server->loop));
+}
+
 static void
 take_head(struct cl_http_conn *conn)
 {
@@ -256,8 +269,16 @@ take_head(struct cl_http_conn *conn)
         return;
     conn->wants_close = !head->keep_alive;
     conn->is_head = cl_str_eq(head->method, CL_STR("HEAD"));
-    conn->is_answer_owed = true;
+    cl_loop_counts(conn->server->loop)->requests++;
     enter(conn, CL_HTTP_IN_BODY);
+    int64_t penalty_ms = penalty_of(conn);
+    if (penalty_ms > 0) {
+        cl_http_conn_fail_after(conn, CL_ERR_PENALTY,
+                                CL_STR("wrong tokens came from this address; wait"),
+                                (uint32_t)((penalty_ms + 999) / 1000));
+        return;
+    }
+    conn->is_answer_owed = true;
     if (options->handler->on_head != NULL)
         options->handler->on_head(options->ctx, conn, head);
     if (conn->state != CL_HTTP_IN_BODY)
@@ -478,12 +499,22 @@ resume(struct cl_http_conn *conn)
 static void
 state_lasts_too_long(struct cl_http_conn *conn)
 {
-    if (conn->state == CL_HTTP_IN_HEAD)
+    const struct cl_http_server *server = conn->server;
+    if (conn->state == CL_HTTP_IN_HEAD) {
+        cl_http_count(server, CL_COUNT_SLOW_HEAD);
         cl_http_conn_fail(conn, CL_ERR_TIMEOUT, CL_STR("the request's head came too slowly"));
-    else if (conn->state == CL_HTTP_IN_BODY)
+        return;
+    }
+    if (conn->state == CL_HTTP_IN_BODY) {
+        cl_http_count(server, CL_COUNT_SLOW_BODY);
         cl_http_conn_fail(conn, CL_ERR_TIMEOUT, CL_STR("the request's body came too slowly"));
-    else
-        conn->state = CL_HTTP_OVER;
+        return;
+    }
+    if (conn->state == CL_HTTP_FRESH)
+        cl_http_count(server, CL_COUNT_SILENT);
+    else if (conn->state == CL_HTTP_IDLE)
+        cl_http_count(server, CL_COUNT_IDLE);
+    conn->state = CL_HTTP_OVER;
 }
 
 static void
@@ -500,8 +531,10 @@ on_timer(struct cl_timer *timer)
     if (!is_gone(conn) && is_looking_for_proof(conn) && conn->track_next.ms <= now.ms)
         look_for_proof(conn);
     if (!is_gone(conn) && cl_out_waiting(&conn->out) > 0 &&
-        cl_instant_add(conn->progress, CL_NET_WRITE_STALL_MS).ms <= now.ms)
+        cl_instant_add(conn->progress, CL_NET_WRITE_STALL_MS).ms <= now.ms) {
+        cl_http_count(conn->server, CL_COUNT_STALL);
         conn->state = CL_HTTP_OVER;
+    }
     if (!is_gone(conn) && state_deadline(conn).ms <= now.ms)
         state_lasts_too_long(conn);
     settle(conn);

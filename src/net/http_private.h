@@ -59,6 +59,7 @@ struct cl_http_conn {
     bool is_tracked;     // neither taken nor lost was said yet
     bool is_reserve;     // it got in on the reserve
     bool is_displaced;   // and a newer one has its place
+    bool is_known;       // the peer has shown the token
     cl_instant since;    // the state began
     cl_instant progress; // the peer took output, or there was none
     uint32_t track_ms;
@@ -71,6 +72,12 @@ struct cl_http_conn {
     struct cl_out out;
     struct cl_ws_conn *ws; // UPGRADED: good while the input that led to it is on the stack
 };
+
+static inline void
+cl_http_count(const struct cl_http_server *server, enum cl_count reason)
+{
+    cl_loop_counts(server->loop)->of[reason]++;
+}
 
 /* http_conn.c */
 /* Takes ownership of the stream and the pass, unless it fails. */
@@ -92,6 +99,8 @@ void cl_http_conn_free(struct cl_http_conn *conn);
 cl_str cl_http_server_date(struct cl_http_server *server);
 /* As cl_http_refuse, for this layer: no answer need be owed. It closes the connection. */
 void cl_http_conn_fail(struct cl_http_conn *conn, enum cl_err err, cl_str sentence);
+void cl_http_conn_fail_after(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
+                             uint32_t seconds);
 
 /* ws_conn.c: input that came in the same read behind the handshake. */
 void cl_ws_conn_add_input(struct cl_ws_conn *ws, cl_str bytes);

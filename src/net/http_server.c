@@ -46,22 +46,53 @@ turn_away(struct cl_stream *stream)
     cl_stream_close(stream);
 }
 
+/* Has that address guessed so often that its connections are not worth an answer? */
+static bool
+is_deaf_to(const struct cl_http_server *server, const cl_address *peer)
+{
+    const struct cl_penalties *penalties = server->options.penalties;
+    return penalties != NULL &&
+           cl_penalties_left(penalties, peer, cl_loop_now(server->loop)) > CL_NET_PENALTY_DEAF_MS;
+}
+
+/* False: there is no place, and why. */
+static bool
+let_in(struct cl_http_server *server, const cl_address *peer, struct cl_gate_pass *ret_pass,
+       enum cl_count *ret_reason)
+{
+    if (server->is_draining) {
+        *ret_reason = CL_COUNT_DRAINING;
+        return false;
+    }
+    if (server->options.gate == NULL ||
+        cl_gate_enter(server->options.gate, peer, ret_pass) == CL_OK ||
+        cl_http_conn_displace(server, ret_pass))
+        return true;
+    *ret_reason = CL_COUNT_TURNED_AWAY;
+    return false;
+}
+
 void
 cl_http_server_take(void *ctx, struct cl_stream *stream)
 {
     struct cl_http_server *server = ctx;
     struct cl_gate_pass pass = {0};
-    enum cl_err err = server->is_draining ? CL_ERR_UNAVAILABLE : CL_OK;
-    if (err == CL_OK && server->options.gate != NULL) {
-        cl_address peer;
-        cl_stream_peer(stream, &peer);
-        err = cl_gate_enter(server->options.gate, &peer, &pass);
-        if (err != CL_OK && cl_http_conn_displace(server, &pass))
-            err = CL_OK;
+    cl_address peer;
+    enum cl_count reason;
+    cl_stream_peer(stream, &peer);
+    cl_loop_counts(server->loop)->accepted++;
+    if (is_deaf_to(server, &peer)) {
+        cl_http_count(server, CL_COUNT_PENALTY);
+        cl_stream_close(stream);
+        return;
     }
-    if (err == CL_OK)
-        err = cl_http_conn_open(server, stream, &pass);
-    if (err != CL_OK) {
+    if (!let_in(server, &peer, &pass, &reason)) {
+        cl_http_count(server, reason);
+        turn_away(stream);
+        return;
+    }
+    if (cl_http_conn_open(server, stream, &pass) != CL_OK) {
+        cl_http_count(server, CL_COUNT_NO_MEMORY);
         cl_gate_leave(&pass);
         turn_away(stream);
     }
@@ -117,7 +148,19 @@ cl_http_conn_peer(const struct cl_http_conn *conn, cl_address *ret_peer)
 void
 cl_http_conn_is_known(struct cl_http_conn *conn)
 {
+    conn->is_known = true;
     cl_gate_known(&conn->pass);
+}
+
+void
+cl_http_conn_penalise(struct cl_http_conn *conn)
+{
+    struct cl_penalties *penalties = conn->server->options.penalties;
+    cl_address peer;
+    if (penalties == NULL)
+        return;
+    cl_stream_peer(conn->stream, &peer);
+    cl_penalties_add(penalties, &peer, cl_loop_now(conn->server->loop));
 }
 
 bool

@@ -23,6 +23,9 @@
  * the oldest whose request is not whole or whose answer is written: at the end of the turn's
  * reads it is closed. So half a request, silence and idling hold no place against a whole one.
  *
+ * A connection whose address has a penalty (net/penalty.h) gets 429 before its handler hears of
+ * the request, unless it is known.
+ *
  * At rest a connection owns no buffers. One thread.
  */
 #ifndef CL_NET_HTTP_SERVER_H
@@ -30,6 +33,7 @@
 
 #include "net/gate.h"
 #include "net/out.h"
+#include "net/penalty.h"
 #include "net/stream.h"
 #include "net/ws_conn.h"
 #include "wire/http1.h"
@@ -77,16 +81,18 @@ struct cl_http_handler {
 
 struct cl_http_server_options {
     const struct cl_http_handler *handler;
-    void *ctx;               // its first argument
-    struct cl_gate *gate;    // NULL: no caps; outlives the loop
-    uint64_t body_bytes_max; // 0: CL_HTTP_BODY_BYTES_MAX
+    void *ctx;                      // its first argument
+    struct cl_gate *gate;           // NULL: no caps; outlives the loop
+    struct cl_penalties *penalties; // NULL: none; outlives the loop
+    uint64_t body_bytes_max;        // 0: CL_HTTP_BODY_BYTES_MAX
 };
 
 CL_MUST_CHECK enum cl_err cl_http_server_new(struct cl_loop *loop,
                                              const struct cl_http_server_options *options,
                                              struct cl_http_server **ret_server);
 /* Takes ownership of the stream and speaks HTTP on it; ctx is the server. Over a cap, and
- * when nothing in the reserve can be displaced, it gets a 503 and is closed. Made for
+ * when nothing in the reserve can be displaced, it gets a 503 and is closed; with a long penalty
+ * ahead it is closed without a word. Made for
  * cl_listener_accept(listener, cl_http_server_take, server). */
 void cl_http_server_take(void *ctx, struct cl_stream *stream);
 /* Connections at rest are closed now, the others behind their answer; new ones get a 503. */
@@ -100,8 +106,11 @@ void cl_http_server_free(struct cl_http_server *server);
 void cl_http_conn_set_user(struct cl_http_conn *conn, void *user);
 void *cl_http_conn_user(const struct cl_http_conn *conn);
 void cl_http_conn_peer(const struct cl_http_conn *conn, cl_address *ret_peer);
-/* The peer showed the token: it counts as a stranger no longer (net/gate.h). */
+/* The peer showed the token: it counts as a stranger no longer (net/gate.h), and no penalty of
+ * its address concerns this connection (net/penalty.h). */
 void cl_http_conn_is_known(struct cl_http_conn *conn);
+/* The peer showed a wrong token. */
+void cl_http_conn_penalise(struct cl_http_conn *conn);
 /* The caps are reached, and this connection got in on the reserve: answer /healthz only, and
  * everything else with CL_ERR_UNAVAILABLE. */
 bool cl_http_conn_is_reserve(const struct cl_http_conn *conn);
@@ -133,6 +142,9 @@ void cl_http_refuse(struct cl_http_conn *conn, enum cl_err err, cl_str sentence)
 /* With a field that the RFC wants beside the status: Allow for 405, WWW-Authenticate for 401. */
 void cl_http_refuse_with(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
                          struct cl_http_field field);
+/* As cl_http_refuse, when it is known after how many seconds the same request may pass. */
+void cl_http_refuse_after(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
+                          uint32_t seconds);
 
 /*
  * Answers 101 in on_head or on_request and turns the connection into a WebSocket (RFC 6455

@@ -38,6 +38,7 @@ on_ready(uv_poll_t *poll, int status, int events)
         if (fd < 0) {
             // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the backlog, and to ask
             // again at once would only burn the processor.
+            listener->loop->counts.of[CL_COUNT_DESCRIPTORS]++;
             (void)uv_poll_stop(poll);
             cl_loop_timer_start(
                 listener->loop, &listener->pause,

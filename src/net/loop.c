@@ -142,6 +142,12 @@ cl_loop_now(const struct cl_loop *loop)
     return (cl_instant){(int64_t)uv_now(&loop->uv)};
 }
 
+struct cl_counts *
+cl_loop_counts(struct cl_loop *loop)
+{
+    return &loop->counts;
+}
+
 void
 cl_loop_timer_start(struct cl_loop *loop, struct cl_timer *timer, cl_instant at)
 {

@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "net/counts.h"
 #include "net/timer.h"
 
 struct cl_loop;
@@ -40,6 +41,9 @@ void cl_loop_again(struct cl_loop *loop);
 
 /* Read from the clock when the wait is over, and the same for all that the turn then does. */
 cl_instant cl_loop_now(const struct cl_loop *loop);
+
+/* What is counted of all its connections. */
+struct cl_counts *cl_loop_counts(struct cl_loop *loop);
 
 /* Calls timer->fn in the first turn at or after that instant, once. Moves a running timer. */
 void cl_loop_timer_start(struct cl_loop *loop, struct cl_timer *timer, cl_instant at);

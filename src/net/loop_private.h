@@ -30,6 +30,7 @@ struct cl_loop {
     void *clock_ctx;
     cl_loop_fn *turn_end;
     void *turn_end_ctx;
+    struct cl_counts counts;
     bool is_stopped;
     bool is_again;
     char read_buffer[CL_NET_READ_BYTES]; // shared by all streams, good during one on_data

@@ -257,6 +257,7 @@ take_event(struct cl_ws_conn *ws, const struct cl_ws_event *event)
         begin_ending(ws, event->code, CL_STR("")); // section 5.5.1: usually with the code that came
         break;
     case CL_WS_EVENT_FAILED:
+        cl_loop_counts(loop_of(ws))->of[CL_COUNT_BROKEN]++;
         begin_ending(ws, event->code, event->bytes);
         break;
     case CL_WS_EVENT_MORE:
@@ -351,6 +352,18 @@ on_closed(void *ctx, enum cl_err reason)
 
 static const struct cl_stream_events events = {on_data, on_eof, on_write, on_closed};
 
+/* An open one that ends by its timer: its peer takes nothing, or says nothing. */
+static void
+count_end(const struct cl_ws_conn *ws, cl_instant now)
+{
+    struct cl_counts *counts = cl_loop_counts(loop_of(ws));
+    if (cl_out_waiting(&ws->out) > 0 &&
+        cl_instant_add(ws->progress, CL_NET_WRITE_STALL_MS).ms <= now.ms)
+        counts->of[CL_COUNT_STALL]++;
+    else if (ws->state == WS_OPEN)
+        counts->of[CL_COUNT_DEAD]++;
+}
+
 static void
 on_timer(struct cl_timer *timer)
 {
@@ -362,8 +375,10 @@ on_timer(struct cl_timer *timer)
         if (queue_control(ws, CL_WS_PING, CL_STR("")) != CL_OK)
             ws->state = WS_OVER;
     }
-    if (deadline(ws).ms <= now.ms)
+    if (deadline(ws).ms <= now.ms) {
+        count_end(ws, now);
         ws->state = WS_OVER;
+    }
     settle(ws);
 }
 
