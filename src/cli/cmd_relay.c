@@ -24,6 +24,11 @@ static const struct cl_opt options[] = {
     {"inbox-bytes", "N", "bytes that one agent's inbox holds", CL_OPT_OPTIONAL},
     {"all-inboxes-bytes", "N", "bytes that all inboxes hold together", CL_OPT_OPTIONAL},
     {"max-connections", "N", "open connections at a time", CL_OPT_OPTIONAL},
+    {"rate", "N[/s][,BURST]",
+     "messages a second of one sender, and at most BURST at\n"
+     "once (default N); else no limit",
+     CL_OPT_OPTIONAL},
+    {"no-penalties", NULL, "wrong tokens keep nobody waiting", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 

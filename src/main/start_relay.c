@@ -76,6 +76,28 @@ read_numbers(const struct cl_opts *opts, struct cl_relay_config *config, struct 
     return err;
 }
 
+/* N, N/s, N,BURST or N/s,BURST. */
+static enum cl_err
+read_rate(const struct cl_opts *opts, struct cl_relay_config *config, struct cl_why *why)
+{
+    cl_str text = cl_str_z(option(opts, "rate"));
+    cl_str rate, burst;
+    uint64_t per_second, at_once = 0;
+    if (option(opts, "rate") == NULL)
+        return CL_OK;
+    bool has_burst = cl_str_split(text, ',', &rate, &burst);
+    if (cl_str_ends(rate, CL_STR("/s")))
+        rate = cl_str_part(rate, 0, rate.len - 2);
+    if (!cl_str_to_u64(rate, CL_RATE_MAX, &per_second) || per_second == 0 ||
+        (has_burst && (!cl_str_to_u64(burst, CL_RATE_MAX, &at_once) || at_once == 0)))
+        return cl_fail(CL_ERR_USAGE, why,
+                       "--rate \"%.100s\" is not N or N,BURST, both from 1 to %d: --rate 10,50.",
+                       option(opts, "rate"), CL_RATE_MAX);
+    config->rate_per_second = (uint32_t)per_second;
+    config->rate_burst = (uint32_t)at_once;
+    return CL_OK;
+}
+
 /* The index of the option's value among the words, "a b c", in *index; as it is when the option was
  * not given. */
 static enum cl_err
@@ -128,7 +150,10 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
     config->host = host == NULL ? CL_STR("127.0.0.1") : cl_str_z(host);
     config->no_auth = option(opts, "no-auth") != NULL;
     config->no_query_token = option(opts, "no-query-token") != NULL;
+    config->no_penalties = option(opts, "no-penalties") != NULL;
     enum cl_err err = read_numbers(opts, config, why);
+    if (err == CL_OK)
+        err = read_rate(opts, config, why);
     if (err == CL_OK)
         err = cl_token_take(opts, token, why);
     if (err == CL_OK)

@@ -161,7 +161,9 @@ submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
         err = cl_relay_session(relay, &draft.command);
     } else {
         remember(exchange, &draft.command, context.id);
-        err = cl_relay_submit(relay, &draft.command, exchange->peer.handle);
+        err = cl_auth_rate(relay, &draft.command, &exchange->wait_s, why);
+        if (err == CL_OK)
+            err = cl_relay_submit(relay, &draft.command, exchange->peer.handle);
         exchange->is_submitted = err == CL_OK;
     }
     cl_v1_draft_done(&draft);

@@ -24,7 +24,10 @@ cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, cl_str sentenc
         sentence = cl_call_sentence(err);
     cl_log_debug(&exchange->relay->config.log, "request.refused", CL_F("code", cl_err_wire(err)),
                  CL_F("why", sentence));
-    cl_http_refuse(exchange->conn, err, sentence);
+    if (exchange->wait_s > 0)
+        cl_http_refuse_after(exchange->conn, err, sentence, exchange->wait_s);
+    else
+        cl_http_refuse(exchange->conn, err, sentence);
     cl_exchange_free(exchange);
 }
 
@@ -77,10 +80,9 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         cl_http_refuse(conn, err, cl_str_z(why.text));
         return;
     }
-    if (!is_health && !cl_auth_passes(relay, head)) {
-        cl_http_refuse_with(conn, CL_ERR_UNAUTHORIZED,
-                            CL_STR("Unauthorized. Provide Authorization: Bearer <token>"),
-                            (struct cl_http_field){CL_STR("WWW-Authenticate"), CL_STR("Bearer")});
+    enum cl_auth auth = is_health ? CL_AUTH_PASSES : cl_auth_look(relay, head);
+    if (auth != CL_AUTH_PASSES) {
+        cl_auth_refuse(relay, conn, auth);
         return;
     }
     if (!is_health)

@@ -141,11 +141,14 @@ open_guard(struct cl_relay *relay, struct cl_why *why)
 static enum cl_err
 open_state(struct cl_relay *relay, struct cl_why *why)
 {
+    const struct cl_relay_config *config = &relay->config;
+    uint32_t burst = config->rate_burst > 0 ? config->rate_burst : config->rate_per_second;
     relay->core = cl_core_new(&relay->hash_key);
     relay->session = cl_session_new(&relay->hash_key);
-    if (relay->core == NULL || relay->session == NULL)
+    enum cl_err err = cl_rate_init(&relay->rate, config->rate_per_second, burst, &relay->hash_key);
+    if (relay->core == NULL || relay->session == NULL || err != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    enum cl_err err = cl_journal_replay(relay->config.journal, relay->core);
+    err = cl_journal_replay(relay->config.journal, relay->core);
     if (err != CL_OK)
         return cl_fail(err, why, "the journal cannot be read: %s", cl_err_wire(err));
 
@@ -186,8 +189,12 @@ open_net(struct cl_relay *relay, struct cl_why *why)
     const struct cl_relay_config *config = &relay->config;
     (void)cl_gate_raise_descriptors();
     cl_gate_init(&relay->gate, config->connections_max);
+    relay->gate.counts = cl_loop_counts(relay->loop);
+    cl_penalties_init(&relay->penalties, &relay->hash_key);
     struct cl_http_server_options options = {
         .handler = &cl_exchange_handler, .ctx = relay, .gate = &relay->gate};
+    if (config->token != NULL && !config->no_penalties)
+        options.penalties = &relay->penalties;
     enum cl_err err = cl_http_server_new(relay->loop, &options, &relay->http);
     if (err == CL_OK)
         err = cl_loop_on_signal(relay->loop, SIGTERM, on_signal, relay);
@@ -290,6 +297,7 @@ cl_relay_free(struct cl_relay *relay)
     }
     cl_session_free(relay->session);
     cl_core_free(relay->core);
+    cl_rate_done(&relay->rate);
     cl_effects_done(&relay->core_effects);
     cl_effects_done(&relay->session_effects);
     cl_handles_done(&relay->handles);

@@ -113,6 +113,7 @@ cl_socket_pump(struct cl_socket *socket)
     // What it took is offered again when it has gone; until then its close frame is on the way.
     if (err == CL_ERR_CLOSED)
         return false;
+    relay->readers_cut++;
     // A reader so slow, or a machine so short of memory: its messages stay in the inbox.
     cl_log_warn(&relay->config.log, "socket.cut", CL_F("agent", cl_socket_agent(socket)),
                 CL_F("code", cl_err_wire(err)));
@@ -132,6 +133,7 @@ cl_socket_error(struct cl_socket *socket, enum cl_err err, cl_str sentence)
 {
     struct cl_json_writer json;
     struct cl_buf *text = &socket->relay->text;
+    socket->relay->refused_frames[err]++;
     cl_buf_clear(text);
     cl_json_writer_init(&json, text);
     cl_v1_put_error(&json, err, sentence.len > 0 ? sentence : cl_call_sentence(err));
@@ -175,7 +177,10 @@ take_frame(struct cl_socket *socket, cl_str text, struct cl_why *why)
     if (draft.command.kind == CL_COMMAND_HEARTBEAT) {
         cl_relay_heartbeat(relay, cl_socket_agent(socket));
     } else {
-        err = cl_relay_submit(relay, &draft.command, socket->peer.handle);
+        uint32_t wait_s;
+        err = cl_auth_rate(relay, &draft.command, &wait_s, why);
+        if (err == CL_OK)
+            err = cl_relay_submit(relay, &draft.command, socket->peer.handle);
         socket->submitted += err == CL_OK;
     }
     cl_v1_draft_done(&draft);

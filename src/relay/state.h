@@ -8,7 +8,7 @@
  *     calls.c     what each v1 call does, and what it answers
  *     poll.c      polls, short and long
  *     socket.c    WebSockets
- *     auth.c      who may ask
+ *     auth.c      who may ask, and how often
  */
 #ifndef CL_RELAY_STATE_H
 #define CL_RELAY_STATE_H
@@ -21,6 +21,7 @@
 #include "proto/v1_encode.h"
 #include "proto/v1_route.h"
 #include "relay/handles.h"
+#include "relay/rate.h"
 #include "relay/relay.h"
 #include "relay/stamp.h"
 
@@ -47,6 +48,7 @@ struct cl_exchange {
     struct cl_v1_route route;
     bool is_submitted;    // a command is on its way through the journal
     bool is_poller;       // it is a holder in the session
+    uint32_t wait_s;      // refused, when it is known until when; else 0
     cl_id id;             // of the message that it sent
     cl_str agent;         // whom the command is about; lies in space
     struct cl_timer wait; // runs: a long poll without a message so far
@@ -95,6 +97,8 @@ struct cl_relay {
     cl_str origins[CL_RELAY_NAMES_MAX];
     char machine[256];
     struct cl_gate gate;
+    struct cl_penalties penalties;
+    struct cl_rate rate;
     struct cl_loop *loop;
     struct cl_listener *listener;
     struct cl_http_server *http;
@@ -113,6 +117,10 @@ struct cl_relay {
 
     struct cl_list exchanges;
     struct cl_list sockets;
+    uint64_t refused_frames[CL_ERR_COUNT]; // of WebSockets, answered with an error
+    uint64_t auth_failures[2];             // requests with no token; with a wrong one
+    cl_instant auth_log_due;               // when a wrong token is logged again
+    uint64_t readers_cut;                  // too slow for what was pushed
     struct cl_list acks;
     struct cl_list detaches;
     struct cl_list ready;
@@ -221,7 +229,18 @@ void cl_socket_push_joined(struct cl_relay *relay, const struct cl_agent *agent)
 
 /* -- auth.c --------------------------------------------------------------------------------- */
 
-/* Does the request show the token, if there is one? */
-bool cl_auth_passes(const struct cl_relay *relay, const struct cl_http_head *head);
+enum cl_auth {
+    CL_AUTH_PASSES, // it shows the token, or there is none
+    CL_AUTH_MISSING,
+    CL_AUTH_WRONG,
+};
+
+enum cl_auth cl_auth_look(const struct cl_relay *relay, const struct cl_http_head *head);
+/* Refuses a request that did not pass, counts it, and penalises a wrong token. */
+void cl_auth_refuse(struct cl_relay *relay, struct cl_http_conn *conn, enum cl_auth auth);
+/* May its sender send one more message (--rate)? CL_ERR_RATE: only in *ret_wait_s seconds, which
+ * else is untouched; why says so. */
+CL_MUST_CHECK enum cl_err cl_auth_rate(struct cl_relay *relay, const struct cl_command *draft,
+                                       uint32_t *ret_wait_s, struct cl_why *why);
 
 #endif
