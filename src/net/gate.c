@@ -81,11 +81,12 @@ enter_stranger(struct cl_gate *gate, const cl_address *peer)
 enum cl_err
 cl_gate_enter(struct cl_gate *gate, const cl_address *peer, struct cl_gate_pass *ret_pass)
 {
-    struct cl_gate_pass pass = {.gate = gate, .is_local = cl_address_is_loopback(peer)};
+    struct cl_gate_pass pass = {.gate = gate};
+    bool is_local = cl_address_is_loopback(peer);
     bool is_full = gate->connections - gate->reserve >= gate->connections_max;
     if (is_full) {
         count(gate, CL_COUNT_ALL_FULL);
-    } else if (!pass.is_local) {
+    } else if (!is_local) {
         pass.stranger = enter_stranger(gate, peer);
         is_full = pass.stranger == 0;
     }
@@ -93,6 +94,7 @@ cl_gate_enter(struct cl_gate *gate, const cl_address *peer, struct cl_gate_pass 
         return CL_ERR_TOO_MANY;
 
     pass.is_reserve = is_full;
+    pass.is_local = is_local && !is_full;
     gate->reserve += is_full ? 1 : 0;
     gate->locals += pass.is_local ? 1 : 0;
     gate->connections++;

@@ -25,7 +25,7 @@ struct cl_gate {
     uint32_t connections_max;
     uint32_t connections;
     uint32_t strangers;       // not of loopback
-    uint32_t locals;          // of loopback
+    uint32_t locals;          // of loopback, outside the reserve
     uint32_t reserve;         // connections in the reserve
     struct cl_counts *counts; // where each time over a cap is counted; NULL: nowhere
     struct cl_gate_stranger by_network[CL_NET_STRANGERS_MAX];

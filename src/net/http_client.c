@@ -3,11 +3,13 @@
 
 #include "base/alloc.h"
 #include "net/tcp.h"
+#include "net/unix.h"
 
 struct cl_http_client {
     struct cl_loop *loop;
-    cl_str host;
+    cl_str host; // or the path
     uint16_t port;
+    bool is_unix;
     struct cl_connect *connect; // an attempt is on
     struct cl_stream *stream;   // connected
     struct cl_timer timer;      // of the whole call
@@ -150,8 +152,27 @@ on_failed(void *ctx, enum cl_connect_fault fault)
 static const struct cl_connect_events connect_events = {on_connected, on_failed};
 
 static void
+connect_unix(struct cl_http_client *client)
+{
+    struct cl_stream *stream;
+    enum cl_err err = cl_unix_connect(client->loop, client->host, &stream);
+    if (err == CL_OK)
+        on_connected(client, stream);
+    else if (err == CL_ERR_NO_RELAY)
+        end_call(client, CL_HTTP_FAULT_REFUSED);
+    else if (err == CL_ERR_FORBIDDEN)
+        end_call(client, CL_HTTP_FAULT_UNREACHABLE);
+    else
+        end_call(client, CL_HTTP_FAULT_CONNECT);
+}
+
+static void
 begin_connecting(struct cl_http_client *client)
 {
+    if (client->is_unix) {
+        connect_unix(client);
+        return;
+    }
     struct cl_connect_to to = {
         .host = client->host, .port = client->port, .timeout_ms = CL_CLIENT_CONNECT_MS};
     enum cl_err err = cl_tcp_connect(client->loop, &to, &connect_events, client, &client->connect);
@@ -167,13 +188,16 @@ static enum cl_err
 write_head(const struct cl_http_client *client, const struct cl_http_call *call,
            struct cl_buf *head)
 {
-    bool is_literal6 = cl_str_find(client->host, ':') < client->host.len;
+    // Behind a Unix socket there is one host, which has no name.
+    cl_str name = client->is_unix ? CL_STR("localhost") : client->host;
+    bool is_literal6 = cl_str_find(name, ':') < name.len;
     bool has_length = call->body.len > 0 || !(cl_str_eq(call->method, CL_STR("GET")) ||
                                               cl_str_eq(call->method, CL_STR("HEAD")));
     struct cl_buf host;
     cl_buf_init(&host, CL_HTTP_HEAD_BYTES_MAX);
-    enum cl_err err = cl_buf_printf(&host, is_literal6 ? "[%.*s]:%u" : "%.*s:%u",
-                                    CL_STR_ARG(client->host), client->port);
+    enum cl_err err = client->is_unix ? cl_buf_append(&host, name)
+                                      : cl_buf_printf(&host, is_literal6 ? "[%.*s]:%u" : "%.*s:%u",
+                                                      CL_STR_ARG(name), client->port);
     if (err == CL_OK)
         err = cl_http_write_request(head, call->method, call->target);
     if (err == CL_OK)
@@ -226,6 +250,9 @@ explain(const struct cl_http_client *client, struct cl_why *why)
     };
     if (client->fault == CL_HTTP_FAULT_NONE)
         return CL_OK;
+    if (client->is_unix)
+        return cl_fail(faults[client->fault].err, why, "%.*s: %s", CL_STR_ARG(client->host),
+                       faults[client->fault].text);
     return cl_fail(faults[client->fault].err, why, "%.*s port %u: %s", CL_STR_ARG(client->host),
                    client->port, faults[client->fault].text);
 }
@@ -303,6 +330,15 @@ cl_http_client_new(struct cl_loop *loop, cl_str host, uint16_t port,
     cl_buf_init(&client->body, CL_HTTP_ANSWER_BYTES_MAX);
     *ret_client = client;
     return CL_OK;
+}
+
+enum cl_err
+cl_http_client_new_unix(struct cl_loop *loop, cl_str path, struct cl_http_client **ret_client)
+{
+    enum cl_err err = cl_http_client_new(loop, path, 0, ret_client);
+    if (err == CL_OK)
+        (*ret_client)->is_unix = true;
+    return err;
 }
 
 void

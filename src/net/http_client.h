@@ -20,7 +20,8 @@ enum cl_http_fault {
     CL_HTTP_FAULT_NONE,
     CL_HTTP_FAULT_UNRESOLVED,      // no such name               CL_ERR_NO_RELAY
     CL_HTTP_FAULT_REFUSED,         // nobody listens             CL_ERR_NO_RELAY
-    CL_HTTP_FAULT_UNREACHABLE,     // no way to that address     CL_ERR_NO_RELAY
+    CL_HTTP_FAULT_UNREACHABLE,     // no way to that address, or
+                                   // another user's socket      CL_ERR_NO_RELAY
     CL_HTTP_FAULT_CONNECT_TIMEOUT, //                            CL_ERR_NO_RELAY
     CL_HTTP_FAULT_CONNECT,         // anything else before that  CL_ERR_IO
     CL_HTTP_FAULT_TIMEOUT,         // no whole answer in time    CL_ERR_TIMEOUT
@@ -48,6 +49,9 @@ struct cl_http_reply {
  * name, and is copied. */
 CL_MUST_CHECK enum cl_err cl_http_client_new(struct cl_loop *loop, cl_str host, uint16_t port,
                                              struct cl_http_client **ret_client);
+/* The same over the Unix socket at that path. */
+CL_MUST_CHECK enum cl_err cl_http_client_new_unix(struct cl_loop *loop, cl_str path,
+                                                  struct cl_http_client **ret_client);
 /* Accepts NULL. */
 void cl_http_client_free(struct cl_http_client *client);
 

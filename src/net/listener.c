@@ -12,15 +12,6 @@
 #include "net/tcp.h"
 #include "net/tcp_private.h"
 
-struct cl_listener {
-    struct cl_loop *loop;
-    uv_poll_t poll;
-    int fd;
-    struct cl_timer pause; // runs while descriptors are short
-    cl_accept_fn *fn;
-    void *ctx;
-};
-
 static void
 on_ready(uv_poll_t *poll, int status, int events)
 {
@@ -44,6 +35,11 @@ on_ready(uv_poll_t *poll, int status, int events)
                 listener->loop, &listener->pause,
                 cl_instant_add(cl_loop_now(listener->loop), CL_NET_ACCEPT_PAUSE_MS));
             return;
+        }
+        if (listener->place != NULL && !cl_unix_may_enter(fd)) {
+            listener->loop->counts.of[CL_COUNT_FOREIGN]++;
+            (void)close(fd);
+            continue;
         }
         struct cl_tcp *tcp;
         if (cl_tcp_new(listener->loop, fd, &tcp) == CL_OK)
@@ -139,31 +135,39 @@ bind_any(const char *host, uint16_t port, int *ret_fd, struct cl_why *why)
 }
 
 enum cl_err
+cl_listener_new(struct cl_loop *loop, int fd, struct cl_unix_place *place,
+                struct cl_listener **ret_listener, struct cl_why *why)
+{
+    struct cl_listener *listener = cl_alloc(sizeof *listener);
+    bool is_watched = listener != NULL && uv_poll_init(&loop->uv, &listener->poll, fd) == 0;
+    if (!is_watched) {
+        enum cl_err err = listener == NULL
+                              ? cl_fail(CL_ERR_NO_MEMORY, why, "out of memory")
+                              : cl_fail(CL_ERR_IO, why, "cannot watch the listening socket");
+        (void)close(fd);
+        cl_unix_leave(place);
+        cl_free(listener);
+        return err;
+    }
+    listener->loop = loop;
+    listener->fd = fd;
+    listener->place = place;
+    listener->poll.data = listener;
+    cl_timer_init(&listener->pause, on_pause_over);
+    *ret_listener = listener;
+    return CL_OK;
+}
+
+enum cl_err
 cl_tcp_listen(struct cl_loop *loop, cl_str host, uint16_t port, struct cl_listener **ret_listener,
               struct cl_why *why)
 {
     char name[NI_MAXHOST];
     if (!cl_str_copy(name, sizeof name, host))
         return cl_fail(CL_ERR_NOT_FOUND, why, "the host name is too long");
-    struct cl_listener *listener = cl_alloc(sizeof *listener);
-    if (listener == NULL)
-        return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-
-    enum cl_err err = bind_any(name, port, &listener->fd, why);
-    if (err != CL_OK) {
-        cl_free(listener);
-        return err;
-    }
-    if (uv_poll_init(&loop->uv, &listener->poll, listener->fd) != 0) {
-        (void)close(listener->fd);
-        cl_free(listener);
-        return cl_fail(CL_ERR_IO, why, "cannot watch the listening socket");
-    }
-    listener->loop = loop;
-    listener->poll.data = listener;
-    cl_timer_init(&listener->pause, on_pause_over);
-    *ret_listener = listener;
-    return CL_OK;
+    int fd;
+    enum cl_err err = bind_any(name, port, &fd, why);
+    return err == CL_OK ? cl_listener_new(loop, fd, NULL, ret_listener, why) : err;
 }
 
 void
@@ -198,4 +202,6 @@ cl_listener_close(struct cl_listener *listener)
     uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
     (void)close(listener->fd);
     listener->fd = -1;
+    cl_unix_leave(listener->place);
+    listener->place = NULL;
 }

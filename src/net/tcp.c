@@ -242,6 +242,8 @@ cl_tcp_address(const struct sockaddr *name)
         memcpy(&in6, name, sizeof in6);
         memcpy(address.ip, &in6.sin6_addr, sizeof address.ip);
         address.port = ntohs(in6.sin6_port);
+    } else if (name->sa_family == AF_UNIX) {
+        address.ip[15] = 1; // ::1: a program of this machine
     }
     return address;
 }
@@ -275,7 +277,8 @@ cl_tcp_new(struct cl_loop *loop, int fd, struct cl_tcp **ret_tcp)
         return CL_ERR_NO_MEMORY;
     }
     const int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // without it: only slower
+    // Without it: only slower. A Unix socket has none and needs none.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     cl_stream_init(&tcp->stream, loop, &tcp_ops);
     tcp->poll.data = tcp;
     tcp->fd = fd;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * net/tcp_private.h - TCP sockets, for net/ alone.
+ * net/tcp_private.h - sockets that carry a stream, TCP's and Unix ones, for net/ alone.
  */
 #ifndef CL_NET_TCP_PRIVATE_H
 #define CL_NET_TCP_PRIVATE_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "net/stream.h"
@@ -25,6 +26,28 @@ struct cl_tcp {
     bool is_reset;    // noticed here; the user hears of it as soon as the loop sees it
 };
 
+struct cl_unix_place; // where a Unix socket was bound
+
+struct cl_listener {
+    struct cl_loop *loop;
+    uv_poll_t poll;
+    int fd;
+    struct cl_unix_place *place; // NULL: TCP
+    struct cl_timer pause;       // runs while descriptors are short
+    cl_accept_fn *fn;
+    void *ctx;
+};
+
+/* In listener.c. Takes ownership of the socket, which listens, and of its place; both are gone
+ * when this fails. */
+CL_MUST_CHECK enum cl_err cl_listener_new(struct cl_loop *loop, int fd, struct cl_unix_place *place,
+                                          struct cl_listener **ret_listener, struct cl_why *why);
+
+/* In unix.c. Removes the socket there, if it still is the one that was bound. Accepts NULL. */
+void cl_unix_leave(struct cl_unix_place *place);
+/* Is the user at the other end this one, or root? */
+bool cl_unix_may_enter(int fd);
+
 /* Takes ownership of the socket; it is closed when this fails. */
 CL_MUST_CHECK enum cl_err cl_tcp_new(struct cl_loop *loop, int fd, struct cl_tcp **ret_tcp);
 /* The socket is not connected yet: cl_connect_ready hears when it is, or failed. */
@@ -42,5 +65,7 @@ int cl_tcp_accept(int listener);
 
 /* In tcp_linux.c, tcp_macos.c: has the peer acknowledged every byte that was written? */
 bool cl_tcp_os_is_acked(int fd);
+/* The user at the other end of a Unix socket. */
+bool cl_tcp_os_peer_user(int fd, uid_t *ret_user);
 
 #endif
