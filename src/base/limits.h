@@ -198,6 +198,13 @@
 /* Senders whose bucket is not full; with more the fullest are forgotten. */
 #define CL_RATE_SENDERS_MAX 8192
 
+/* -- the admin door ------------------------------------------------------------------------ */
+
+/* Its connections; more displace one another as in the gate's reserve. */
+#define CL_RELAY_ADMIN_CONNECTIONS_MAX 16
+/* Inboxes that the status names. */
+#define CL_STATUS_FULLEST_MAX 5
+
 /* -- the relay's clock --------------------------------------------------------------------- */
 
 /* When wall and monotonic clock part by more, the relay stamps by the monotonic one. */

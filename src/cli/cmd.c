@@ -4,19 +4,13 @@
 #include <stddef.h>
 
 const struct cl_cmd *const cl_cmds[] = {
-    &cl_cmd_relay,
-    &cl_cmd_register,
-    &cl_cmd_discover,
-    &cl_cmd_heartbeat,
-    &cl_cmd_delegate,
-    &cl_cmd_broadcast,
-    &cl_cmd_poll,
-    &cl_cmd_respond,
-    &cl_cmd_file_put,
-    &cl_cmd_file_get,
-    &cl_cmd_file_list,
-    &cl_cmd_info,
-    NULL,
+    &cl_cmd_relay,     &cl_cmd_relay_status,
+    &cl_cmd_register,  &cl_cmd_discover,
+    &cl_cmd_heartbeat, &cl_cmd_delegate,
+    &cl_cmd_broadcast, &cl_cmd_poll,
+    &cl_cmd_respond,   &cl_cmd_file_put,
+    &cl_cmd_file_get,  &cl_cmd_file_list,
+    &cl_cmd_info,      NULL,
 };
 
 const struct cl_cmd *

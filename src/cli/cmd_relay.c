@@ -24,6 +24,11 @@ static const struct cl_opt options[] = {
     {"inbox-bytes", "N", "bytes that one agent's inbox holds", CL_OPT_OPTIONAL},
     {"all-inboxes-bytes", "N", "bytes that all inboxes hold together", CL_OPT_OPTIONAL},
     {"max-connections", "N", "open connections at a time", CL_OPT_OPTIONAL},
+    {"admin-socket", "PATH",
+     "where `clawlink relay status` finds it; `none` for no\n"
+     "such socket; else relay-<port>.sock in a folder that\n"
+     "only this user can write to",
+     CL_OPT_OPTIONAL},
     {"rate", "N[/s][,BURST]",
      "messages a second of one sender, and at most BURST at\n"
      "once (default N); else no limit",

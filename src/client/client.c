@@ -22,6 +22,7 @@ struct cl_client {
     struct cl_buf url; // as written, without slashes at the end
     cl_str base_path;  // of the URL
     struct cl_secret token;
+    bool is_local; // url is the path of a Unix socket
     unsigned status;
     bool is_paused;
     int exit_status;
@@ -67,6 +68,38 @@ pause_over(struct cl_timer *timer)
     client->is_paused = false;
 }
 
+/* One that is connected to nothing yet; NULL without memory. */
+static struct cl_client *
+client_blank(void)
+{
+    struct cl_client *client = cl_alloc(sizeof *client);
+    if (client == NULL)
+        return NULL;
+    cl_arena_init(&client->arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    cl_timer_init(&client->pause, pause_over);
+    cl_buf_init(&client->url, CL_HTTP_TARGET_BYTES_MAX);
+    return client;
+}
+
+enum cl_err
+cl_client_new_local(cl_str path, struct cl_client **ret_client, struct cl_why *why)
+{
+    struct cl_client *client = client_blank();
+    enum cl_err err = client == NULL ? CL_ERR_NO_MEMORY : cl_buf_append(&client->url, path);
+    if (err == CL_OK)
+        err = cl_loop_new(&client->loop);
+    if (err == CL_OK)
+        err = cl_http_client_new_unix(client->loop, path, &client->http);
+    if (err != CL_OK) {
+        cl_client_free(client);
+        return cl_fail(err, why, "Cannot prepare a connection to %.*s: %s.",
+                       CL_STR_ARG(cl_str_part(path, 0, 128)), cl_err_wire(err));
+    }
+    client->is_local = true;
+    *ret_client = client;
+    return CL_OK;
+}
+
 enum cl_err
 cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_client,
               struct cl_why *why)
@@ -78,12 +111,9 @@ cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_
     if (err != CL_OK)
         return err;
 
-    struct cl_client *client = cl_alloc(sizeof *client);
+    struct cl_client *client = client_blank();
     if (client == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
-    cl_arena_init(&client->arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
-    cl_timer_init(&client->pause, pause_over);
-    cl_buf_init(&client->url, CL_HTTP_TARGET_BYTES_MAX);
     while (cl_str_ends(url, CL_STR("/")))
         url.len--;
     err = cl_buf_append(&client->url, url);
@@ -137,11 +167,33 @@ cl_client_url_shown(const struct cl_client *client)
     return cl_str_part(cl_client_url(client), 0, 128);
 }
 
+/* What is said of a Unix socket; NULL: the same as of any relay. */
+static const char *
+local_advice(enum cl_http_fault fault)
+{
+    switch ((int)fault) {
+    case CL_HTTP_FAULT_REFUSED:
+        return "no relay answers there. Is it running, and is this its --admin-socket?";
+    case CL_HTTP_FAULT_UNREACHABLE:
+        return "it belongs to another user: ask as that user, or as root.";
+    case CL_HTTP_FAULT_CONNECT:
+        return "no connection can be made. Is it the path of a relay's socket?";
+    case CL_HTTP_FAULT_RESET:
+        return "the relay closed it, as it does to other users than its own and root.";
+    default:
+        return NULL;
+    }
+}
+
 static enum cl_err
 explain_fault(const struct cl_client *client, enum cl_err err, unsigned seconds, struct cl_why *why)
 {
     cl_str url = cl_client_url_shown(client);
-    switch (cl_http_client_fault(client->http)) {
+    enum cl_http_fault fault = cl_http_client_fault(client->http);
+    if (client->is_local && local_advice(fault) != NULL)
+        return cl_fail(fault == CL_HTTP_FAULT_UNREACHABLE ? CL_ERR_FORBIDDEN : CL_ERR_NO_RELAY, why,
+                       "Can't ask the relay at %.*s: %s", CL_STR_ARG(url), local_advice(fault));
+    switch (fault) {
     case CL_HTTP_FAULT_UNRESOLVED:
         return cl_fail(err, why,
                        "Can't find relay: the host of %.*s is unknown. Check the name in --relay, "

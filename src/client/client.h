@@ -37,6 +37,9 @@ struct cl_client_call {
  * CL_ERR_USAGE: no such URL, or a token that no header could carry. */
 CL_MUST_CHECK enum cl_err cl_client_new(cl_str url, const struct cl_secret *token,
                                         struct cl_client **ret_client, struct cl_why *why);
+/* For the admin door of a relay on this machine: the path of its Unix socket, and no token. */
+CL_MUST_CHECK enum cl_err cl_client_new_local(cl_str path, struct cl_client **ret_client,
+                                              struct cl_why *why);
 /* Closes the connection in order. Accepts NULL. */
 void cl_client_free(struct cl_client *client);
 /* As it was given, without slashes at the end. */

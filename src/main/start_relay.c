@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "cli/door.h"
 #include "cli/token.h"
 #include "relay/relay.h"
 
@@ -140,6 +141,19 @@ open_log(const struct cl_opts *opts, struct cl_log *log, struct cl_why *why)
                                   file, strerror(errno));
 }
 
+/* The folder lies in space. Without one, as without the option's value, there is no door. */
+static void
+place_door(const struct cl_opts *opts, char space[static CL_CLI_PATH_CAP],
+           struct cl_relay_config *config)
+{
+    cl_str path = cl_str_z(option(opts, "admin-socket"));
+    if (cl_str_eq(path, CL_STR("none")))
+        return;
+    config->admin_socket = path;
+    if (path.len == 0 && cl_door_folder(space))
+        config->admin_folder = cl_str_z(space);
+}
+
 /* -- running ----------------------------------------------------------------------------------- */
 
 static enum cl_err
@@ -190,8 +204,10 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
     struct cl_secret token = {0};
     struct cl_relay_config config = {.journal = journal, .log = {.fd = -1}};
     struct cl_buf hosts, origins;
+    char admin_folder[CL_CLI_PATH_CAP];
     cl_buf_init(&hosts, LIST_BYTES_MAX);
     cl_buf_init(&origins, LIST_BYTES_MAX);
+    place_door(opts, admin_folder, &config);
 
     enum cl_err err = read_config(opts, &token, &config, why);
     if (err == CL_OK)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/alloc.h"
+#include "relay/metrics.h"
 #include "relay/state.h"
 
 /* -- answers ----------------------------------------------------------------------------------- */
@@ -93,6 +94,10 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         return;
     }
 
+    if (cl_str_eq(head->path, CL_STR("/metrics"))) {
+        cl_metrics_answer(relay, conn, head);
+        return;
+    }
     struct cl_exchange *exchange = exchange_new(relay, conn);
     if (exchange == NULL) {
         cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));

@@ -45,8 +45,8 @@ on_sweep(struct cl_timer *timer)
 static void
 stop_if_drained(struct cl_relay *relay)
 {
-    if (cl_http_server_count(relay->http) == 0 && cl_list_is_empty(&relay->sockets) &&
-        relay->uncommitted == 0)
+    if (cl_http_server_count(relay->http) == 0 && cl_admin_count(&relay->admin) == 0 &&
+        cl_list_is_empty(&relay->sockets) && relay->uncommitted == 0)
         cl_loop_stop(relay->loop);
 }
 
@@ -81,6 +81,7 @@ begin_drain(struct cl_relay *relay)
             cl_poll_answer_empty(exchange);
     }
     cl_http_server_drain(relay->http);
+    cl_admin_drain(&relay->admin);
     CL_LIST_EACH(&relay->sockets, at)
     {
         struct cl_socket *socket = CL_LIST_ENTRY(at, struct cl_socket, peer.link);
@@ -205,6 +206,8 @@ open_net(struct cl_relay *relay, struct cl_why *why)
     err = cl_tcp_listen(relay->loop, config->host, config->port, &relay->listener, why);
     if (err == CL_OK)
         err = check_exposure(relay, why);
+    if (err == CL_OK)
+        err = cl_admin_open(relay, why);
     if (err != CL_OK)
         return err;
     cl_loop_on_turn_end(relay->loop, on_turn_end, relay);
@@ -223,6 +226,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_random_bytes(&relay->epoch, sizeof relay->epoch);
     relay->wall = cl_clock_wall;
     relay->steady = cl_clock_monotonic;
+    relay->started = relay->wall();
     cl_stamp_init(&relay->stamp, relay->wall(), relay->steady());
     cl_handles_init(&relay->handles);
     cl_list_init(&relay->exchanges);
@@ -284,6 +288,7 @@ cl_relay_free(struct cl_relay *relay)
         return;
     cl_listener_close(relay->listener);
     cl_http_server_free(relay->http);
+    cl_admin_close(&relay->admin);
     cl_loop_free(relay->loop); // sockets hear on_closed here
     CL_LIST_EACH(&relay->acks, at)
     {

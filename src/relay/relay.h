@@ -24,9 +24,11 @@ struct cl_relay_config {
     cl_str allow_hosts;            // "a,b": names that Host may have besides the usual ones
     cl_str allow_origins;          // "a,b": origins of web pages that may ask
     uint32_t connections_max;      // 0: as many as there are descriptors
-    uint32_t rate_per_second;      // messages of one sender; 0: no limit
-    uint32_t rate_burst;           // how many of them at once; 0: as many as in a second
-    bool no_penalties;             // for wrong tokens
+    cl_str admin_socket;      // path of the admin door; empty: relay-<port>.sock in that folder
+    cl_str admin_folder;      // empty as well: there is no such door
+    uint32_t rate_per_second; // messages of one sender; 0: no limit
+    uint32_t rate_burst;      // how many of them at once; 0: as many as in a second
+    bool no_penalties;        // for wrong tokens
     uint32_t inbox_messages_max;
     uint64_t inbox_bytes_max;
     uint64_t inboxes_bytes_max;

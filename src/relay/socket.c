@@ -227,6 +227,7 @@ on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
     if (socket->is_attached)
         cl_relay_detach(relay, cl_socket_agent(socket));
     cl_peer_end(relay, &socket->peer);
+    relay->sockets_len--;
     cl_free(socket);
 }
 
@@ -320,6 +321,7 @@ cl_socket_begin(struct cl_exchange *exchange)
         cl_free(socket);
         return;
     }
+    relay->sockets_len++;
     cl_log_info(&relay->config.log, "socket.opened", CL_F("agent", cl_socket_agent(socket)),
                 CL_F("socket", socket->peer.handle));
     err = attach(socket);

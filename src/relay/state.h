@@ -9,6 +9,9 @@
  *     poll.c      polls, short and long
  *     socket.c    WebSockets
  *     auth.c      who may ask, and how often
+ *     admin.c     the door for this machine's verbs
+ *     status.c    what the relay says of itself there
+ *     metrics.c   and to Prometheus
  */
 #ifndef CL_RELAY_STATE_H
 #define CL_RELAY_STATE_H
@@ -20,6 +23,7 @@
 #include "proto/v1_decode.h"
 #include "proto/v1_encode.h"
 #include "proto/v1_route.h"
+#include "relay/admin.h"
 #include "relay/handles.h"
 #include "relay/rate.h"
 #include "relay/relay.h"
@@ -102,13 +106,15 @@ struct cl_relay {
     struct cl_loop *loop;
     struct cl_listener *listener;
     struct cl_http_server *http;
+    struct cl_admin admin;
     struct cl_core *core;
     struct cl_session *session;
     cl_hash_key hash_key;
     struct cl_handles handles;
 
     uint64_t epoch; // of this start
-    uint64_t seq;   // of v1 messages, which have no number of their own
+    cl_time started;
+    uint64_t seq; // of v1 messages, which have no number of their own
     struct cl_stamp stamp;
     cl_time (*wall)(void); // the clocks; tests set their own
     cl_instant (*steady)(void);
@@ -117,6 +123,7 @@ struct cl_relay {
 
     struct cl_list exchanges;
     struct cl_list sockets;
+    uint32_t sockets_len;
     uint64_t refused_frames[CL_ERR_COUNT]; // of WebSockets, answered with an error
     uint64_t auth_failures[2];             // requests with no token; with a wrong one
     cl_instant auth_log_due;               // when a wrong token is logged again

@@ -96,6 +96,33 @@ TEST(global_options_reach_relay_but_those_of_a_client)
     CHECK_WHY("--relay means nothing to relay");
 }
 
+TEST(a_verb_may_have_two_words)
+{
+    CHECK_OK(PARSE("relay", "status", "--port", "9077", "--json"));
+    CHECK(opts.cmd == &cl_cmd_relay_status);
+    CHECK_STR(cl_str_z(value_of("port")), CL_STR("9077"));
+    CHECK_OK(PARSE("--json", "relay", "--json", "status"));
+    CHECK(opts.cmd == &cl_cmd_relay_status);
+    CHECK_OK(PARSE("help", "relay", "status"));
+    CHECK(opts.wants_help && opts.cmd == &cl_cmd_relay_status);
+    CHECK_INT(PARSE("relay", "statsu"), CL_ERR_USAGE);
+    CHECK_WHY("did you mean \"relay status\"");
+    CHECK_INT(PARSE("relay", "frobnicate"), CL_ERR_USAGE);
+    CHECK_WHY("unexpected \"frobnicate\"");
+    CHECK_INT(PARSE("status"), CL_ERR_USAGE);
+    CHECK_INT(PARSE("relay", "status", "status"), CL_ERR_USAGE);
+    CHECK_INT(PARSE("relay", "--port", "1", "status"), CL_ERR_USAGE);
+    CHECK_WHY("write clawlink relay status");
+}
+
+TEST(a_local_verb_takes_neither_relay_nor_token)
+{
+    CHECK_INT(PARSE("relay", "status", "--relay", "http://h"), CL_ERR_USAGE);
+    CHECK_WHY("--relay means nothing to relay status");
+    CHECK_INT(PARSE("--token", "t", "relay", "status"), CL_ERR_USAGE);
+    CHECK_WHY("--token means nothing to relay status");
+}
+
 TEST(help_is_asked_for_in_four_ways)
 {
     CHECK_OK(PARSE("help", "poll"));

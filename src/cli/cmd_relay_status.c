@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `clawlink relay status`: asks a relay of this machine over its admin door.
+ */
+#include <string.h>
+
+#include "cli/door.h"
+#include "cli/run.h"
+#include "wire/json.h"
+
+/* Sockets that are looked at; a machine with more relays names its door. */
+#define DOORS_MAX 16
+
+enum { OPTION_SOCKET, OPTION_PORT };
+
+static const struct cl_opt options[] = {
+    {"admin-socket", "PATH", "the relay's admin socket; else it is looked for", CL_OPT_OPTIONAL},
+    {"port", "N", "of several relays the one that listens there", CL_OPT_OPTIONAL},
+    {NULL, NULL, NULL, CL_OPT_OPTIONAL},
+};
+
+/* -- drawing ----------------------------------------------------------------------------------- */
+
+/* "name value, name value": the numbers of an object, without those that are zero if so wished. */
+static void
+draw_numbers(struct cl_page *page, cl_str object, bool with_zeros)
+{
+    struct cl_json_cursor cursor;
+    struct cl_json_member member;
+    const char *comma = "";
+    cl_json_cursor_init(&cursor, object);
+    while (cl_json_cursor_next(&cursor, &member)) {
+        if (member.type != CL_JSON_NUMBER || (!with_zeros && cl_str_eq(member.value, CL_STR("0"))))
+            continue;
+        cl_page_print(page, "%s", comma);
+        cl_page_value(page, member.value);
+        cl_page_print(page, " ");
+        cl_page_value(page, member.name);
+        comma = ", ";
+    }
+    cl_page_print(page, "\n");
+}
+
+static void
+draw_line(struct cl_page *page, const char *head, cl_str answer, const char *name)
+{
+    cl_page_print(page, "%-14s", head);
+    cl_page_value(page, cl_doc_find(answer, cl_str_z(name)));
+    cl_page_print(page, "\n");
+}
+
+/* "[]" has no row. */
+static bool
+has_rows(cl_str rows)
+{
+    return rows.len > 2;
+}
+
+static void
+draw(struct cl_page *page, cl_str answer)
+{
+    static const struct cl_column inbox_columns[] = {
+        {"FULLEST INBOXES", "agent_id"}, {"MESSAGES", "messages"}, {"BYTES", "bytes"}};
+    static const struct cl_column refusal_columns[] = {
+        {"REFUSED OR CUT", "what"}, {"REASON", "reason"}, {"COUNT", "count"}};
+    cl_str queues = cl_doc_find(answer, CL_STR("queues"));
+    cl_str fullest = cl_doc_find(queues, CL_STR("fullest"));
+    cl_str refusals = cl_doc_find(answer, CL_STR("refusals"));
+
+    draw_line(page, "url", answer, "url");
+    draw_line(page, "version", answer, "version");
+    draw_line(page, "since", answer, "since");
+    if (cl_str_eq(cl_doc_find(answer, CL_STR("stopping")), CL_STR("true")))
+        cl_page_print(page, "%-14s%s\n", "state", "stopping");
+    if (cl_str_eq(cl_doc_find(answer, CL_STR("read_only")), CL_STR("true")))
+        cl_page_print(page, "%-14s%s\n", "state", "read only: its journal failed, restart it");
+    cl_page_print(page, "%-14s", "agents");
+    draw_numbers(page, cl_doc_find(answer, CL_STR("agents")), true);
+    cl_page_print(page, "%-14s", "connections");
+    draw_numbers(page, cl_doc_find(answer, CL_STR("connections")), true);
+    cl_page_print(page, "%-14s", "queues");
+    draw_numbers(page, queues, true);
+    cl_page_print(page, "%-14s", "limits");
+    draw_numbers(page, cl_doc_find(answer, CL_STR("limits")), false);
+    if (has_rows(fullest)) {
+        cl_page_print(page, "\n");
+        cl_page_table(page, fullest, inbox_columns, 3);
+    }
+    cl_page_print(page, "\n");
+    if (has_rows(refusals))
+        cl_page_table(page, refusals, refusal_columns, 3);
+    else
+        cl_page_print(page, "Nothing was refused or cut so far.\n");
+}
+
+/* -- asking ------------------------------------------------------------------------------------ */
+
+/* The answer is in run->answer. */
+static enum cl_err
+ask(struct cl_run *run, const char *path, struct cl_why *why)
+{
+    const struct cl_client_call call = {
+        .method = "GET", .path = CL_STR("/status"), .sign = {"connections", CL_JSON_OBJECT}};
+    cl_client_free(run->client);
+    run->client = NULL;
+    enum cl_err err = cl_client_new_local(cl_str_z(path), &run->client, why);
+    return err == CL_OK ? cl_client_call(run->client, &call, &run->answer, why) : err;
+}
+
+static enum cl_err
+none_found(uint64_t port, size_t doors_len, struct cl_why *why)
+{
+    if (port > 0)
+        return cl_fail(
+            CL_ERR_NO_RELAY, why,
+            "No relay of this user answers on this machine for port %llu. Is it "
+            "running, and as whom? `clawlink relay status` without --port looks for all.",
+            (unsigned long long)port);
+    return cl_fail(CL_ERR_NO_RELAY, why,
+                   "No relay of this user answers on this machine%s. Start one with `clawlink "
+                   "relay`, or give its --admin-socket PATH; that of another user only root can "
+                   "ask.",
+                   doors_len > 0 ? " (the socket of one that ended is still there)" : "");
+}
+
+/* Appends the path to a list in a sentence. */
+static void
+add_path(struct cl_why *list, const char *path)
+{
+    size_t len = strlen(list->text);
+    (void)snprintf(list->text + len, sizeof list->text - len, "%s%.200s", len > 0 ? ", " : "",
+                   path);
+}
+
+/* Asks all there are: one must answer, and no second. */
+static enum cl_err
+ask_the_one(struct cl_run *run, uint64_t port, struct cl_why *why)
+{
+    static struct cl_door doors[DOORS_MAX];
+    struct cl_why answering = {""};
+    const char *path = NULL;
+    size_t answers = 0;
+    size_t len = cl_door_list(doors, DOORS_MAX);
+    for (size_t i = 0; i < len; i++) {
+        if ((port > 0 && doors[i].port != port) || ask(run, doors[i].path, why) != CL_OK)
+            continue;
+        path = doors[i].path;
+        add_path(&answering, path);
+        answers++;
+    }
+    if (answers > 1)
+        return cl_fail(
+            CL_ERR_AMBIGUOUS, why,
+            "%zu relays answer: choose one with --port N or --admin-socket PATH (%.300s).", answers,
+            answering.text);
+    return answers == 0 ? none_found(port, len, why) : ask(run, path, why);
+}
+
+static enum cl_err
+run_status(struct cl_run *run, struct cl_why *why)
+{
+    uint64_t port = 0;
+    const char *path = run->opts.values[OPTION_SOCKET];
+    enum cl_err err =
+        cl_opts_number(&run->opts, OPTION_PORT, (const uint64_t[]){1, UINT16_MAX}, &port, why);
+    if (err == CL_OK)
+        err = path != NULL ? ask(run, path, why) : ask_the_one(run, port, why);
+    return err == CL_OK ? cl_run_show(run, draw, why) : err;
+}
+
+const struct cl_cmd cl_cmd_relay_status = {
+    .name = "relay status",
+    .summary = "Show how a relay on this machine is doing",
+    .is_local = true,
+    .options = options,
+    .notes = "It asks over a socket that only the relay's own user and root can open.\n"
+             "docs/operations.md explains what is shown.",
+    .examples = "clawlink relay status\n"
+                "clawlink relay status --port 9077 --json",
+    .run = run_status,
+};

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cli/door.h - where the admin doors of this machine's relays are (relay/admin.h).
+ *
+ * A relay makes relay-<port>.sock in the first of these folders that there can be; a verb looks
+ * into all of them:
+ *
+ *     $RUNTIME_DIRECTORY           set by systemd for a service with RuntimeDirectory=
+ *     $XDG_RUNTIME_DIR/clawlink    made when missing
+ *     /run/clawlink                made when missing, by root
+ *     ~/.clawlink/run              made when missing
+ *
+ * A folder counts only if it is one, no link, belongs to this user or root, and only its owner can
+ * write to it.
+ */
+#ifndef CL_CLI_DOOR_H
+#define CL_CLI_DOOR_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+
+/* The folder for a relay of this user, made if need be. False: there is none. */
+bool cl_door_folder(char ret_folder[static CL_CLI_PATH_CAP]);
+
+/* One door that was found. */
+struct cl_door {
+    char path[CL_CLI_PATH_CAP];
+    uint16_t port;
+};
+
+/* All sockets named like a door, at most max, those of the first folder first. Whether anybody
+ * answers there is another question. */
+size_t cl_door_list(struct cl_door *doors, size_t max);
+
+#endif
