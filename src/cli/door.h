@@ -11,7 +11,7 @@
  *     ~/.clawlink/run              made when missing
  *
  * A folder counts only if it is one, no link, belongs to this user or root, and only its owner can
- * write to it.
+ * write to it. Root looks into folders of others as well, but makes no door there.
  */
 #ifndef CL_CLI_DOOR_H
 #define CL_CLI_DOOR_H

@@ -90,7 +90,8 @@ class Home:
 
     def __init__(self, relay=None, **env):
         self.path = tempfile.mkdtemp(prefix="clawlink-test-")
-        self.env = {"HOME": self.path, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **env}
+        self.env = {"HOME": self.path, "XDG_RUNTIME_DIR": self.path, "PATH": os.environ["PATH"],
+                    "LC_ALL": "C.UTF-8", **env}
         for name, value in os.environ.items():
             if name.startswith(("ASAN_", "UBSAN_", "TSAN_", "LSAN_")):
                 self.env[name] = value

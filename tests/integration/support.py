@@ -133,6 +133,7 @@ class Relay:
         self.folder = tempfile.mkdtemp(prefix="clawlink-")
         self.stderr_path = os.path.join(self.folder, "stderr")
         self.token, self.opened, self.status = token, set(), None
+        env = {"XDG_RUNTIME_DIR": self.folder, **(env or {})}  # where its admin door is
         command = relay_command() + (["--port", port] if port else []) + [*options]
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with

@@ -816,7 +816,8 @@ def the_relay_takes_every_option_of_its_help():
                   "log-file": home.file("log"), "log": "json", "log-level": "debug",
                   "allow-host": "relay.example", "allow-origin": "http://page.example",
                   "inbox-messages": "10", "inbox-bytes": "100000", "all-inboxes-bytes": "1000000",
-                  "max-connections": "10"}
+                  "max-connections": "10", "rate": "10/s,50",
+                  "admin-socket": os.path.join(home.path, "door")}
         options = re.findall(r"(?m)^  --([a-z-]+)( [A-Z]+)?", shown.split("options:")[1])
         for name, value in options:
             if name in ("help", "version"):
