@@ -514,6 +514,8 @@ state_lasts_too_long(struct cl_http_conn *conn)
         cl_http_count(server, CL_COUNT_SILENT);
     else if (conn->state == CL_HTTP_IDLE)
         cl_http_count(server, CL_COUNT_IDLE);
+    if (!cl_stream_is_acked(conn->stream)) // all this time: it reads as slowly as it can
+        cl_stream_drop_output(conn->stream);
     conn->state = CL_HTTP_OVER;
 }
 
@@ -533,6 +535,7 @@ on_timer(struct cl_timer *timer)
     if (!is_gone(conn) && cl_out_waiting(&conn->out) > 0 &&
         cl_instant_add(conn->progress, CL_NET_WRITE_STALL_MS).ms <= now.ms) {
         cl_http_count(conn->server, CL_COUNT_STALL);
+        cl_stream_drop_output(conn->stream);
         conn->state = CL_HTTP_OVER;
     }
     if (!is_gone(conn) && state_deadline(conn).ms <= now.ms)

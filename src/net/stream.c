@@ -63,6 +63,12 @@ cl_stream_close(struct cl_stream *stream)
 }
 
 void
+cl_stream_drop_output(struct cl_stream *stream)
+{
+    stream->drops_output = true;
+}
+
+void
 cl_stream_set_reading(struct cl_stream *stream, bool is_on)
 {
     stream->ops->set_reading(stream, is_on);

@@ -66,6 +66,7 @@ struct cl_stream {
     struct cl_link in_loop;  // in the loop's list of all streams
     struct cl_link to_flush; // in the loop's list of those that want to write
     bool is_broken;          // on_closed was called
+    bool drops_output;       // cl_stream_drop_output was called
 };
 
 /* For layers: begins a stream and puts it into the loop's care, until cl_stream_close. Nothing is
@@ -89,6 +90,9 @@ CL_MUST_CHECK enum cl_err cl_stream_write(struct cl_stream *stream, const cl_str
 /* Ends our side behind all that was taken (TCP: FIN). Reading goes on. */
 void cl_stream_shut(struct cl_stream *stream);
 void cl_stream_close(struct cl_stream *stream);
+/* For a peer that is given up: what was taken and has not reached it is dropped when the stream
+ * is closed (TCP: a reset), rather than kept by the system for as long as the peer pleases. */
+void cl_stream_drop_output(struct cl_stream *stream);
 /* Paused, no on_data and no on_eof come. That the peer reset the connection is still noticed,
  * unless it had finished its side before. */
 void cl_stream_set_reading(struct cl_stream *stream, bool is_on);

@@ -171,7 +171,10 @@ static void
 tcp_close(struct cl_stream *stream)
 {
     struct cl_tcp *tcp = tcp_of(stream);
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     uv_close((uv_handle_t *)&tcp->poll, on_handle_closed); // stops watching at once
+    if (stream->drops_output) // if it fails, the system gives up by itself, later
+        (void)setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     (void)close(tcp->fd);
     tcp->fd = -1;
 }

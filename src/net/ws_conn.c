@@ -377,6 +377,8 @@ on_timer(struct cl_timer *timer)
     }
     if (deadline(ws).ms <= now.ms) {
         count_end(ws, now);
+        if (!cl_stream_is_acked(ws->stream))
+            cl_stream_drop_output(ws->stream);
         ws->state = WS_OVER;
     }
     settle(ws);

@@ -201,6 +201,27 @@ TEST(bytes_go_both_ways_and_the_peer_has_an_address)
     finish();
 }
 
+TEST(output_for_a_peer_that_is_given_up_is_not_kept)
+{
+    static char large[64 * 1024];
+    for (int drops = 0; drops <= 1; drops++) {
+        connect_both("127.0.0.1");
+        cl_stream_set_reading(client.stream, false);
+        cl_loop_turn(loop, false);
+        write_to(&server, cl_str_of(large, sizeof large));
+        cl_loop_turn(loop, false);
+        if (drops)
+            cl_stream_drop_output(server.stream);
+        end_one(&server);
+        cl_stream_set_reading(client.stream, true);
+        TURN_UNTIL(client.has_eof || client.is_broken);
+        CHECK_INT(client.is_broken, drops);
+        if (!drops)
+            CHECK_INT(client.received, sizeof large);
+        finish();
+    }
+}
+
 TEST(ipv6_and_names_work_as_well)
 {
     if (has_ipv6()) {
