@@ -11,7 +11,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
 .PHONY: release demo test check sim fuzz asan tsan valgrind cover bench bench-instructions \
-	soak install deps fresh clean help
+	soak abuse install deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
 	@tools/build release
@@ -65,9 +65,16 @@ bench-instructions: ## instructions per message, against bench/INSTRUCTIONS
 	@tools/build release clawlink bench_loadgen
 	@bench/instructions
 
-soak:         ## the simulator until it is interrupted, new seeds each time
+soak:         ## a relay under load for SOAK_MINUTES (20), then the simulator until interrupted
+	@tools/build release clawlink
+	@tests/abuse/run soak
 	@tools/build dev sim
 	@tools/soak
+
+abuse:        ## slow clients, a flood, 50 000 cut connections, against a relay (root)
+	@tools/deps --ci
+	@tools/build release clawlink
+	@tests/abuse/run slow flood churn
 
 install:      ## make install DESTDIR= PREFIX=/usr/local
 	@tools/build release
