@@ -71,11 +71,13 @@ enum cl_err
 cl_auth_rate(struct cl_relay *relay, const struct cl_command *draft, uint32_t *ret_wait_s,
              struct cl_why *why)
 {
+    if (relay->rate.interval_ns == 0)
+        return CL_OK;
     cl_str sender = draft->kind == CL_COMMAND_SEND       ? draft->send.from
                     : draft->kind == CL_COMMAND_PUBLISH  ? draft->publish.from
                     : draft->kind == CL_COMMAND_REGISTER ? draft->registration.agent
                                                          : CL_STR("");
-    if (relay->rate.interval_ns == 0 || sender.len == 0)
+    if (sender.len == 0)
         return CL_OK;
     uint32_t wait_ms = cl_rate_take(&relay->rate, sender, cl_loop_now(relay->loop));
     if (wait_ms == 0)

@@ -35,6 +35,7 @@ def main():
     assert lines.pop(0) == "clawlink relay", "the walk begins with a relay"
     with tempfile.TemporaryDirectory() as folder:
         relay = subprocess.Popen([CLAWLINK, "relay", "--port", "0"], text=True,
+                                 env={**os.environ, "XDG_RUNTIME_DIR": folder},
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             url = relay.stdout.readline().split()[-1]
