@@ -13,6 +13,9 @@
 #include <time.h>
 
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok atoi atol
-#pragma GCC poison rand srand localtime gmtime ctime asctime
+#pragma GCC poison srand localtime gmtime ctime asctime
+
+/* Not poisoned, since OpenSSL's headers have parameters of that name. */
+#define rand() rand_is_banned_use_base_random
 
 #endif

@@ -117,6 +117,34 @@
 /* Descriptors that connections leave to the rest of the program. */
 #define CL_NET_FDS_RESERVE 64
 
+/* -- TLS ----------------------------------------------------------------------------------- */
+
+/* Plaintext in one record (RFC 8446 section 5.1), which is how much is sealed at a time. */
+#define CL_TLS_RECORD_BYTES (16 * CL_KIB)
+/* Sealed before it is offered to the layer below: two records, so that one system call carries
+ * them. What is not taken of it waits in the layer, and no more is sealed meanwhile. */
+#define CL_TLS_CHUNK_BYTES (2 * CL_TLS_RECORD_BYTES)
+/* A sealed chunk, or a handshake's answer with a long chain of certificates. A peer that makes
+ * more wait, by asking for key updates and reading nothing, is cut. */
+#define CL_TLS_OUT_BYTES_MAX (64 * CL_KIB)
+/* Bytes that came and are not opened: one read, while the handshake waits or reading is paused. */
+#define CL_TLS_HELD_BYTES_MAX (2 * CL_NET_READ_BYTES)
+/* Steps of handshakes in one turn of the loop: each is up to a millisecond (RSA 2048), and all
+ * other connections wait so long. What is more waits for the next turn, first come first served. */
+#define CL_TLS_HANDSHAKES_PER_TURN 4
+/* Keys that one --pin may name: the present one, the next one, and a few more. */
+#define CL_TLS_PINS_MAX 8
+/* A file with certificates, or a key; a larger one is none. */
+#define CL_TLS_FILE_BYTES_MAX (256 * CL_KIB)
+/* Certificates behind the first in one chain. */
+#define CL_TLS_CHAIN_MAX 16
+/* Names and addresses in a certificate that the relay makes for itself. */
+#define CL_TLS_NAMES_MAX 40
+/* Such a certificate is good for ten years, since nobody looks at its dates who goes by the pin. In
+ * its last 30 days a start of the relay writes a new one for the same key. */
+#define CL_TLS_SELF_SIGNED_DAYS 3650
+#define CL_TLS_RENEW_DAYS       30
+
 /* -- the core ------------------------------------------------------------------------------ */
 
 /* One inbox, and all together; more is CL_ERR_INBOX_FULL or CL_ERR_FULL. Options change them. Of

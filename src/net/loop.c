@@ -108,6 +108,7 @@ cl_loop_turn(struct cl_loop *loop, bool may_wait)
     bool is_due = loop->is_again || !cl_list_is_empty(&loop->to_flush);
     bool waits = may_wait && !is_due && set_alarm(loop);
     loop->is_again = false;
+    loop->turns++;
     (void)uv_run(&loop->uv, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT); // says only whether it is alive
     cl_timers_run(&loop->timers, cl_loop_now(loop));
     if (loop->turn_end != NULL)

@@ -31,6 +31,7 @@ struct cl_loop {
     cl_loop_fn *turn_end;
     void *turn_end_ctx;
     struct cl_counts counts;
+    uint64_t turns; // begun so far; what is limited per turn is counted by it
     bool is_stopped;
     bool is_again;
     char read_buffer[CL_NET_READ_BYTES]; // shared by all streams, good during one on_data
