@@ -114,8 +114,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
         cl_page_print(page, "  %-*s%s\n", CL_HELP_VERB_COLUMNS, cl_cmds[i]->name,
                       cl_cmds[i]->summary);
     cl_page_print(page, "\n`clawlink help VERB` explains one, with examples.\n\n"
-                        "options of every verb, before or behind it (relay takes no --relay and no "
-                        "--as, and\nverbs about this machine's relay no --token and no "
+                        "options of every verb, before or behind it (relay takes no --relay, no "
+                        "--pin and no --as,\nand verbs about this machine's relay no --token and no "
                         "--token-file either):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");

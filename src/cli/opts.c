@@ -11,6 +11,10 @@ const struct cl_opt cl_opts_globals[] = {
      "the relay to talk to; else the one that register saved,\n"
      "else http://localhost:9077",
      CL_OPT_OPTIONAL},
+    {"pin", "PIN",
+     "the relay's key, as it prints it: sha256:...; for https://\n"
+     "without a certificate of an authority; several with commas",
+     CL_OPT_OPTIONAL},
     {"token", "TOKEN",
      "the relay's token; CLAWLINK_TOKEN in the environment does\n"
      "the same and leaves no trace in the shell's history",
@@ -258,6 +262,7 @@ cl_opts_takes(const struct cl_cmd *cmd, unsigned global)
 {
     switch (global) {
     case CL_GLOBAL_RELAY:
+    case CL_GLOBAL_PIN:
     case CL_GLOBAL_AS:
         return cmd == NULL || (cmd != &cl_cmd_relay && !cmd->is_local);
     case CL_GLOBAL_TOKEN:

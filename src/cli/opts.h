@@ -18,6 +18,7 @@
 /* The order of cl_opts_globals. */
 enum cl_global {
     CL_GLOBAL_RELAY,
+    CL_GLOBAL_PIN,
     CL_GLOBAL_TOKEN,
     CL_GLOBAL_TOKEN_FILE,
     CL_GLOBAL_AS,
@@ -50,7 +51,7 @@ struct cl_opts {
 };
 
 /* Does the verb, or NULL for none, take that global option? The relay is no agent and calls none:
- * --relay and --as mean nothing to it. Nor do they, and the tokens, to a verb that is local. */
+ * --relay, --pin and --as mean nothing to it. Nor do they, and the tokens, to a verb that is local. */
 bool cl_opts_takes(const struct cl_cmd *cmd, unsigned global);
 
 /* The strings of argv must outlive *ret_opts. Options that are missing are not noticed here:

@@ -15,6 +15,20 @@
 
 /* -- beginning ----------------------------------------------------------------------------- */
 
+/* --pin, or what register saved with this relay's URL. */
+static enum cl_err
+set_pin(struct cl_run *run, cl_str url, struct cl_why *why)
+{
+    const char *given = run->opts.globals[CL_GLOBAL_PIN];
+    const struct cl_state *state = &run->state;
+    bool is_saved =
+        given == NULL && state->relay_pin.len > 0 && cl_client_same_relay(url, state->relay_url);
+    if (given == NULL && !is_saved)
+        return CL_OK;
+    run->pin = is_saved ? state->relay_pin : cl_str_z(given);
+    return cl_client_pin(run->client, run->pin, is_saved, why);
+}
+
 static enum cl_err
 open_client(struct cl_run *run, struct cl_why *why)
 {
@@ -26,6 +40,14 @@ open_client(struct cl_run *run, struct cl_why *why)
     enum cl_err err = cl_token_take(&run->opts, &token, why);
     if (err == CL_OK)
         err = cl_client_new(url, &token, &run->client, why);
+    if (err == CL_OK)
+        err = set_pin(run, url, why);
+    if (err == CL_OK && cl_client_is_exposed(run->client))
+        cl_view_note(&run->view,
+                     "The connection to %.*s is not encrypted: everybody on the way can read the "
+                     "messages and the token. A relay with --tls-self-signed is safe to reach as "
+                     "https:// with --pin.",
+                     CL_STR_ARG(cl_client_url_shown(run->client)));
     cl_secret_done(&token);
     return err;
 }
@@ -190,6 +212,8 @@ keep_registration(struct cl_run *run, struct cl_why *why)
         err = cl_state_keep(state, name, &state->agent_name);
     if (err == CL_OK)
         err = cl_state_keep(state, cl_client_url(run->client), &state->relay_url);
+    if (err == CL_OK)
+        err = cl_state_keep(state, run->pin, &state->relay_pin);
     if (err != CL_OK)
         return cl_fail(err, why, "Out of memory.");
     return save(state, why);

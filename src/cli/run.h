@@ -18,6 +18,7 @@ struct cl_run {
     struct cl_view view;
     struct cl_state state;
     struct cl_client *client;
+    cl_str pin;         // the keys that the relay is known by; empty: the authorities vouch for it
     struct cl_buf body; // of the call being written
     cl_str answer;      // of the last call that succeeded, good until the next
 };

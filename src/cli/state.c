@@ -113,9 +113,10 @@ understand(struct cl_state *state, struct cl_why *why)
         return broken(state, reason.text, why);
     state->text = cl_str_strip(state->text);
     if (!read_string(state, &scan, "relay_url", &state->relay_url) ||
+        !read_string(state, &scan, "relay_pin", &state->relay_pin) ||
         !read_string(state, &scan, "agent_id", &state->agent_id) ||
         !read_string(state, &scan, "agent_name", &state->agent_name))
-        return broken(state, "relay_url, agent_id and agent_name must be strings", why);
+        return broken(state, "relay_url, relay_pin, agent_id and agent_name must be strings", why);
     const struct cl_json_member *member = cl_json_scan_member(&scan, CL_STR("capabilities"));
     if (member != NULL)
         state->capabilities = member->value;
@@ -173,8 +174,8 @@ cl_state_keep(struct cl_state *state, cl_str text, cl_str *ret_kept)
 
 /* -- writing ------------------------------------------------------------------------------- */
 
-static const char *const own_members[] = {"relay_url", "agent_id", "agent_name", "capabilities",
-                                          "description"};
+static const char *const own_members[] = {"relay_url",    "agent_id",    "agent_name",
+                                          "capabilities", "description", "relay_pin"};
 
 static bool
 is_own(cl_str name)
@@ -215,6 +216,8 @@ write_text(struct cl_state *state, struct cl_buf *out)
     cl_json_object_begin(&json);
     for (size_t i = 0; i < 3; i++)
         cl_json_put_member(&json, cl_str_z(own_members[i]), strings[i]);
+    if (state->relay_pin.len > 0)
+        cl_json_put_member(&json, CL_STR("relay_pin"), state->relay_pin);
     for (size_t i = 0; i < 2; i++) {
         if (values[i].len == 0)
             continue;

@@ -20,7 +20,8 @@ struct cl_state {
     struct cl_arena arena;      // of all that is below
     cl_str text;                // the file as it was read; empty: there was none
     cl_str relay_url;
-    cl_str agent_id; // empty: never registered
+    cl_str relay_pin; // the keys that the relay at relay_url is known by; empty: none
+    cl_str agent_id;  // empty: never registered
     cl_str agent_name;
     cl_str capabilities; // JSON; empty: none
     cl_str description;  // JSON; empty: none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "client/client.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,10 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "client/explain_tls.h"
 #include "net/http_client.h"
 #include "net/loop.h"
+#include "net/tls.h"
 #include "wire/json.h"
 #include "wire/uri.h"
 
@@ -19,8 +22,13 @@
 struct cl_client {
     struct cl_loop *loop;
     struct cl_http_client *http;
-    struct cl_buf url; // as written, without slashes at the end
-    cl_str base_path;  // of the URL
+    bool wants_tls;
+    bool is_exposed;
+    bool has_saved_pins;
+    struct cl_tls_pins pins;
+    struct cl_tls *tls; // NULL before the first call that wants it
+    struct cl_buf url;  // as written, without slashes at the end
+    cl_str base_path;   // of the URL
     struct cl_secret token;
     bool is_local; // url is the path of a Unix socket
     unsigned status;
@@ -37,15 +45,30 @@ check_url(cl_str text, struct cl_url *ret_url, struct cl_why *why)
 {
     struct cl_why reason;
     if (cl_url_parse(text, ret_url, &reason) != CL_OK)
-        return cl_fail(CL_ERR_USAGE, why,
-                       "Can't find relay: \"%.*s\" is no URL (%s). Write it as http://HOST:PORT.",
-                       CL_STR_ARG(cl_str_part(text, 0, 128)), reason.text);
-    if (ret_url->is_tls || ret_url->is_websocket)
-        return cl_fail(CL_ERR_USAGE, why,
-                       "Can't find relay: \"%.*s\" does not begin with http://, and this version "
-                       "speaks nothing else. Write it as http://HOST:PORT.",
-                       CL_STR_ARG(cl_str_part(text, 0, 128)));
+        return cl_fail(
+            CL_ERR_USAGE, why,
+            "Can't find relay: \"%.*s\" is no URL (%s). Write it as https://HOST:PORT or "
+            "http://HOST:PORT.",
+            CL_STR_ARG(cl_str_part(text, 0, 128)), reason.text);
     return CL_OK;
+}
+
+/* By the names and addresses that mean this machine everywhere. */
+static bool
+is_loopback(cl_str host)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr ip;
+    struct in_addr ip4;
+    cl_str suffix = CL_STR(".localhost");
+    if (cl_str_copy(text, sizeof text, host) && inet_pton(AF_INET, text, &ip4) == 1)
+        return cl_str_starts(host, CL_STR("127."));
+    if (cl_str_copy(text, sizeof text, host) && inet_pton(AF_INET6, text, &ip) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&ip);
+    if (cl_str_eq_nocase(host, CL_STR("localhost")))
+        return true;
+    return host.len > suffix.len &&
+           cl_str_eq_nocase(cl_str_part(host, host.len - suffix.len, suffix.len), suffix);
 }
 
 /* Visible characters only: nothing that ends a header line, nothing that is trimmed off it. */
@@ -126,6 +149,8 @@ cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_
         return cl_fail(err, why, "Cannot prepare a connection to %.*s: %s.",
                        CL_STR_ARG(cl_str_part(url, 0, 128)), cl_err_wire(err));
     }
+    client->wants_tls = parts.is_tls;
+    client->is_exposed = !parts.is_tls && !is_loopback(parts.host);
     client->base_path =
         cl_str_part(cl_buf_str(&client->url), (size_t)(parts.path.ptr - url.ptr), parts.path.len);
     if (token != NULL)
@@ -141,10 +166,42 @@ cl_client_free(struct cl_client *client)
         return;
     cl_http_client_free(client->http);
     cl_loop_free(client->loop);
+    cl_tls_free(client->tls);
     cl_secret_done(&client->token);
     cl_buf_done(&client->url);
     cl_arena_done(&client->arena);
     cl_free(client);
+}
+
+enum cl_err
+cl_client_pin(struct cl_client *client, cl_str pins, bool is_saved, struct cl_why *why)
+{
+    struct cl_why reason;
+    if (!client->wants_tls)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "--pin is for a relay with TLS, and %.*s is none: write https://, or leave "
+                       "--pin out.",
+                       CL_STR_ARG(cl_client_url_shown(client)));
+    if (cl_tls_pins_parse(pins, &client->pins, &reason) != CL_OK)
+        return cl_fail(CL_ERR_USAGE, why, "%s: %s. The relay prints its pin when it starts.",
+                       is_saved ? "relay_pin in the agent's state file" : "--pin", reason.text);
+    client->has_saved_pins = is_saved;
+    return CL_OK;
+}
+
+bool
+cl_client_is_exposed(const struct cl_client *client)
+{
+    return client->is_exposed;
+}
+
+bool
+cl_client_same_relay(cl_str a, cl_str b)
+{
+    struct cl_url left, right;
+    return cl_url_parse(a, &left, NULL) == CL_OK && cl_url_parse(b, &right, NULL) == CL_OK &&
+           left.is_tls == right.is_tls && left.port == right.port &&
+           cl_str_eq_nocase(left.host, right.host);
 }
 
 cl_str
@@ -237,6 +294,11 @@ explain_fault(const struct cl_client *client, enum cl_err err, unsigned seconds,
                        CL_STR_ARG(url), CL_HTTP_ANSWER_BYTES_MAX / CL_MIB);
     case CL_HTTP_FAULT_NO_MEMORY:
         return cl_fail(err, why, "Out of memory while talking to %.*s.", CL_STR_ARG(url));
+    case CL_HTTP_FAULT_TLS:
+        return cl_explain_tls(&(struct cl_trusted){.url = cl_client_url(client),
+                                                   .pins = &client->pins,
+                                                   .is_saved = client->has_saved_pins},
+                              cl_tls_verdict(client->tls), why);
     case CL_HTTP_FAULT_NONE:
         break;
     }
@@ -313,6 +375,19 @@ send_call(struct cl_client *client, const struct cl_client_call *call, cl_str ta
     return err;
 }
 
+/* The authorities' certificates are read when they are needed. */
+static enum cl_err
+prepare_tls(struct cl_client *client, struct cl_why *why)
+{
+    if (!client->wants_tls || client->tls != NULL)
+        return CL_OK;
+    enum cl_err err = cl_tls_client_new(client->loop, &client->pins, &client->tls);
+    if (err != CL_OK)
+        return cl_fail(err, why, "Out of memory.");
+    cl_http_client_use_tls(client->http, client->tls);
+    return CL_OK;
+}
+
 static bool
 has_sign(const struct cl_json_scan *scan, const struct cl_client_sign *sign)
 {
@@ -372,6 +447,11 @@ cl_client_call(struct cl_client *client, const struct cl_client_call *call, cl_s
         cl_buf_done(&target);
         return cl_fail(err, why, "The call's path does not fit into a request (%s).",
                        cl_err_wire(err));
+    }
+    err = prepare_tls(client, why);
+    if (err != CL_OK) {
+        cl_buf_done(&target);
+        return err;
     }
     err = send_call(client, call, cl_buf_str(&target), &reply);
     cl_buf_done(&target);

@@ -32,14 +32,24 @@ struct cl_client_call {
     struct cl_client_sign sign;
 };
 
-/* The URL is "http://host:port", maybe with a path that goes before every call's. Both are
- * copied; token may be NULL, an empty one counts as none. Nothing is connected yet.
- * CL_ERR_USAGE: no such URL, or a token that no header could carry. */
+/* The URL is "https://host:port" or "http://host:port", maybe with a path that goes before every
+ * call's; wss and ws mean the same. Both are copied; token may be NULL, an empty one counts as
+ * none. Nothing is connected yet. CL_ERR_USAGE: no such URL, or a token that no header could
+ * carry. */
 CL_MUST_CHECK enum cl_err cl_client_new(cl_str url, const struct cl_secret *token,
                                         struct cl_client **ret_client, struct cl_why *why);
 /* For the admin door of a relay on this machine: the path of its Unix socket, and no token. */
 CL_MUST_CHECK enum cl_err cl_client_new_local(cl_str path, struct cl_client **ret_client,
                                               struct cl_why *why);
+/* Before the first call: by which keys the relay is known, "sha256:BASE64,..." (net/tls.h), instead
+ * of by the system's authorities. is_saved: they were remembered, which the sentence about another
+ * key says. CL_ERR_USAGE: no pins, or no https. */
+CL_MUST_CHECK enum cl_err cl_client_pin(struct cl_client *client, cl_str pins, bool is_saved,
+                                        struct cl_why *why);
+/* Is the relay beyond this machine, and spoken to in plain text? */
+bool cl_client_is_exposed(const struct cl_client *client);
+/* Do both URLs lead to the same host and port in the same way? */
+bool cl_client_same_relay(cl_str a, cl_str b);
 /* Closes the connection in order. Accepts NULL. */
 void cl_client_free(struct cl_client *client);
 /* As it was given, without slashes at the end. */
@@ -53,6 +63,7 @@ cl_str cl_client_url_shown(const struct cl_client *client);
  *   CL_ERR_UNAUTHORIZED  the relay wants a token, or another one
  *   CL_ERR_TIMEOUT       no whole answer in time
  *   CL_ERR_CLOSED        the connection broke before the answer was whole
+ *   CL_ERR_UNTRUSTED     whoever answered could not be trusted; nothing was sent
  *   CL_ERR_IO            what answered is no relay */
 CL_MUST_CHECK enum cl_err cl_client_call(struct cl_client *client,
                                          const struct cl_client_call *call, cl_str *ret_answer,

@@ -3,11 +3,13 @@
 
 #include "base/alloc.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include "net/unix.h"
 
 struct cl_http_client {
     struct cl_loop *loop;
-    cl_str host; // or the path
+    struct cl_tls *tls; // NULL: plain text
+    cl_str host;        // or the path
     uint16_t port;
     bool is_unix;
     struct cl_connect *connect; // an attempt is on
@@ -116,8 +118,11 @@ on_write(void *ctx)
 static void
 on_closed(void *ctx, enum cl_err reason)
 {
+    struct cl_http_client *client = ctx;
     (void)reason; // however it broke
-    end_call(ctx, CL_HTTP_FAULT_RESET);
+    bool is_untrusted =
+        client->tls != NULL && cl_tls_verdict(client->tls)->fault != CL_TLS_FAULT_NONE;
+    end_call(client, is_untrusted ? CL_HTTP_FAULT_TLS : CL_HTTP_FAULT_RESET);
 }
 
 static const struct cl_stream_events events = {on_data, on_eof, on_write, on_closed};
@@ -129,6 +134,10 @@ on_connected(void *ctx, struct cl_stream *stream)
 {
     struct cl_http_client *client = ctx;
     client->connect = NULL;
+    if (client->tls != NULL && cl_tls_wrap(client->tls, stream, client->host, &stream) != CL_OK) {
+        end_call(client, CL_HTTP_FAULT_NO_MEMORY);
+        return;
+    }
     client->stream = stream;
     cl_stream_use(stream, &events, client);
     cl_stream_want_write(stream);
@@ -247,6 +256,7 @@ explain(const struct cl_http_client *client, struct cl_why *why)
         [CL_HTTP_FAULT_NOT_HTTP] = {CL_ERR_IO, "what answered does not speak HTTP"},
         [CL_HTTP_FAULT_TOO_LARGE] = {CL_ERR_TOO_LARGE, "the answer is too large"},
         [CL_HTTP_FAULT_NO_MEMORY] = {CL_ERR_NO_MEMORY, "out of memory"},
+        [CL_HTTP_FAULT_TLS] = {CL_ERR_UNTRUSTED, "there is no connection that can be trusted"},
     };
     if (client->fault == CL_HTTP_FAULT_NONE)
         return CL_OK;
@@ -339,6 +349,12 @@ cl_http_client_new_unix(struct cl_loop *loop, cl_str path, struct cl_http_client
     if (err == CL_OK)
         (*ret_client)->is_unix = true;
     return err;
+}
+
+void
+cl_http_client_use_tls(struct cl_http_client *client, struct cl_tls *tls)
+{
+    client->tls = tls;
 }
 
 void

@@ -14,6 +14,7 @@
 #include "wire/http1.h"
 
 struct cl_http_client;
+struct cl_tls;
 
 /* Why there is no answer; what each says to a person is the caller's. */
 enum cl_http_fault {
@@ -29,6 +30,7 @@ enum cl_http_fault {
     CL_HTTP_FAULT_NOT_HTTP,        // not an HTTP/1 answer       CL_ERR_IO
     CL_HTTP_FAULT_TOO_LARGE,       // the answer is              CL_ERR_TOO_LARGE
     CL_HTTP_FAULT_NO_MEMORY,       //                            CL_ERR_NO_MEMORY
+    CL_HTTP_FAULT_TLS,             // as cl_tls_verdict says     CL_ERR_UNTRUSTED
 };
 
 struct cl_http_call {
@@ -52,6 +54,8 @@ CL_MUST_CHECK enum cl_err cl_http_client_new(struct cl_loop *loop, cl_str host, 
 /* The same over the Unix socket at that path. */
 CL_MUST_CHECK enum cl_err cl_http_client_new_unix(struct cl_loop *loop, cl_str path,
                                                   struct cl_http_client **ret_client);
+/* Connections are made with TLS from now on. It is borrowed until the client's end. */
+void cl_http_client_use_tls(struct cl_http_client *client, struct cl_tls *tls);
 /* Accepts NULL. */
 void cl_http_client_free(struct cl_http_client *client);
 

@@ -265,11 +265,11 @@ def the_relay_keeps_one_copy_of_the_token():
 @test(relay=False)
 def cannot_find_relay_says_what_is_wrong_with_the_url():
     with Home() as home:
-        says(home.run("discover", "--relay", "http://nowhere.invalid:9077"), 7,
+        says(home.run("discover", "--relay", "https://nowhere.invalid:9077"), 7,
              "Can't find relay", "nowhere.invalid")
         for url in ("localhost:9077", "http://", "http://h:0", "http://u@h"):
             says(home.run("discover", "--relay", url), 2, "Can't find relay", "http://HOST:PORT")
-        says(home.run("discover", "--relay", "https://h"), 2, "https://h", "http://")
+        says(home.run("discover", "--relay", "ftp://h"), 2, "ftp://h", "https://")
 
 
 @test(relay=False)

@@ -94,6 +94,8 @@ TEST(global_options_reach_relay_but_those_of_a_client)
     CHECK_WHY("--as means nothing to relay");
     CHECK_INT(PARSE("relay", "--relay", "http://h"), CL_ERR_USAGE);
     CHECK_WHY("--relay means nothing to relay");
+    CHECK_INT(PARSE("relay", "--pin", "sha256:x"), CL_ERR_USAGE);
+    CHECK_WHY("--pin means nothing to relay");
 }
 
 TEST(a_verb_may_have_two_words)

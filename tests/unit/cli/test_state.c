@@ -117,6 +117,7 @@ TEST(what_is_saved_is_read_again)
     new_home();
     CHECK_OK(load(NULL));
     state.relay_url = CL_STR("http://h:1");
+    state.relay_pin = CL_STR("sha256:x");
     state.agent_id = CL_STR("a\"1");
     state.agent_name = cl_str_z("Jörg");
     state.capabilities = CL_STR("[\"x\",\"y\"]");
@@ -124,6 +125,7 @@ TEST(what_is_saved_is_read_again)
     CHECK_OK(cl_state_save(&state, &why));
     CHECK_OK(load(NULL));
     CHECK_STR(state.relay_url, CL_STR("http://h:1"));
+    CHECK_STR(state.relay_pin, CL_STR("sha256:x"));
     CHECK_STR(state.agent_id, CL_STR("a\"1"));
     CHECK_STR(state.agent_name, cl_str_z("Jörg"));
     CHECK_STR(state.capabilities, CL_STR("[\"x\",\"y\"]"));

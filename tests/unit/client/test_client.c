@@ -136,18 +136,67 @@ TEST(a_url_that_is_none_is_refused_with_its_reason)
         CHECK_INT(cl_client_new(cl_str_z(urls[i]), NULL, &client, &why), CL_ERR_USAGE);
         CHECK(client == NULL);
         CHECK(says("Can't find relay"));
-        CHECK(says("http://HOST:PORT"));
+        CHECK(says("https://HOST:PORT or http://HOST:PORT"));
     }
 }
 
-TEST(a_scheme_that_is_not_spoken_is_refused)
+/* Who reads along is told apart from who cannot. */
+TEST(plain_text_beyond_this_machine_is_noticed)
 {
-    static const char *const urls[] = {"https://h", "ws://h", "wss://h:1"};
-    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+    static const struct {
+        const char *url;
+        bool is_exposed;
+    } rows[] = {
+        {"http://h", true},
+        {"ws://h", true},
+        {"http://192.0.2.1", true},
+        {"http://[2001:db8::1]", true},
+        {"http://127.evil.example", true},
+        {"http://notlocalhost", true},
+        {"http://localhost", false},
+        {"http://LOCALHOST:1", false},
+        {"http://a.localhost", false},
+        {"http://127.8.9.1:1", false},
+        {"http://[::1]:9077", false},
+        {"https://h", false},
+        {"wss://h:1", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct cl_client *client = NULL;
-        CHECK_INT(cl_client_new(cl_str_z(urls[i]), NULL, &client, &why), CL_ERR_USAGE);
-        CHECK(says("does not begin with http://"));
+        test_note("%s", rows[i].url);
+        CHECK_OK(cl_client_new(cl_str_z(rows[i].url), NULL, &client, &why));
+        CHECK_INT(cl_client_is_exposed(client), rows[i].is_exposed);
+        cl_client_free(client);
     }
+    test_note("%s", "");
+}
+
+TEST(two_urls_of_one_relay_are_known_as_such)
+{
+    CHECK(cl_client_same_relay(CL_STR("https://H:1"), CL_STR("wss://h:1/base/")));
+    CHECK(cl_client_same_relay(CL_STR("https://h"), CL_STR("https://h:443")));
+    CHECK(!cl_client_same_relay(CL_STR("https://h"), CL_STR("https://h:444")));
+    CHECK(!cl_client_same_relay(CL_STR("https://h:1"), CL_STR("http://h:1")));
+    CHECK(!cl_client_same_relay(CL_STR("https://h"), CL_STR("https://i")));
+    CHECK(!cl_client_same_relay(CL_STR(""), CL_STR("")));
+}
+
+#define PIN "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+TEST(a_pin_is_for_https_and_must_be_one)
+{
+    struct cl_client *client = NULL;
+    CHECK_OK(cl_client_new(CL_STR("http://h"), NULL, &client, &why));
+    CHECK_INT(cl_client_pin(client, CL_STR(PIN), false, &why), CL_ERR_USAGE);
+    CHECK(says("https://"));
+    cl_client_free(client);
+    CHECK_OK(cl_client_new(CL_STR("https://h"), NULL, &client, &why));
+    CHECK_INT(cl_client_pin(client, CL_STR("x"), false, &why), CL_ERR_USAGE);
+    CHECK(says("--pin: \"x\" is no pin"));
+    CHECK_INT(cl_client_pin(client, CL_STR("x"), true, &why), CL_ERR_USAGE);
+    CHECK(says("state file"));
+    CHECK_OK(cl_client_pin(client, CL_STR(PIN), false, &why));
+    cl_client_free(client);
 }
 
 TEST(a_url_is_kept_without_slashes_at_its_end)
