@@ -10,6 +10,14 @@ static const struct cl_opt options[] = {
     {"host", "HOST", "where to listen; default 127.0.0.1", CL_OPT_OPTIONAL},
     {"port", "N", "default 9077; 0 takes any free one", CL_OPT_OPTIONAL},
     {"no-auth", NULL, "listen beyond this machine without a token", CL_OPT_OPTIONAL},
+    {"tls-cert", "FILE", "speak TLS: the certificate with its chain, PEM", CL_OPT_OPTIONAL},
+    {"tls-key", "FILE", "and its key, readable by its owner alone", CL_OPT_OPTIONAL},
+    {"tls-self-signed", NULL,
+     "speak TLS with a certificate that the relay makes for\n"
+     "itself, once; clients know it by the pin it prints",
+     CL_OPT_OPTIONAL},
+    {"tls-dir", "DIR", "where that is kept; default ~/.clawlink/tls", CL_OPT_OPTIONAL},
+    {"allow-plain", NULL, "listen beyond this machine without TLS", CL_OPT_OPTIONAL},
     {"log-file", "FILE", "events go there instead of standard error", CL_OPT_OPTIONAL},
     {"log", "FORMAT", "logfmt (the default) or json", CL_OPT_OPTIONAL},
     {"log-level", "LEVEL", "debug, info (the default), warn or error", CL_OPT_OPTIONAL},
@@ -41,12 +49,15 @@ const struct cl_cmd cl_cmd_relay = {
     .name = "relay",
     .summary = "Run the relay that agents meet at",
     .options = options,
-    .notes = "With a token every request but GET /healthz must show it.\n"
-             "When it listens it prints one line with its URL; events go to standard error.\n"
-             "It keeps everything in memory: what nobody fetched is gone when it stops.\n"
-             "SIGTERM and Ctrl-C end it in order, within 5 seconds.",
+    .notes =
+        "With a token every request but GET /healthz must show it.\n"
+        "When it listens it prints one line with its URL, with TLS a second one with its pin;\n"
+        "events go to standard error.\n"
+        "It keeps everything in memory: what nobody fetched is gone when it stops.\n"
+        "SIGTERM and Ctrl-C end it in order, within 5 seconds. SIGHUP makes it read its\n"
+        "certificate and open its log file again; connections stay.",
     .examples = "clawlink relay\n"
-                "clawlink relay --host 0.0.0.0 --token-file ~/.clawlink/token\n"
+                "clawlink relay --host 0.0.0.0 --tls-self-signed --token-file ~/.clawlink/token\n"
                 "clawlink relay --port 0 --log=json --log-file relay.log",
     .run = NULL,
 };

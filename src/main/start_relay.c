@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "cli/door.h"
 #include "cli/token.h"
+#include "main/relay_tls.h"
 #include "relay/relay.h"
 
 #define PORT_DEFAULT 9077
@@ -163,6 +164,8 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
     const char *host = option(opts, "host");
     config->host = host == NULL ? CL_STR("127.0.0.1") : cl_str_z(host);
     config->no_auth = option(opts, "no-auth") != NULL;
+    config->allow_plain = option(opts, "allow-plain") != NULL;
+    config->log_file = option(opts, "log-file");
     config->no_query_token = option(opts, "no-query-token") != NULL;
     config->no_penalties = option(opts, "no-penalties") != NULL;
     enum cl_err err = read_numbers(opts, config, why);
@@ -184,12 +187,18 @@ serve(const struct cl_relay_config *config, bool as_json, struct cl_why *why)
 {
     struct cl_relay *relay;
     char url[CL_RELAY_URL_CAP];
+    char pin[CL_RELAY_PIN_CAP];
     enum cl_err err = cl_relay_open(config, &relay, why);
     if (err != CL_OK)
         return err;
     cl_relay_url(relay, url);
-    int printed = as_json ? printf("{\"url\":\"%s\"}\n", url)
-                          : printf("clawlink relay listening on %s\n", url);
+    int printed;
+    if (!cl_relay_pin(relay, pin))
+        printed = printf(as_json ? "{\"url\":\"%s\"}\n" : "clawlink relay listening on %s\n", url);
+    else
+        printed = printf(as_json ? "{\"url\":\"%s\",\"pin\":\"%s\"}\n"
+                                 : "clawlink relay listening on %s\nclawlink relay pin %s\n",
+                         url, pin);
     if (printed < 0 || fflush(stdout) != 0)
         cl_log_warn(&config->log, "stdout.failed", CL_F("url", (const char *)url));
     cl_log_info(&config->log, "relay.listening", CL_F("url", (const char *)url));
@@ -203,6 +212,10 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
 {
     struct cl_secret token = {0};
     struct cl_relay_config config = {.journal = journal, .log = {.fd = -1}};
+    struct cl_relay_tls tls = {.certificate = option(opts, "tls-cert"),
+                               .key = option(opts, "tls-key"),
+                               .self_signed = option(opts, "tls-self-signed"),
+                               .folder = option(opts, "tls-dir")};
     struct cl_buf hosts, origins;
     char admin_folder[CL_CLI_PATH_CAP];
     cl_buf_init(&hosts, LIST_BYTES_MAX);
@@ -214,6 +227,8 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
         err = list(opts, "allow-host", &hosts, &config.allow_hosts, why);
     if (err == CL_OK)
         err = list(opts, "allow-origin", &origins, &config.allow_origins, why);
+    if (err == CL_OK)
+        err = cl_relay_tls_prepare(&tls, &config, why);
     if (err == CL_OK)
         err = journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.")
                               : serve(&config, opts->globals[CL_GLOBAL_JSON] != NULL, why);

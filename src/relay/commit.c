@@ -321,7 +321,7 @@ static void
 begin_accepting(struct cl_relay *relay)
 {
     if (relay->listener != NULL)
-        cl_listener_accept(relay->listener, cl_http_server_take, relay->http);
+        cl_listener_accept(relay->listener, cl_relay_accept, relay);
 }
 
 static void

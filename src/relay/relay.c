@@ -96,6 +96,11 @@ static void
 on_signal(void *ctx, int signal)
 {
     struct cl_relay *relay = ctx;
+    // A terminal that was closed takes along what was started in it.
+    if (signal == SIGHUP && relay->has_terminal == (isatty(STDERR_FILENO) == 1)) {
+        cl_relay_reload(relay);
+        return;
+    }
     cl_log_info(&relay->config.log, "relay.stopping", CL_F("signal", signal));
     if (relay->is_draining)
         cl_loop_stop(relay->loop);
@@ -185,6 +190,26 @@ check_exposure(const struct cl_relay *relay, struct cl_why *why)
 }
 
 static enum cl_err
+check_secrecy(const struct cl_relay *relay, struct cl_why *why)
+{
+    cl_address address;
+    char text[CL_ADDRESS_TEXT_CAP];
+    cl_listener_address(relay->listener, &address);
+    cl_address_text(&address, text);
+    if (relay->tls != NULL || cl_address_is_loopback(&address))
+        return CL_OK;
+    if (relay->config.allow_plain) {
+        cl_log_warn(&relay->config.log, "relay.plain_text", CL_F("address", (const char *)text));
+        return CL_OK;
+    }
+    return cl_fail(CL_ERR_USAGE, why,
+                   "%s can be reached from other machines, and without TLS everybody on the way "
+                   "reads the token and the messages; give --tls-self-signed, or --tls-cert and "
+                   "--tls-key, or --allow-plain if the network keeps strangers out",
+                   text);
+}
+
+static enum cl_err
 open_net(struct cl_relay *relay, struct cl_why *why)
 {
     const struct cl_relay_config *config = &relay->config;
@@ -201,11 +226,17 @@ open_net(struct cl_relay *relay, struct cl_why *why)
         err = cl_loop_on_signal(relay->loop, SIGTERM, on_signal, relay);
     if (err == CL_OK)
         err = cl_loop_on_signal(relay->loop, SIGINT, on_signal, relay);
+    if (err == CL_OK)
+        err = cl_loop_on_signal(relay->loop, SIGHUP, on_signal, relay);
     if (err != CL_OK)
         return cl_fail(err, why, "the event loop cannot start: %s", cl_err_wire(err));
-    err = cl_tcp_listen(relay->loop, config->host, config->port, &relay->listener, why);
+    err = cl_relay_tls_open(relay, why);
+    if (err == CL_OK)
+        err = cl_tcp_listen(relay->loop, config->host, config->port, &relay->listener, why);
     if (err == CL_OK)
         err = check_exposure(relay, why);
+    if (err == CL_OK)
+        err = check_secrecy(relay, why);
     if (err == CL_OK)
         err = cl_admin_open(relay, why);
     if (err != CL_OK)
@@ -224,6 +255,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     relay->config = *config;
     cl_random_bytes(&relay->hash_key, sizeof relay->hash_key);
     cl_random_bytes(&relay->epoch, sizeof relay->epoch);
+    relay->has_terminal = isatty(STDERR_FILENO) == 1;
     relay->wall = cl_clock_wall;
     relay->steady = cl_clock_monotonic;
     relay->started = relay->wall();
@@ -267,7 +299,8 @@ cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP]
     char text[CL_ADDRESS_TEXT_CAP];
     cl_listener_address(relay->listener, &address);
     cl_address_text(&address, text);
-    (void)snprintf(ret_url, CL_RELAY_URL_CAP, "http://%.*s", CL_ADDRESS_TEXT_CAP - 1, text);
+    (void)snprintf(ret_url, CL_RELAY_URL_CAP, "%s://%.*s", relay->tls == NULL ? "http" : "https",
+                   CL_ADDRESS_TEXT_CAP - 1, text);
 }
 
 void
@@ -290,6 +323,7 @@ cl_relay_free(struct cl_relay *relay)
     cl_http_server_free(relay->http);
     cl_admin_close(&relay->admin);
     cl_loop_free(relay->loop); // sockets hear on_closed here
+    cl_relay_tls_done(relay);
     CL_LIST_EACH(&relay->acks, at)
     {
         struct cl_ack *ack = CL_LIST_ENTRY(at, struct cl_ack, peer.link);

@@ -20,10 +20,13 @@ struct cl_relay_config {
     uint16_t port;
     const struct cl_secret *token; // NULL: everybody may ask
     bool no_auth;                  // beyond loopback without a token, said aloud
-    bool no_query_token;           // ?token= is not looked at
-    cl_str allow_hosts;            // "a,b": names that Host may have besides the usual ones
-    cl_str allow_origins;          // "a,b": origins of web pages that may ask
-    uint32_t connections_max;      // 0: as many as there are descriptors
+    bool allow_plain;              // beyond loopback without TLS, said aloud
+    const char *tls_certificate;   // PEM files; NULL: plain text
+    const char *tls_key;
+    bool no_query_token;      // ?token= is not looked at
+    cl_str allow_hosts;       // "a,b": names that Host may have besides the usual ones
+    cl_str allow_origins;     // "a,b": origins of web pages that may ask
+    uint32_t connections_max; // 0: as many as there are descriptors
     cl_str admin_socket;      // path of the admin door; empty: relay-<port>.sock in that folder
     cl_str admin_folder;      // empty as well: there is no such door
     uint32_t rate_per_second; // messages of one sender; 0: no limit
@@ -33,6 +36,7 @@ struct cl_relay_config {
     uint64_t inbox_bytes_max;
     uint64_t inboxes_bytes_max;
     struct cl_log log;
+    const char *log_file;       // where log.fd leads, to be opened again at SIGHUP; NULL: nowhere
     struct cl_journal *journal; // borrowed; newly opened
 };
 
@@ -41,11 +45,17 @@ struct cl_relay_config {
  * _NO_MEMORY with the sentence in why. */
 CL_MUST_CHECK enum cl_err cl_relay_open(const struct cl_relay_config *config,
                                         struct cl_relay **ret_relay, struct cl_why *why);
-/* "http://127.0.0.1:9077" and its NUL. */
+/* "https://127.0.0.1:9077" and its NUL. */
 #define CL_RELAY_URL_CAP 64
 void cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP]);
+/* "sha256:", 44 letters and NUL: by what clients know the key (--pin). False: it speaks plain text.
+ * A reload may change it. */
+#define CL_RELAY_PIN_CAP 52
+bool cl_relay_pin(const struct cl_relay *relay, char ret_pin[static CL_RELAY_PIN_CAP]);
 /* Serves until SIGTERM or SIGINT: then takes no new work, closes WebSockets with 1012, answers
- * what is waiting, and returns within CL_NET_DRAIN_MS. A second signal ends it at once. */
+ * what is waiting, and returns within CL_NET_DRAIN_MS. A second signal ends it at once.
+ * At SIGHUP it opens its log file again and takes a new certificate; connections stay. When its
+ * terminal is gone SIGHUP ends it, as SIGTERM does. */
 void cl_relay_run(struct cl_relay *relay);
 /* Accepts NULL. */
 void cl_relay_free(struct cl_relay *relay);

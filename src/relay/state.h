@@ -12,6 +12,7 @@
  *     admin.c     the door for this machine's verbs
  *     status.c    what the relay says of itself there
  *     metrics.c   and to Prometheus
+ *     tls.c       its certificate, and what SIGHUP does
  */
 #ifndef CL_RELAY_STATE_H
 #define CL_RELAY_STATE_H
@@ -107,6 +108,8 @@ struct cl_relay {
     struct cl_listener *listener;
     struct cl_http_server *http;
     struct cl_admin admin;
+    struct cl_tls *tls; // NULL: plain text
+    bool has_terminal;  // standard error was one at the start
     struct cl_core *core;
     struct cl_session *session;
     cl_hash_key hash_key;
@@ -233,6 +236,18 @@ void cl_socket_ask_proofs(struct cl_timer *timer);
 void cl_socket_error(struct cl_socket *socket, enum cl_err err, cl_str sentence);
 /* The push of clawlink-v1.md to all sockets but the agent's own. */
 void cl_socket_push_joined(struct cl_relay *relay, const struct cl_agent *agent);
+
+/* -- tls.c ---------------------------------------------------------------------------------- */
+
+/* Loads the certificate, if there is to be one. */
+CL_MUST_CHECK enum cl_err cl_relay_tls_open(struct cl_relay *relay, struct cl_why *why);
+/* After the last connection. */
+void cl_relay_tls_done(struct cl_relay *relay);
+/* SIGHUP: the log file is opened again, the certificate read again. What cannot be read is logged,
+ * and what was there stays in use. */
+void cl_relay_reload(struct cl_relay *relay);
+/* A connection that was accepted: to the server, through TLS where that is on. */
+void cl_relay_accept(void *ctx, struct cl_stream *stream);
 
 /* -- auth.c --------------------------------------------------------------------------------- */
 

@@ -141,7 +141,7 @@ class Relay:
                 stderr=stderr, preexec_fn=before_exec)
         self.pid = self.process.pid
         self.line = self._first_line()
-        found = re.fullmatch(r"clawlink relay listening on (http://(\[[^]]+\]|[^:/]+):(\d+))",
+        found = re.fullmatch(r"clawlink relay listening on (https?://(\[[^]]+\]|[^:/]+):(\d+))",
                              self.line)
         if not found:
             self.kill()
@@ -149,6 +149,9 @@ class Relay:
             self.clean()
             raise Failure(f"no listening line but {self.line!r}; {said}")
         self.url, self.host, self.port = found[1], found[2].strip("[]"), int(found[3])
+        self.pin = None
+        if self.url.startswith("https"):
+            self.pin = self._first_line().removeprefix("clawlink relay pin ")
         self.http = requests.Session()
         self.http.trust_env = False
         if token:

@@ -818,16 +818,24 @@ def the_relay_takes_every_option_of_its_help():
                   "inbox-messages": "10", "inbox-bytes": "100000", "all-inboxes-bytes": "1000000",
                   "max-connections": "10", "rate": "10/s,50",
                   "admin-socket": os.path.join(home.path, "door")}
+        own = os.path.join(home.path, ".clawlink", "tls")
+        values.update({"tls-cert": own + "/cert.pem", "tls-key": own + "/key.pem", "tls-dir": own})
+        partners = {"tls-cert": ["--tls-key", own + "/key.pem"],
+                    "tls-key": ["--tls-cert", own + "/cert.pem"], "tls-dir": ["--tls-self-signed"]}
+        first = home.start("relay", "--tls-self-signed", "--port", "0")  # makes both files
+        check("https://" in first.line() and "sha256:" in first.line(), "URL and pin")
         options = re.findall(r"(?m)^  --([a-z-]+)( [A-Z]+)?", shown.split("options:")[1])
         for name, value in options:
             if name in ("help", "version"):
                 continue
             words = [f"--{name}", values[name]] if value else [f"--{name}"]
+            words += partners.get(name, [])
             if name != "port":
                 words += ["--port", "0"]
             relay = home.start("relay", *words)
             line = relay.line()
-            begin = '{"url":"http://' if name == "json" else "clawlink relay listening on http://"
+            begin = '{"url":"http' if name == "json" else "clawlink relay listening on http"
+            begin += "s://" if name.startswith("tls-") else "://"
             check(line and line.startswith(begin), (words, line))
             relay.signal(signal.SIGTERM)
             check(relay.wait() == 0, words)
