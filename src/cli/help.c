@@ -113,10 +113,11 @@ cl_help_all(struct cl_page *page, cl_str subject)
     for (size_t i = 0; cl_cmds[i] != NULL; i++)
         cl_page_print(page, "  %-*s%s\n", CL_HELP_VERB_COLUMNS, cl_cmds[i]->name,
                       cl_cmds[i]->summary);
-    cl_page_print(page, "\n`clawlink help VERB` explains one, with examples.\n\n"
-                        "options of every verb, before or behind it (relay takes no --relay, no "
-                        "--pin and no --as,\nand verbs about this machine's relay no --token and no "
-                        "--token-file either):\n");
+    cl_page_print(page,
+                  "\n`clawlink help VERB` explains one, with examples.\n\n"
+                  "options of every verb, before or behind it (relay takes no --relay, no "
+                  "--pin and no --as,\nand verbs about this machine's relay no --token and no "
+                  "--token-file either):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"
