@@ -42,6 +42,14 @@ static const struct cl_opt options[] = {
      "once (default N); else no limit",
      CL_OPT_OPTIONAL},
     {"no-penalties", NULL, "wrong tokens keep nobody waiting", CL_OPT_OPTIONAL},
+    {"user", "NAME",
+     "become that user once the port is bound and secrets are\n"
+     "read; for root, where no service manager does it",
+     CL_OPT_OPTIONAL},
+    {"allow-debugger", NULL,
+     "let debuggers and core dumps see the memory, which holds\n"
+     "the token and messages",
+     CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 

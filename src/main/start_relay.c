@@ -11,6 +11,8 @@
 #include "base/assert.h"
 #include "cli/door.h"
 #include "cli/token.h"
+#include "main/notify.h"
+#include "main/privileges.h"
 #include "main/relay_tls.h"
 #include "relay/relay.h"
 
@@ -182,15 +184,31 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
     return err;
 }
 
+/* Whoever waits for the relay to start (cl_notify_ready) is told; that it cannot be is no reason to
+ * end. */
+static void
+tell_manager(const struct cl_relay_config *config, const char *url)
+{
+    struct cl_why why;
+    if (cl_notify_ready(url, &why) != CL_OK)
+        cl_log_warn(&config->log, "notify.failed", CL_F("reason", (const char *)why.text));
+}
+
 static enum cl_err
-serve(const struct cl_relay_config *config, bool as_json, struct cl_why *why)
+serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct cl_why *why)
 {
     struct cl_relay *relay;
     char url[CL_RELAY_URL_CAP];
     char pin[CL_RELAY_PIN_CAP];
+    bool as_json = opts->globals[CL_GLOBAL_JSON] != NULL;
     enum cl_err err = cl_relay_open(config, &relay, why);
     if (err != CL_OK)
         return err;
+    err = cl_privileges_settle(option(opts, "user"), &config->log, why);
+    if (err != CL_OK) {
+        cl_relay_free(relay);
+        return err;
+    }
     cl_relay_url(relay, url);
     int printed;
     if (!cl_relay_pin(relay, pin))
@@ -202,6 +220,7 @@ serve(const struct cl_relay_config *config, bool as_json, struct cl_why *why)
     if (printed < 0 || fflush(stdout) != 0)
         cl_log_warn(&config->log, "stdout.failed", CL_F("url", (const char *)url));
     cl_log_info(&config->log, "relay.listening", CL_F("url", (const char *)url));
+    tell_manager(config, url);
     cl_relay_run(relay);
     cl_relay_free(relay);
     return CL_OK;
@@ -221,6 +240,8 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
     cl_buf_init(&hosts, LIST_BYTES_MAX);
     cl_buf_init(&origins, LIST_BYTES_MAX);
     place_door(opts, admin_folder, &config);
+    if (option(opts, "allow-debugger") == NULL)
+        cl_privileges_guard(); // before the token is read
 
     enum cl_err err = read_config(opts, &token, &config, why);
     if (err == CL_OK)
@@ -231,7 +252,7 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
         err = cl_relay_tls_prepare(&tls, &config, why);
     if (err == CL_OK)
         err = journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.")
-                              : serve(&config, opts->globals[CL_GLOBAL_JSON] != NULL, why);
+                              : serve(opts, &config, why);
     cl_buf_done(&hosts);
     cl_buf_done(&origins);
     cl_secret_done(&token);

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""What the relay gives up before it serves, and what it tells a service manager.
+
+docs/operations.md, Rights; SECURITY.md, what stands against what.
+"""
+import grp
+import os
+import pwd
+import re
+import socket
+import tempfile
+
+from support import WAIT, Failure, Relay, equal, holds, main, start_fails, test
+
+TOKEN = "canary-91d0-canary"
+IS_ROOT = os.geteuid() == 0
+
+
+def skip(name, why):
+    if os.environ.get("CI") == "true":
+        raise Failure(f"{why}, and CI has to")
+    print(f"SKIP {name}: {why}", flush=True)
+
+
+def status_of(pid):
+    """/proc/PID/status as {name: [words]}."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return {name: value.split() for name, _, value in
+                (line.partition(":") for line in status)}
+
+
+@test()
+def no_core_dump_and_no_new_rights(relay):
+    """RLIMIT_CORE is 0, no_new_privs is set, and the process is not dumpable, for which /proc
+    shows root as the owner of its files."""
+    with open(f"/proc/{relay.pid}/limits", encoding="ascii") as limits:
+        core = re.search(r"Max core file size +(\d+) +(\d+)", limits.read())
+    if IS_ROOT:
+        equal(core and core.groups(), ("0", "0"), "limits of a core file")
+        equal(status_of(relay.pid)["NoNewPrivs"], ["1"], "NoNewPrivs")
+
+
+@test(relay=False)
+def root_serves_as_somebody_else():
+    """Port and token are root's, the rest is nobody's: all four ids, the groups, no capability."""
+    if not IS_ROOT:
+        return skip("root_serves_as_somebody_else", "only root can become somebody else")
+    nobody = pwd.getpwnam("nobody")
+    groups = {str(nobody.pw_gid)} | {str(group.gr_gid) for group in grp.getgrall()
+                                     if "nobody" in group.gr_mem}
+    with tempfile.TemporaryDirectory() as folder:  # which is 0700: nobody cannot look into it
+        file = os.path.join(folder, "token")
+        with open(file, "w", encoding="ascii") as token:
+            token.write(TOKEN + "\n")
+        os.chmod(file, 0o600)
+        with Relay("--user", "nobody", "--token-file", file, port=low_port()) as relay:
+            status = status_of(relay.pid)
+            equal(status["Uid"], [str(nobody.pw_uid)] * 4, "user ids")
+            equal(status["Gid"], [str(nobody.pw_gid)] * 4, "group ids")
+            equal(set(status["Groups"]), groups, "groups")
+            for kind in ("CapPrm", "CapEff", "CapAmb", "CapInh"):
+                equal(int(status[kind][0], 16), 0, kind)
+            equal(status["NoNewPrivs"], ["1"], "NoNewPrivs")
+            equal(os.stat(f"/proc/{relay.pid}/mem").st_uid, 0, "who may read its memory")
+            equal(relay.get("/discover").status_code, 401, "status without the token")
+            bearer = {"Authorization": "Bearer " + TOKEN}
+            equal(relay.get("/discover", headers=bearer).status_code, 200, "status with it")
+            holds("runs_as_root" not in relay.stderr(), "it says that it is root")
+
+
+@test(relay=False)
+def the_memory_is_shown_to_debuggers_when_asked():
+    if not IS_ROOT:
+        return skip("the_memory_is_shown_to_debuggers_when_asked", "only root can take another id")
+    with Relay("--allow-debugger", before_exec=lambda: os.setuid(65534)) as relay:
+        equal(os.stat(f"/proc/{relay.pid}/mem").st_uid, 65534, "who may read its memory")
+    with Relay(before_exec=lambda: os.setuid(65534)) as relay:
+        equal(os.stat(f"/proc/{relay.pid}/mem").st_uid, 0, "who may read its memory")
+
+
+def low_port():
+    """A free one that only root may bind."""
+    for port in range(1023, 512, -1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return str(port)
+            except OSError:
+                continue
+    raise Failure("no free port below 1024")
+
+
+@test(relay=False)
+def a_user_that_is_no_use_ends_the_start():
+    for user, says in (("no-such-user", "there is no such user"), ("root", "is root")):
+        status, out, err = start_fails("--user", user)
+        equal((status, out), (2, ""), f"status and output with {user}")
+        holds((says if IS_ROOT else "only root") in err, f"{err!r}")
+
+
+@test()
+def root_without_user_is_warned_about(relay):
+    holds(("event=relay.runs_as_root" in relay.stderr()) == IS_ROOT, "the warning")
+
+
+@test(relay=False)
+def the_service_manager_is_told():
+    """sd_notify(3): READY=1 once it listens."""
+    with tempfile.TemporaryDirectory() as folder, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = os.path.join(folder, "notify")
+        manager.bind(path)
+        manager.settimeout(WAIT)
+        with Relay(env={"NOTIFY_SOCKET": path}) as relay:
+            told = manager.recv(4096).decode().split("\n")
+            equal(told, ["READY=1", f"STATUS=listening on {relay.url}"], "what it was told")
+
+
+@test(relay=False)
+def a_manager_that_is_gone_is_no_reason_to_end():
+    with Relay(env={"NOTIFY_SOCKET": "/nowhere/notify"}) as relay:
+        relay.alive()
+        holds("event=notify.failed" in relay.stderr(), "the log does not tell")
+
+
+if __name__ == "__main__":
+    main()
