@@ -3,15 +3,25 @@
 
 #include <stddef.h>
 
+// clang-format off
 const struct cl_cmd *const cl_cmds[] = {
-    &cl_cmd_relay,     &cl_cmd_relay_status,
-    &cl_cmd_register,  &cl_cmd_discover,
-    &cl_cmd_heartbeat, &cl_cmd_delegate,
-    &cl_cmd_broadcast, &cl_cmd_poll,
-    &cl_cmd_respond,   &cl_cmd_file_put,
-    &cl_cmd_file_get,  &cl_cmd_file_list,
-    &cl_cmd_info,      NULL,
+    &cl_cmd_relay,
+    &cl_cmd_relay_install,
+    &cl_cmd_relay_status,
+    &cl_cmd_register,
+    &cl_cmd_discover,
+    &cl_cmd_heartbeat,
+    &cl_cmd_delegate,
+    &cl_cmd_broadcast,
+    &cl_cmd_poll,
+    &cl_cmd_respond,
+    &cl_cmd_file_put,
+    &cl_cmd_file_get,
+    &cl_cmd_file_list,
+    &cl_cmd_info,
+    NULL,
 };
+// clang-format on
 
 const struct cl_cmd *
 cl_cmd_find(cl_str name)
