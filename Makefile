@@ -11,7 +11,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
 .PHONY: release demo test check sim fuzz asan tsan valgrind cover bench bench-instructions \
-	soak abuse install deps fresh clean help
+	soak abuse install deb debtest deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
 	@tools/build release
@@ -79,6 +79,14 @@ abuse:        ## slow clients, a flood, 50 000 cut connections, against a relay 
 install:      ## make install DESTDIR= PREFIX=/usr/local
 	@tools/build release
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+deb:          ## a Debian package: leaves build/clawlink_VERSION_ARCHITECTURE.deb
+	@tools/build release
+	@tools/deb
+
+debtest:      ## that package on a new Debian and under a real systemd, to its purge (root)
+	@tools/build release
+	@tools/deb-test
 
 deps:         ## install the packages that build and tests need
 	@tools/deps

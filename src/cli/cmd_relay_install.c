@@ -481,7 +481,7 @@ const struct cl_cmd cl_cmd_relay_install = {
              "token, which is never replaced, and says what to type next. Nothing is started.\n"
              "On macOS it writes a launchd agent, which has not been tried there yet.",
     .examples = "sudo clawlink relay install\n"
-                "sudo clawlink relay install --options \"--host 0.0.0.0 --port 9077\"\n"
+                "sudo clawlink relay install --options \"--port 9100 --log-level debug\"\n"
                 "clawlink relay install --dry-run\n"
                 "sudo clawlink relay install --remove",
     .run = run_relay_install,

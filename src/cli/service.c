@@ -25,6 +25,7 @@ static const char system_unit[] =
     "[Service]\n"
     "Type=notify\n"
     "EnvironmentFile=-/etc/clawlink/relay.conf\n"
+    "Environment=HOME=%S/clawlink\n" // what the relay makes for itself lies there
     "LoadCredential=token:/etc/clawlink/token\n"
     "ExecStart=@program@ relay --token-file ${CREDENTIALS_DIRECTORY}/token $CLAWLINK_OPTIONS\n"
     "ExecReload=/bin/sh -c 'kill -HUP \"$MAINPID\"'\n"
