@@ -816,7 +816,7 @@ def the_relay_takes_every_option_of_its_help():
                   "log-file": home.file("log"), "log": "json", "log-level": "debug",
                   "allow-host": "relay.example", "allow-origin": "http://page.example",
                   "inbox-messages": "10", "inbox-bytes": "100000", "all-inboxes-bytes": "1000000",
-                  "max-connections": "10", "rate": "10/s,50",
+                  "max-connections": "10", "rate": "10/s,50", "user": "nobody",
                   "admin-socket": os.path.join(home.path, "door")}
         own = os.path.join(home.path, ".clawlink", "tls")
         values.update({"tls-cert": own + "/cert.pem", "tls-key": own + "/key.pem", "tls-dir": own})
@@ -826,7 +826,7 @@ def the_relay_takes_every_option_of_its_help():
         check("https://" in first.line() and "sha256:" in first.line(), "URL and pin")
         options = re.findall(r"(?m)^  --([a-z-]+)( [A-Z]+)?", shown.split("options:")[1])
         for name, value in options:
-            if name in ("help", "version"):
+            if name in ("help", "version") or (name == "user" and os.geteuid() != 0):
                 continue
             words = [f"--{name}", values[name]] if value else [f"--{name}"]
             words += partners.get(name, [])
