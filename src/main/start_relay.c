@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -159,6 +160,16 @@ place_door(const struct cl_opts *opts, char space[static CL_CLI_PATH_CAP],
 
 /* -- running ----------------------------------------------------------------------------------- */
 
+/* A file that every user of the machine can read keeps no secret. Its group is the owner's choice;
+ * a credential of systemd shows group rights where it has a list of users. */
+static void
+warn_about_token_file(const char *path, const struct cl_log *log)
+{
+    struct stat info;
+    if (path != NULL && stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 07) != 0)
+        cl_log_warn(log, "token.others_can_read", CL_F("file", path));
+}
+
 static enum cl_err
 read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_config *config,
             struct cl_why *why)
@@ -177,6 +188,8 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
         err = cl_token_take(opts, token, why);
     if (err == CL_OK)
         err = open_log(opts, &config->log, why);
+    if (err == CL_OK)
+        warn_about_token_file(opts->globals[CL_GLOBAL_TOKEN_FILE], &config->log);
     if (err == CL_OK && token->len == 0 && getenv("CLAWLINK_TOKEN") != NULL)
         err =
             cl_fail(CL_ERR_USAGE, why, "CLAWLINK_TOKEN is empty: put a token there, or unset it.");

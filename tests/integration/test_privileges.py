@@ -35,9 +35,10 @@ def no_core_dump_and_no_new_rights(relay):
     shows root as the owner of its files."""
     with open(f"/proc/{relay.pid}/limits", encoding="ascii") as limits:
         core = re.search(r"Max core file size +(\d+) +(\d+)", limits.read())
-    if IS_ROOT:
-        equal(core and core.groups(), ("0", "0"), "limits of a core file")
-        equal(status_of(relay.pid)["NoNewPrivs"], ["1"], "NoNewPrivs")
+    if not IS_ROOT:
+        return skip("no_core_dump_and_no_new_rights", "the relays of these tests allow debuggers")
+    equal(core and core.groups(), ("0", "0"), "limits of a core file")
+    equal(status_of(relay.pid)["NoNewPrivs"], ["1"], "NoNewPrivs")
 
 
 @test(relay=False)
@@ -97,6 +98,18 @@ def a_user_that_is_no_use_ends_the_start():
         status, out, err = start_fails("--user", user)
         equal((status, out), (2, ""), f"status and output with {user}")
         holds((says if IS_ROOT else "only root") in err, f"{err!r}")
+
+
+@test(relay=False)
+def a_token_that_everybody_can_read_is_warned_about():
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "token")
+        with open(file, "w", encoding="ascii") as token:
+            token.write(TOKEN + "\n")
+        for mode, warns in ((0o604, True), (0o644, True), (0o640, False), (0o600, False)):
+            os.chmod(file, mode)
+            with Relay("--token-file", file) as relay:
+                holds(("event=token.others_can_read" in relay.stderr()) == warns, oct(mode))
 
 
 @test()
