@@ -145,6 +145,41 @@
 #define CL_TLS_SELF_SIGNED_DAYS 3650
 #define CL_TLS_RENEW_DAYS       30
 
+/* -- discovery on the local network -------------------------------------------------------- */
+
+/* A datagram that is read (RFC 6762 section 17); a larger one is dropped. */
+#define CL_MDNS_DATAGRAM_BYTES_MAX 9000
+/* One that is sent: fits an Ethernet frame under IPv6; what does not fit waits for the next. */
+#define CL_MDNS_SEND_BYTES_MAX 1440
+/* Questions and records of one message; more is malformed. Bounds the work of one datagram. */
+#define CL_MDNS_ITEMS_MAX 256
+/* Names that a writer remembers for compression; later ones are written whole. */
+#define CL_MDNS_WRITER_NAMES_MAX 64
+/* Members of a TXT record, all together; a longer record is read as an empty one. */
+#define CL_MDNS_TXT_BYTES_MAX 1024
+/* Addresses of one interface, or of one machine that was found; further ones are left out. */
+#define CL_MDNS_ADDRESSES_MAX 8
+/* Interfaces on which we speak; further ones are left out. */
+#define CL_MDNS_LINKS_MAX 32
+/* Answers to single hosts, and queries whose known answers go on, that wait on one interface;
+ * when all are taken a query is dropped, and who asked asks again. */
+#define CL_MDNS_JOBS_MAX 16
+/* So many relays are kept of all that answer on an interface, and of one address; further ones
+ * are not listed, and it is said that there are more. */
+#define CL_MDNS_FOUND_MAX            64
+#define CL_MDNS_FOUND_PER_SOURCE_MAX 16
+/* Interfaces are looked at so often, so that a cable plugged in later works. */
+#define CL_MDNS_RESCAN_MS 5000
+/* Datagrams read of one socket in one turn of the loop, and of both in each slice of time; past
+ * that the sockets rest until the next slice, and the system drops what they cannot hold. */
+#define CL_MDNS_READS_PER_TURN  16
+#define CL_MDNS_READS_PER_SLICE 100
+#define CL_MDNS_SLICE_MS        200
+/* `clawlink scan`, and the search of a client that knows no relay. */
+#define CL_MDNS_SCAN_MS       3000
+#define CL_MDNS_SCAN_MAX_S    60
+#define CL_MDNS_LOOK_ABOUT_MS 1200
+
 /* -- the core ------------------------------------------------------------------------------ */
 
 /* One inbox, and all together; more is CL_ERR_INBOX_FULL or CL_ERR_FULL. Options change them. Of
