@@ -36,4 +36,9 @@ struct cl_mdns_when {
 void cl_mdns_schedule(struct cl_mdns_responder *responder, enum cl_mdns_family family,
                       cl_mdns_set set, struct cl_mdns_when when);
 
+/* -- mdns_links.c --------------------------------------------------------------------------- */
+
+/* All that can be used now, in links; returns how many. is_offered is false everywhere. */
+size_t cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX]);
+
 #endif
