@@ -18,6 +18,7 @@ const struct cl_cmd *const cl_cmds[] = {
     &cl_cmd_file_put,
     &cl_cmd_file_get,
     &cl_cmd_file_list,
+    &cl_cmd_scan,
     &cl_cmd_info,
     NULL,
 };

@@ -55,6 +55,7 @@ extern const struct cl_cmd cl_cmd_respond;
 extern const struct cl_cmd cl_cmd_file_put;
 extern const struct cl_cmd cl_cmd_file_get;
 extern const struct cl_cmd cl_cmd_file_list;
+extern const struct cl_cmd cl_cmd_scan;
 extern const struct cl_cmd cl_cmd_info;
 
 /* Every verb in the order of the help; ends with NULL. */

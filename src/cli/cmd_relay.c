@@ -28,6 +28,12 @@ static const struct cl_opt options[] = {
      CL_OPT_LIST},
     {"allow-origin", "ORIGIN", "a web page that may call; several likewise", CL_OPT_LIST},
     {"no-query-token", NULL, "refuse ?token= in URLs", CL_OPT_OPTIONAL},
+    {"name", "NAME", "on the local network; default \"ClawLink Relay (machine)\"", CL_OPT_OPTIONAL},
+    {"discovery", "WHEN",
+     "make it known there: auto (the default: beyond loopback,\n"
+     "and not on a machine with a public address), on or off",
+     CL_OPT_OPTIONAL},
+    {"no-mdns", NULL, "the same as --discovery off", CL_OPT_OPTIONAL},
     {"inbox-messages", "N", "messages that one agent's inbox holds", CL_OPT_OPTIONAL},
     {"inbox-bytes", "N", "bytes that one agent's inbox holds", CL_OPT_OPTIONAL},
     {"all-inboxes-bytes", "N", "bytes that all inboxes hold together", CL_OPT_OPTIONAL},

@@ -9,7 +9,8 @@
 const struct cl_opt cl_opts_globals[] = {
     {"relay", "URL",
      "the relay to talk to; else the one that register saved,\n"
-     "else http://localhost:9077",
+     "else http://localhost:9077, else the one that answers\n"
+     "on the local network, if no token is at stake",
      CL_OPT_OPTIONAL},
     {"pin", "PIN",
      "the relay's key, as it prints it: sha256:...; for https://\n"

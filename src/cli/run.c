@@ -6,10 +6,10 @@
 
 #include "base/random.h"
 #include "base/utf8.h"
+#include "cli/seek.h"
 #include "cli/token.h"
 #include "wire/json.h"
 
-#define RELAY_DEFAULT "http://localhost:9077"
 /* A machine's name; POSIX has no longer ones. */
 #define MACHINE_CAP 256
 
@@ -33,11 +33,15 @@ static enum cl_err
 open_client(struct cl_run *run, struct cl_why *why)
 {
     struct cl_secret token = {0};
+    struct cl_seek seek = {0};
     const char *named = run->opts.globals[CL_GLOBAL_RELAY];
-    cl_str url = named != NULL                  ? cl_str_z(named)
-                 : run->state.relay_url.len > 0 ? run->state.relay_url
-                                                : CL_STR(RELAY_DEFAULT);
+    cl_str url = named != NULL ? cl_str_z(named) : run->state.relay_url;
     enum cl_err err = cl_token_take(&run->opts, &token, why);
+    if (err == CL_OK && named == NULL && url.len == 0) {
+        err = cl_seek(run, token.len > 0, &seek, why);
+        url = cl_str_z(seek.url);
+        run->is_found = seek.is_found;
+    }
     if (err == CL_OK)
         err = cl_client_new(url, &token, &run->client, why);
     if (err == CL_OK)
@@ -210,7 +214,8 @@ keep_registration(struct cl_run *run, struct cl_why *why)
     enum cl_err err = cl_state_keep(state, id, &state->agent_id);
     if (err == CL_OK)
         err = cl_state_keep(state, name, &state->agent_name);
-    if (err == CL_OK)
+    // Saved would mean named, and a token may go to a relay that was named.
+    if (err == CL_OK && !run->is_found)
         err = cl_state_keep(state, cl_client_url(run->client), &state->relay_url);
     if (err == CL_OK)
         err = cl_state_keep(state, run->pin, &state->relay_pin);

@@ -20,6 +20,7 @@ struct cl_run {
     struct cl_client *client;
     cl_str pin;         // the keys that the relay is known by; empty: the authorities vouch for it
     struct cl_buf body; // of the call being written
+    bool is_found;      // the relay was found, not named: it is not saved
     cl_str answer;      // of the last call that succeeded, good until the next
 };
 

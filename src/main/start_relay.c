@@ -171,6 +171,20 @@ warn_about_token_file(const char *path, const struct cl_log *log)
 }
 
 static enum cl_err
+read_discovery(const struct cl_opts *opts, struct cl_relay_config *config, struct cl_why *why)
+{
+    const char *name = option(opts, "name");
+    int discovery = CL_RELAY_DISCOVERY_AUTO;
+    enum cl_err err = choice(opts, "discovery", "auto on off", &discovery, why);
+    config->discovery = option(opts, "no-mdns") != NULL ? CL_RELAY_DISCOVERY_OFF
+                                                        : (enum cl_relay_discovery)discovery;
+    config->name = cl_str_z(name);
+    if (err == CL_OK && name != NULL && name[0] == '\0')
+        err = cl_fail(CL_ERR_USAGE, why, "--name is empty: give the name that others see.");
+    return err;
+}
+
+static enum cl_err
 read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_config *config,
             struct cl_why *why)
 {
@@ -184,6 +198,8 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
     enum cl_err err = read_numbers(opts, config, why);
     if (err == CL_OK)
         err = read_rate(opts, config, why);
+    if (err == CL_OK)
+        err = read_discovery(opts, config, why);
     if (err == CL_OK)
         err = cl_token_take(opts, token, why);
     if (err == CL_OK)

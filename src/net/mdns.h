@@ -11,7 +11,7 @@
 #include "net/mdns_browser.h"
 #include "net/mdns_responder.h"
 
-/* -- being found --------------------------------------------------------------------------- */
+/* -- being found ------------------------------------------------------------------------------- */
 
 struct cl_mdns_advert;
 
@@ -38,14 +38,13 @@ CL_MUST_CHECK enum cl_err cl_mdns_advert_open(struct cl_loop *loop,
 /* Says goodbye on all interfaces, now. Accepts NULL. */
 void cl_mdns_advert_close(struct cl_mdns_advert *advert);
 
-/* Is the machine at home in the Internet? It has a public IPv4 address, or an interface whose only
- * addresses besides link-local ones are public IPv6: at home an interface has a private IPv4 address
- * beside its IPv6 one. */
+/* Is the machine at home in the Internet? It has a public IPv4 address, or an interface with a
+ * public IPv6 address and no private IPv4 address: in a home network it would have one. */
 bool cl_mdns_is_machine_public(const struct cl_mdns_link *links, size_t len);
 /* Is who listens at that address reached at the interface's? */
 bool cl_mdns_is_offered(const cl_address *listening, const cl_address *own);
 
-/* -- finding ------------------------------------------------------------------------------- */
+/* -- finding ----------------------------------------------------------------------------------- */
 
 struct cl_mdns_scan;
 

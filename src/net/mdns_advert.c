@@ -20,7 +20,7 @@ struct cl_mdns_advert {
     bool is_on[CL_MDNS_LINKS_MAX];                           // that was told
 };
 
-/* -- which machine, which address ---------------------------------------------------------------- */
+/* -- which machine, which address -------------------------------------------------------------- */
 
 bool
 cl_mdns_is_machine_public(const struct cl_mdns_link *links, size_t len)
@@ -66,7 +66,7 @@ is_silenced(struct cl_mdns_advert *advert)
     return true;
 }
 
-/* -- what the responders have to say ---------------------------------------------------------------- */
+/* -- what the responders have to say ----------------------------------------------------------- */
 
 static void
 tell(struct cl_mdns_advert *advert, size_t slot)
@@ -173,7 +173,7 @@ on_packet(void *ctx, size_t slot, const struct cl_mdns_packet *packet)
     pump(advert);
 }
 
-/* -- open and close ------------------------------------------------------------------------------- */
+/* -- open and close ---------------------------------------------------------------------------- */
 
 static const struct cl_mdns_udp_events events = {.on_link = on_link, .on_packet = on_packet};
 

@@ -2,9 +2,9 @@
 /*
  * net/mdns_browser.h - who says on one interface that it is a relay (RFC 6762, RFC 6763).
  *
- * Nothing that is found here is verified, and a network may be hostile. So what each address says is
- * kept apart: the records of one never complete, replace or take back those of another, and a name
- * that two of them use is found twice. Who contradicts itself is marked.
+ * Nothing that is found here is verified, and a network may be hostile. So what each address says
+ * is kept apart: the records of one never complete, replace or take back those of another, and a
+ * name that two of them use is found twice. Who contradicts itself is marked.
  *
  * Pure: time is an argument, randomness a seed, datagrams come and go as bytes. The owner sends
  * what cl_mdns_browser_send gives until it gives nothing, and comes back at

@@ -18,14 +18,14 @@
 /* Of what has never been. */
 #define CL_MDNS_LONG_AGO ((cl_instant){INT64_MIN / 2})
 
-/* -- mdns_responder.c: what mdns_answer.c finds out ----------------------------------------- */
+/* -- mdns_responder.c: what mdns_answer.c finds out -------------------------------------------- */
 
 /* Somebody else has the host's or the instance's name. */
 void cl_mdns_conflict(struct cl_mdns_responder *responder, bool is_host, cl_instant now);
 /* Somebody else probes for a name of ours at the same time, and comes first. */
 void cl_mdns_lose_probe(struct cl_mdns_responder *responder, cl_instant now);
 
-/* -- mdns_answer.c -------------------------------------------------------------------------- */
+/* -- mdns_answer.c ----------------------------------------------------------------------------- */
 
 struct cl_mdns_when {
     cl_instant at;
@@ -36,7 +36,7 @@ struct cl_mdns_when {
 void cl_mdns_schedule(struct cl_mdns_responder *responder, enum cl_mdns_family family,
                       cl_mdns_set set, struct cl_mdns_when when);
 
-/* -- mdns_links.c --------------------------------------------------------------------------- */
+/* -- mdns_links.c ------------------------------------------------------------------------------ */
 
 /* All that can be used now, in links; returns how many. is_offered is false everywhere. */
 size_t cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX]);

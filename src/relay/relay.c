@@ -72,6 +72,7 @@ static void
 begin_drain(struct cl_relay *relay)
 {
     relay->is_draining = true;
+    cl_discovery_end(relay);
     cl_listener_close(relay->listener);
     relay->listener = NULL;
     CL_LIST_EACH(&relay->exchanges, at)
@@ -243,6 +244,7 @@ open_net(struct cl_relay *relay, struct cl_why *why)
         return err;
     cl_loop_on_turn_end(relay->loop, on_turn_end, relay);
     cl_loop_again(relay->loop); // the first turn commits RELAY_UP
+    cl_discovery_begin(relay);
     return CL_OK;
 }
 
@@ -319,6 +321,7 @@ cl_relay_free(struct cl_relay *relay)
 {
     if (relay == NULL)
         return;
+    cl_discovery_end(relay);
     cl_listener_close(relay->listener);
     cl_http_server_free(relay->http);
     cl_admin_close(&relay->admin);

@@ -15,6 +15,13 @@
 
 struct cl_relay;
 
+/* Whether the relay makes itself known on the local network, where it listens beyond loopback. */
+enum cl_relay_discovery {
+    CL_RELAY_DISCOVERY_AUTO, // not on a machine with a public address
+    CL_RELAY_DISCOVERY_ON,
+    CL_RELAY_DISCOVERY_OFF,
+};
+
 struct cl_relay_config {
     cl_str host; // address literal or name; beyond loopback wants a token or no_auth
     uint16_t port;
@@ -35,6 +42,10 @@ struct cl_relay_config {
     uint32_t inbox_messages_max;
     uint64_t inbox_bytes_max;
     uint64_t inboxes_bytes_max;
+    enum cl_relay_discovery discovery;
+    cl_str name;          // there; empty: "ClawLink Relay (machine)"
+    bool discovery_tls;   // what is told there of TLS, and
+    cl_str discovery_pin; // the pin of its key, "sha256:..."; empty: none
     struct cl_log log;
     const char *log_file;       // where log.fd leads, to be opened again at SIGHUP; NULL: nowhere
     struct cl_journal *journal; // borrowed; newly opened

@@ -13,6 +13,7 @@
  *     status.c    what the relay says of itself there
  *     metrics.c   and to Prometheus
  *     tls.c       its certificate, and what SIGHUP does
+ *     discovery.c making itself known on the local network
  */
 #ifndef CL_RELAY_STATE_H
 #define CL_RELAY_STATE_H
@@ -97,6 +98,7 @@ struct cl_detach {
 
 struct cl_relay {
     struct cl_relay_config config;
+    struct cl_mdns_advert *advert; // NULL: nothing is made known
     struct cl_guard guard;
     cl_str hosts[CL_RELAY_NAMES_MAX];
     cl_str origins[CL_RELAY_NAMES_MAX];
@@ -248,6 +250,13 @@ void cl_relay_tls_done(struct cl_relay *relay);
 void cl_relay_reload(struct cl_relay *relay);
 /* A connection that was accepted: to the server, through TLS where that is on. */
 void cl_relay_accept(void *ctx, struct cl_stream *stream);
+
+/* -- discovery.c ---------------------------------------------------------------------------- */
+
+/* Makes the relay known, if it is to be; failing is a warning in the log. */
+void cl_discovery_begin(struct cl_relay *relay);
+/* Says goodbye. Harmless when nothing is known. */
+void cl_discovery_end(struct cl_relay *relay);
 
 /* -- auth.c --------------------------------------------------------------------------------- */
 

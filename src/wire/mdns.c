@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "wire/mdns_parts.h"
 
-/* -- names --------------------------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------------------------------- */
 
 cl_mdns_name
 cl_mdns_name_of(cl_str dotted)
@@ -64,7 +64,7 @@ cl_mdns_name_rest(const cl_mdns_name *name)
     return rest;
 }
 
-/* -- records ------------------------------------------------------------------------------- */
+/* -- records ----------------------------------------------------------------------------------- */
 
 static void
 set_data(struct cl_mdns_record *record, enum cl_mdns_type type, const void *data, size_t len)

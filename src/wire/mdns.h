@@ -19,7 +19,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-/* -- names --------------------------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------------------------------- */
 
 /* A name and its parts, with the zero at the end, at the most (RFC 1035 section 2.3.4). */
 #define CL_MDNS_NAME_BYTES_MAX  255
@@ -44,7 +44,7 @@ cl_str cl_mdns_name_first(const cl_mdns_name *name);
 /* The name without its first label; the root stays the root. */
 cl_mdns_name cl_mdns_name_rest(const cl_mdns_name *name);
 
-/* -- records ------------------------------------------------------------------------------- */
+/* -- records ----------------------------------------------------------------------------------- */
 
 enum cl_mdns_type {
     CL_MDNS_A = 1,
@@ -100,7 +100,7 @@ bool cl_mdns_record_eq(const struct cl_mdns_record *a, const struct cl_mdns_reco
 /* RFC 6762 section 8.2: by type, then byte by byte; below, equal or above 0. */
 int cl_mdns_record_compare(const struct cl_mdns_record *a, const struct cl_mdns_record *b);
 
-/* -- reading ------------------------------------------------------------------------------- */
+/* -- reading ----------------------------------------------------------------------------------- */
 
 enum cl_mdns_section {
     CL_MDNS_QUESTION,
@@ -137,7 +137,7 @@ bool cl_mdns_next_question(struct cl_mdns_reader *reader, struct cl_mdns_questio
 bool cl_mdns_next_record(struct cl_mdns_reader *reader, enum cl_mdns_section *ret_section,
                          struct cl_mdns_record *ret_record);
 
-/* -- writing ------------------------------------------------------------------------------- */
+/* -- writing ----------------------------------------------------------------------------------- */
 
 enum cl_mdns_style {
     CL_MDNS_COMPRESSED,

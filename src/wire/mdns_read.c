@@ -22,7 +22,7 @@ bytes_of(cl_str message)
     return (const uint8_t *)message.ptr;
 }
 
-/* -- names --------------------------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------------------------------- */
 
 /* Follows a pointer at `at`. It leads before the part of the name that it ends, so every further
  * one leads further back, and there is an end. */
@@ -72,7 +72,7 @@ cl_mdns_read_name(cl_str message, size_t *at, size_t end, cl_mdns_name *ret_name
     return true;
 }
 
-/* -- data ---------------------------------------------------------------------------------- */
+/* -- data -------------------------------------------------------------------------------------- */
 
 /* Head bytes as they are, then one name, which is the end of the data, or tail bytes behind it. */
 static bool
@@ -156,7 +156,7 @@ read_data(cl_str message, size_t at, size_t end, struct cl_mdns_record *record, 
     return true;
 }
 
-/* -- items --------------------------------------------------------------------------------- */
+/* -- items ------------------------------------------------------------------------------------- */
 
 static bool
 read_question(struct cl_mdns_reader *reader, struct cl_mdns_question *question, bool *ret_is_ours)
@@ -248,7 +248,7 @@ cl_mdns_next_record(struct cl_mdns_reader *reader, enum cl_mdns_section *ret_sec
     return false;
 }
 
-/* -- opening ------------------------------------------------------------------------------- */
+/* -- opening ----------------------------------------------------------------------------------- */
 
 static bool
 check_items(struct cl_mdns_reader reader)

@@ -53,7 +53,7 @@ def mistakes_are_named_and_end_with_2():
         says(home.run("discover", "extra"), 2, '"extra"')
         says(home.run("--as", "../x", "discover"), 2, '--as "../x"')
         says(home.run("info", "--token", "a", "--token-file", "b"), 2, "give one")
-        says(home.run("scan"), 2, '"scan"')
+        says(home.run("survey"), 2, '"survey"')
 
 
 @test(relay=False)
