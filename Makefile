@@ -10,8 +10,8 @@ T ?= json
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
-.PHONY: release demo test check sim fuzz asan tsan valgrind cover bench bench-instructions \
-	soak abuse install deb debtest deps fresh clean help
+.PHONY: release demo test check discovery sim fuzz asan tsan valgrind cover bench \
+	bench-instructions soak abuse install deb debtest deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
 	@tools/build release
@@ -53,6 +53,9 @@ valgrind:     ## unit tests of a release build under valgrind, and a relay that 
 	@tools/run-tests --patience 10 --wrap '$(VALGRIND)' \
 		--leave-out net/test_tcp:without_descriptors_the_listener_pauses_and_goes_on_later \
 		build/valgrind units smoke
+
+discovery:    ## the relay found, and not spoofed, between network namespaces (root)
+	@tools/discovery
 
 cover:        ## covered lines and branches of each room
 	@tools/cover

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Programs that others run on a network, one line of JSON for each thing that happens:
+
+    peer.py browse 4|6|all              python3-zeroconf looks for relays
+    peer.py announce NAME PORT [K=V..]  python3-zeroconf announces one
+    peer.py spoof NAME PORT             answers every question for relays, by hand, with that name
+    peer.py sink PORT                   a TCP listener that tells what it is sent
+    peer.py hog                         holds UDP port 5353 alone
+    peer.py flood ADDRESS SECONDS       datagrams to port 5353 as fast as they go
+
+All but flood go on until they are told to end.
+"""
+import json
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+SERVICE = "_clawlink._tcp.local."
+GROUP = "224.0.0.251"
+
+
+def tell(**event):
+    print(json.dumps({"at": time.time(), **event}), flush=True)
+
+
+def own_address():
+    """The first IPv4 address of this namespace, by a route that the kernel chooses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((sys.argv[0] and "10.99.0.200", 9))
+        return probe.getsockname()[0]
+
+
+def browse(family):
+    from zeroconf import IPVersion, ServiceBrowser, Zeroconf
+    versions = {"4": IPVersion.V4Only, "6": IPVersion.V6Only, "all": IPVersion.All}
+    library = Zeroconf(ip_version=versions[family])
+
+    class Listener:
+        def add_service(self, _library, kind, name):
+            info = library.get_service_info(kind, name, timeout=5000)
+            tell(event="add", name=name.removesuffix("." + SERVICE),
+                 addresses=info.parsed_addresses() if info else [],
+                 port=info.port if info else 0, server=info.server if info else "",
+                 txt={k.decode(): (v or b"").decode() for k, v in info.properties.items()}
+                 if info else {})
+
+        def remove_service(self, _library, _kind, name):
+            tell(event="remove", name=name.removesuffix("." + SERVICE))
+
+        def update_service(self, *_):
+            pass
+
+    ServiceBrowser(library, SERVICE, Listener())
+    tell(event="ready")
+
+
+def announce(name, port, *members):
+    from zeroconf import IPVersion, ServiceInfo, Zeroconf
+    library = Zeroconf(ip_version=IPVersion.All)
+    info = ServiceInfo(SERVICE, f"{name}.{SERVICE}", port=int(port), server="otto.local.",
+                       properties=dict(member.split("=", 1) for member in members),
+                       addresses=[socket.inet_aton(own_address())])
+    library.register_service(info, cooperating_responders=True)
+    tell(event="ready")
+    signal.sigwait({signal.SIGTERM})
+    library.close()
+    sys.exit(0)
+
+
+def group_socket(port=5353):
+    box = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    box.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    box.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    box.bind(("", port))
+    member = socket.inet_aton(GROUP) + socket.inet_aton(own_address())
+    box.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+    box.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(own_address()))
+    box.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
+    return box
+
+
+def wire_name(*labels):
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def record(name, kind, data, klass=0x8001):
+    return name + struct.pack(">HHIH", kind, klass, 120, len(data)) + data
+
+
+def spoof(name, port):
+    """An attacker does not probe, does not yield, and names itself what it likes."""
+    box = group_socket()
+    service = wire_name(b"_clawlink", b"_tcp", b"local")
+    instance = wire_name(name.encode(), b"_clawlink", b"_tcp", b"local")
+    host = wire_name(b"evil", b"local")
+    message = (struct.pack(">HHHHHH", 0, 0x8400, 0, 4, 0, 0) +
+               record(service, 12, instance, 1) +
+               record(instance, 33, struct.pack(">HHH", 0, 0, int(port)) + host) +
+               record(instance, 16, b"\x09version=6\x0dhostname=evil\x07auth=no") +
+               record(host, 1, socket.inet_aton(own_address())))
+    tell(event="ready")
+    while True:
+        query, sender = box.recvfrom(9000)
+        if sender[0] != own_address() and b"_clawlink" in query and query[2] & 0x80 == 0:
+            box.sendto(message, (GROUP, 5353))
+
+
+def sink(port):
+    with socket.create_server(("", int(port))) as server:
+        tell(event="ready")
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(2)
+                got = b""
+                try:
+                    while b"\r\n\r\n" not in got and (piece := connection.recv(4096)):
+                        got += piece
+                except TimeoutError:
+                    pass
+                tell(event="got", bytes=got.decode("latin-1"))
+
+
+def hog():
+    boxes = []
+    for family in (socket.AF_INET6, socket.AF_INET):
+        box = socket.socket(family, socket.SOCK_DGRAM)
+        if family == socket.AF_INET6:
+            box.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        box.bind(("", 5353))
+        boxes.append(box)
+    tell(event="ready")
+    signal.sigwait({signal.SIGTERM})
+    sys.exit(0)
+
+
+def flood(address, seconds):
+    box = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    box.bind(("", 0))
+    question = wire_name(b"_clawlink", b"_tcp", b"local") + struct.pack(">HH", 12, 1)
+    query = struct.pack(">HHHHHH", 7, 0, 1, 0, 0, 0) + question
+    sent, end = 0, time.monotonic() + float(seconds)
+    tell(event="ready")
+    while time.monotonic() < end:
+        for _ in range(50):
+            try:
+                box.sendto(query, (address, 5353))
+                sent += 1
+            except OSError:
+                pass
+    tell(event="sent", count=sent)
+
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in
+                       ("announce", "hog", "browse") else set())
+{"browse": browse, "announce": announce, "spoof": spoof, "sink": sink, "hog": hog,
+ "flood": flood}[sys.argv[1]](*sys.argv[2:])
+if sys.argv[1] == "browse":
+    signal.sigwait({signal.SIGTERM})
+    sys.stdout.flush()
+    threading._shutdown = lambda: None
+    sys.exit(0)
