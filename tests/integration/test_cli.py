@@ -11,7 +11,7 @@ from cli_support import Home, OriginalRelay, Result, check, says
 from support import BIN, Relay, main, not_in_process_table, relay_command, test
 
 VERBS = ["relay", "register", "discover", "heartbeat", "delegate", "broadcast", "poll", "respond",
-         "file-put", "file-get", "file-list", "info"]
+         "file-put", "file-get", "file-list", "scan", "info"]
 
 
 # -- help and mistakes ------------------------------------------------------------------------
@@ -54,6 +54,8 @@ def mistakes_are_named_and_end_with_2():
         says(home.run("--as", "../x", "discover"), 2, '--as "../x"')
         says(home.run("info", "--token", "a", "--token-file", "b"), 2, "give one")
         says(home.run("survey"), 2, '"survey"')
+        says(home.run("scan", "--timeout", "0"), 2, '--timeout "0"', "1 to 60")
+        says(home.run("scan", "--relay", "http://h"), 2, "--relay means nothing to scan")
 
 
 @test(relay=False)
@@ -800,6 +802,8 @@ def mistakes_in_the_options_of_relay_are_told_like_all_others():
         says(home.run("--token", "a", "relay", "--token", "b"), 2, "--token was given twice")
         says(home.run("relay", "--token", "a", "--token-file", "b"), 2, "give one")
         says(home.run("relay", "--token", ""), 2, "--token is empty")
+        says(home.run("relay", "--discovery", "maybe"), 2, "none of: auto on off")
+        says(home.run("relay", "--name", ""), 2, "--name is empty")
         says(home.run("--as", "x", "relay"), 2, "--as means nothing to relay")
         says(home.run("relay", "--relay", "http://h"), 2, "--relay means nothing to relay")
         result = home.run("--json", "relay", "--port", "x")
@@ -817,6 +821,7 @@ def the_relay_takes_every_option_of_its_help():
                   "allow-host": "relay.example", "allow-origin": "http://page.example",
                   "inbox-messages": "10", "inbox-bytes": "100000", "all-inboxes-bytes": "1000000",
                   "max-connections": "10", "rate": "10/s,50", "user": "nobody",
+                  "name": "Studio", "discovery": "on",
                   "admin-socket": os.path.join(home.path, "door")}
         own = os.path.join(home.path, ".clawlink", "tls")
         values.update({"tls-cert": own + "/cert.pem", "tls-key": own + "/key.pem", "tls-dir": own})

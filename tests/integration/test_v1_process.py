@@ -101,7 +101,7 @@ def listening_beyond_loopback_needs_a_token_or_no_auth():
         holds("--no-auth" in err and "--token" in err, f"the way out is not told: {err!r}")
     for more, env in ((["--no-auth"], {}), (["--token", TOKEN], {}),
                       ([], {"CLAWLINK_TOKEN": TOKEN})):
-        with Relay("--host", "0.0.0.0", "--allow-plain", *more, env=env) as relay:
+        with Relay("--host", "0.0.0.0", "--allow-plain", "--no-mdns", *more, env=env) as relay:
             equal(relay.host, "0.0.0.0", "host")
             wanted = 200 if more == ["--no-auth"] else 401
             equal(relay.get("/discover").status_code, wanted, "status")
