@@ -175,11 +175,13 @@ TEST(what_is_known_goes_with_the_query)
     CHECK_OK(cl_mdns_open(cl_str_of(out.bytes, out.len), &reader));
     CHECK(cl_mdns_next_record(&reader, &section, &record));
     CHECK(section == CL_MDNS_ANSWER && record.type == CL_MDNS_PTR && record.ttl == 4499);
-    now.ms += 2250 * 1000; // half of its life
+    browser.found[0].srv_until = CL_INSTANT_NEVER; // it is still a relay then
+    now.ms += 2250 * 1000;                         // half of its life
     browser.next = now;
     CHECK(next_until(now.ms + 1));
     CHECK_OK(cl_mdns_open(cl_str_of(out.bytes, out.len), &reader));
     CHECK(!cl_mdns_next_record(&reader, &section, &record));
+    CHECK(browser.found[0].is_used);
 }
 
 TEST(what_is_missing_is_asked_for_soon_but_not_without_end)

@@ -482,6 +482,11 @@ TEST(the_group_hears_a_record_once_a_second)
     int64_t asked_at = now.ms;
     CHECK(next_until(now.ms + 5000));
     CHECK_INT(now.ms - asked_at, 1000);
+    // And are not added to another answer meanwhile.
+    now.ms += 300;
+    query(&instance, CL_MDNS_SRV, false);
+    CHECK(next_until(now.ms + 100));
+    CHECK_STR(told(), CL_STR("answer:SRV more:NSEC"));
 }
 
 // RFC 6762 7.1
