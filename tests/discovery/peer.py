@@ -4,7 +4,7 @@
 
     peer.py browse 4|6|all              python3-zeroconf looks for relays
     peer.py announce NAME PORT [K=V..]  python3-zeroconf announces one
-    peer.py spoof NAME PORT             answers every question for relays, by hand, with that name
+    peer.py spoof NAME PORT [TXT]       answers every question for relays, by hand, with that name
     peer.py sink PORT                   a TCP listener that tells what it is sent
     peer.py hog                         holds UDP port 5353 alone
     peer.py flood ADDRESS SECONDS       datagrams to port 5353 as fast as they go
@@ -12,6 +12,7 @@
 All but flood go on until they are told to end.
 """
 import json
+import os
 import signal
 import socket
 import struct
@@ -91,16 +92,17 @@ def record(name, kind, data, klass=0x8001):
     return name + struct.pack(">HHIH", kind, klass, 120, len(data)) + data
 
 
-def spoof(name, port):
+def spoof(name, port, text="version=6"):
     """An attacker does not probe, does not yield, and names itself what it likes."""
     box = group_socket()
     service = wire_name(b"_clawlink", b"_tcp", b"local")
-    instance = wire_name(name.encode(), b"_clawlink", b"_tcp", b"local")
+    instance = wire_name(os.fsencode(name), b"_clawlink", b"_tcp", b"local")
     host = wire_name(b"evil", b"local")
     message = (struct.pack(">HHHHHH", 0, 0x8400, 0, 4, 0, 0) +
                record(service, 12, instance, 1) +
                record(instance, 33, struct.pack(">HHH", 0, 0, int(port)) + host) +
-               record(instance, 16, b"\x09version=6\x0dhostname=evil\x07auth=no") +
+               record(instance, 16, bytes([len(text)]) + text.encode() +
+                      b"\x0dhostname=evil\x07auth=no") +
                record(host, 1, socket.inet_aton(own_address())))
     tell(event="ready")
     while True:

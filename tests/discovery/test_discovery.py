@@ -421,6 +421,16 @@ def a_spoofed_relay_of_the_same_name_is_listed_and_gets_nothing():
 
 
 @test(relay=False)
+def what_strangers_say_is_shown_and_never_obeyed():
+    with network(), peer("b", "spoof", "evil\x1b[31m\udcff", "9077", "pin=sha256:$(reboot)"):
+        result, found = scan("a")
+        equal((found[0]["name"], found[0]["pin"]), ("evil\\u{1b}[31m\\x{ff}", ""), "name and pin")
+        text = clawlink("a", "scan")
+        holds("\x1b" not in text.stdout + text.stderr + result.stderr, text)
+        holds("reboot" not in text.stdout + text.stderr + result.stderr, text)
+
+
+@test(relay=False)
 def of_several_none_is_used():
     with network(), peer("b", "sink", "9077") as sink, peer("b", "spoof", NAME, "9077"), \
             peer("b", "announce", "Otto", "9077", "auth=no"):
