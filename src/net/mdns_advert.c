@@ -58,7 +58,12 @@ static bool
 is_silenced(struct cl_mdns_advert *advert)
 {
     struct cl_mdns_link links[CL_MDNS_LINKS_MAX];
-    if (advert->config.is_forced || !cl_mdns_is_machine_public(links, cl_mdns_links(links)))
+    size_t len;
+    if (advert->config.is_forced)
+        return false;
+    if (!cl_mdns_links(links, &len))
+        return advert->is_silenced; // as it was, until the system tells
+    if (!cl_mdns_is_machine_public(links, len))
         return false;
     if (!advert->is_public_told)
         advert->config.on_news(advert->config.ctx, CL_MDNS_NEWS_PUBLIC, CL_STR(""), CL_STR(""));

@@ -77,18 +77,19 @@ link_of(struct cl_mdns_link *links, size_t *len, const char *name)
     return link;
 }
 
-size_t
-cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX])
+bool
+cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX], size_t *ret_len)
 {
     size_t len = 0;
     struct ifaddrs *all = NULL;
     if (getifaddrs(&all) != 0)
-        return 0;
+        return false;
     for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
         struct cl_mdns_link *link = is_usable(at) ? link_of(links, &len, at->ifa_name) : NULL;
         if (link != NULL)
             insert(link, address_of(at));
     }
     freeifaddrs(all);
-    return len;
+    *ret_len = len;
+    return true;
 }

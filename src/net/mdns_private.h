@@ -38,7 +38,8 @@ void cl_mdns_schedule(struct cl_mdns_responder *responder, enum cl_mdns_family f
 
 /* -- mdns_links.c ------------------------------------------------------------------------------ */
 
-/* All that can be used now, in links; returns how many. is_offered is false everywhere. */
-size_t cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX]);
+/* All that can be used now, in links; is_offered is false everywhere. False with errno: the system
+ * does not tell, as in a sandbox without AF_NETLINK. */
+bool cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX], size_t *ret_len);
 
 #endif

@@ -315,7 +315,9 @@ static void
 rescan(struct cl_mdns_udp *udp)
 {
     struct cl_mdns_link links[CL_MDNS_LINKS_MAX];
-    size_t len = cl_mdns_links(links);
+    size_t len;
+    if (!cl_mdns_links(links, &len))
+        return; // nothing is known to have changed
     for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++)
         if (udp->links[slot].index != 0)
             put_link(udp, slot, find_index(links, len, udp->links[slot].index));
@@ -369,9 +371,16 @@ enum cl_err
 cl_mdns_udp_open(struct cl_loop *loop, const struct cl_mdns_udp_events *events, void *ctx,
                  struct cl_mdns_udp **ret_udp, struct cl_why *why)
 {
+    size_t len;
     struct cl_mdns_udp *udp = cl_alloc(sizeof *udp);
     if (udp == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
+    if (!cl_mdns_links(udp->links, &len)) {
+        int reason = errno;
+        cl_free(udp);
+        return cl_fail(CL_ERR_IO, why, "the interfaces cannot be listed: %s", strerror(reason));
+    }
+    memset(udp->links, 0, sizeof udp->links); // they come in the first turn
     udp->loop = loop;
     udp->events = events;
     udp->ctx = ctx;

@@ -27,8 +27,8 @@ struct cl_mdns_udp_events {
     void (*on_packet)(void *ctx, size_t slot, const struct cl_mdns_packet *packet);
 };
 
-/* The first interfaces come in a later turn. CL_ERR_IO when neither family has a socket: the
- * sentence is in why. CL_ERR_NO_MEMORY. */
+/* The first interfaces come in a later turn. CL_ERR_IO when neither family has a socket, or the
+ * interfaces cannot be listed: the sentence is in why. CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_mdns_udp_open(struct cl_loop *loop,
                                            const struct cl_mdns_udp_events *events, void *ctx,
                                            struct cl_mdns_udp **ret_udp, struct cl_why *why);
