@@ -73,10 +73,11 @@ choose(struct cl_run *run, const struct cl_seen_list *list, bool has_token, stru
     if (list->len == 1 && !list->is_overflow)
         return take_one(run, &list->relays[0], has_token, seek, why);
     return cl_fail(CL_ERR_AMBIGUOUS, why,
-                   "Nothing listens at " CL_RELAY_DEFAULT ", and %zu relays answer on the local "
-                   "network: %.*s, %.*s%s. Nobody has verified them. Name yours: clawlink %s "
+                   "Nothing listens at " CL_RELAY_DEFAULT ", and %zu relays%s answer on the "
+                   "local network: %.*s, %.*s%s. Nobody has verified them. Name yours: clawlink %s "
                    "--relay URL; `clawlink scan` shows them.",
-                   list->len, CL_STR_ARG(list->relays[0].url), CL_STR_ARG(list->relays[1].url),
+                   list->len, list->is_overflow ? " or more" : "", CL_STR_ARG(list->relays[0].url),
+                   CL_STR_ARG(list->len > 1 ? list->relays[1].url : CL_STR("...")),
                    list->len > 2 ? ", ..." : "", run->opts.cmd->name);
 }
 

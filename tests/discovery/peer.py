@@ -5,6 +5,7 @@
     peer.py browse 4|6|all              python3-zeroconf looks for relays
     peer.py announce NAME PORT [K=V..]  python3-zeroconf announces one
     peer.py spoof NAME PORT [TXT]       answers every question for relays, by hand, with that name
+    peer.py crowd COUNT                 answers likewise with so many names that lead nowhere
     peer.py sink PORT                   a TCP listener that tells what it is sent
     peer.py hog                         holds UDP port 5353 alone
     peer.py flood ADDRESS SECONDS       datagrams to port 5353 as fast as they go
@@ -92,9 +93,25 @@ def record(name, kind, data, klass=0x8001):
     return name + struct.pack(">HHIH", kind, klass, 120, len(data)) + data
 
 
-def spoof(name, port, text="version=6"):
-    """An attacker does not probe, does not yield, and names itself what it likes."""
+def answer_all(message):
+    """An attacker does not probe and does not yield."""
     box = group_socket()
+    tell(event="ready")
+    while True:
+        query, sender = box.recvfrom(9000)
+        if sender[0] != own_address() and b"_clawlink" in query and query[2] & 0x80 == 0:
+            box.sendto(message, (GROUP, 5353))
+
+
+def crowd(count):
+    service = wire_name(b"_clawlink", b"_tcp", b"local")
+    records = [record(service, 12, wire_name(b"x%d" % i, b"_clawlink", b"_tcp", b"local"), 1)
+               for i in range(int(count))]
+    answer_all(struct.pack(">HHHHHH", 0, 0x8400, 0, len(records), 0, 0) + b"".join(records))
+
+
+def spoof(name, port, text="version=6"):
+    """It names itself what it likes."""
     service = wire_name(b"_clawlink", b"_tcp", b"local")
     instance = wire_name(os.fsencode(name), b"_clawlink", b"_tcp", b"local")
     host = wire_name(b"evil", b"local")
@@ -104,11 +121,7 @@ def spoof(name, port, text="version=6"):
                record(instance, 16, bytes([len(text)]) + text.encode() +
                       b"\x0dhostname=evil\x07auth=no") +
                record(host, 1, socket.inet_aton(own_address())))
-    tell(event="ready")
-    while True:
-        query, sender = box.recvfrom(9000)
-        if sender[0] != own_address() and b"_clawlink" in query and query[2] & 0x80 == 0:
-            box.sendto(message, (GROUP, 5353))
+    answer_all(message)
 
 
 def sink(port):
@@ -159,7 +172,7 @@ def flood(address, seconds):
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in
                        ("announce", "hog", "browse") else set())
-{"browse": browse, "announce": announce, "spoof": spoof, "sink": sink, "hog": hog,
+{"browse": browse, "announce": announce, "spoof": spoof, "crowd": crowd, "sink": sink, "hog": hog,
  "flood": flood}[sys.argv[1]](*sys.argv[2:])
 if sys.argv[1] == "browse":
     signal.sigwait({signal.SIGTERM})

@@ -445,6 +445,15 @@ def of_several_none_is_used():
 
 
 @test(relay=False)
+def where_more_answer_than_can_be_kept_none_is_used():
+    with network(), peer("b", "crowd", "20"), relay("a", "--no-auth", host="10.99.0.1"):
+        result = clawlink("a", "info")
+        equal(result.returncode, 4, f"exit status ({result.stderr})")
+        holds("1 relays or more answer" in result.stderr, result.stderr)
+        holds("There were more" in clawlink("a", "scan").stderr, "scan says so")
+
+
+@test(relay=False)
 def a_flood_of_queries_does_not_hold_up_the_relay():
     with network(), relay("a", "--no-auth", "--name", NAME) as program:
         # `ip netns exec` becomes the program, so this is the relay.
