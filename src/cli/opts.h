@@ -31,7 +31,7 @@ enum cl_global {
 extern const struct cl_opt cl_opts_globals[];
 
 /* Options of one verb; a longer table is a bug. */
-#define CL_OPTS_MAX 24
+#define CL_OPTS_MAX 40
 /* Values that options of the kind CL_OPT_LIST may have besides their last one, all together. */
 #define CL_OPTS_MORE_MAX 32
 
@@ -51,7 +51,7 @@ struct cl_opts {
 };
 
 /* Does the verb, or NULL for none, take that global option? The relay is no agent and calls none:
- * --relay, --pin and --as mean nothing to it. Nor do they, and the tokens, to a verb that is local. */
+ * --relay, --pin and --as mean nothing to it. Nor do they, and the tokens, to a local verb. */
 bool cl_opts_takes(const struct cl_cmd *cmd, unsigned global);
 
 /* The strings of argv must outlive *ret_opts. Options that are missing are not noticed here:

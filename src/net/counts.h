@@ -35,7 +35,9 @@ enum cl_count_kind { CL_COUNT_REFUSED, CL_COUNT_CUT };
     X(IDLE,        CUT,      "idle",                "no request came for too long")               \
     X(STALL,       CUT,      "write_stall",         "the peer took no output for too long")       \
     X(DEAD,        CUT,      "dead",                "a WebSocket that answered no ping")          \
-    X(BROKEN,      CUT,      "broken_frames",       "a WebSocket that broke RFC 6455")
+    X(BROKEN,      CUT,      "broken_frames",       "a WebSocket that broke RFC 6455")            \
+    X(HANDSHAKE,   CUT,      "tls_handshake",       "no TLS, or a handshake that failed")         \
+    X(RECORD,      CUT,      "tls_record",          "a TLS record that cannot be opened")
 // clang-format on
 
 enum cl_count {

@@ -180,10 +180,17 @@ leave(struct tls_stream *t)
 }
 
 static void
+count_failure(struct tls_stream *t)
+{
+    t->tls->counts.failures++;
+    cl_loop_counts(t->stream.loop)->of[CL_COUNT_HANDSHAKE]++;
+}
+
+static void
 break_off(struct tls_stream *t, enum cl_err reason)
 {
     if (t->state == TLS_SHAKING) {
-        t->tls->counts.failures++;
+        count_failure(t);
         cl_tls_judge(t->tls);
     }
     t->state = TLS_OVER;
@@ -218,7 +225,7 @@ flush(struct tls_stream *t)
 static void
 refuse(struct tls_stream *t)
 {
-    t->tls->counts.failures++;
+    count_failure(t);
     t->state = TLS_REFUSED;
     t->input = CL_STR("");
     cl_buf_done(&t->held);
@@ -256,6 +263,7 @@ static void
 fail_open(struct tls_stream *t)
 {
     t->tls->counts.broken++;
+    cl_loop_counts(t->stream.loop)->of[CL_COUNT_RECORD]++;
     ERR_clear_error();
     cl_err_ignore(flush(t)); // the alert
     break_off(t, CL_ERR_IO);
@@ -646,10 +654,12 @@ tls_close(struct cl_stream *stream)
 {
     struct tls_stream *t = tls_of(stream);
     struct cl_tls *tls = t->tls;
-    if (t->state == TLS_OPEN && t->out.len == 0)
+    if (stream->drops_output)
+        cl_stream_drop_output(t->below);
+    else if (t->state == TLS_OPEN && t->out.len == 0)
         tls_shut(stream);
     if (t->state == TLS_SHAKING)
-        tls->counts.failures++;
+        count_failure(t);
     t->state = TLS_OVER;
     t->is_closed = true;
     cl_loop_timer_stop(stream->loop, &t->resume);

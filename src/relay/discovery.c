@@ -33,16 +33,17 @@ on_news(void *ctx, enum cl_mdns_news news, cl_str interface, cl_str name)
 static enum cl_err
 describe(const struct cl_relay *relay, cl_str machine, struct cl_mdns_record *txt)
 {
-    const struct cl_relay_config *config = &relay->config;
+    char pin[CL_RELAY_PIN_CAP] = "";
+    bool has_tls = cl_relay_pin(relay, pin);
     const struct {
         cl_str key;
         cl_str value;
     } members[] = {
         {CL_STR("version"), CL_STR(CLAWLINK_VERSION)},
         {CL_STR("hostname"), machine},
-        {CL_STR("auth"), config->token != NULL ? CL_STR("yes") : CL_STR("no")},
-        {CL_STR("tls"), config->discovery_tls ? CL_STR("1") : CL_STR("0")},
-        {CL_STR("pin"), config->discovery_pin},
+        {CL_STR("auth"), relay->config.token != NULL ? CL_STR("yes") : CL_STR("no")},
+        {CL_STR("tls"), has_tls ? CL_STR("1") : CL_STR("0")},
+        {CL_STR("pin"), cl_str_z(pin)},
     };
     enum cl_err err = CL_OK;
     cl_mdns_set_txt(txt);

@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/tls.h"
+
 /* One family while it is being written; the first error stays. */
 struct family {
     struct cl_buf *out;
@@ -190,6 +192,12 @@ write_connections(struct cl_relay *relay, struct family *family)
     counter(family, "clawlink_connections_accepted_total", counts->accepted,
             "Connections, whatever became of them.");
     counter(family, "clawlink_http_requests_total", counts->requests, "Requests understood.");
+    if (relay->tls == NULL)
+        return;
+    counter(family, "clawlink_tls_handshakes_total", cl_tls_counts(relay->tls)->handshakes,
+            "TLS handshakes completed.");
+    counter(family, "clawlink_tls_waits_total", cl_tls_counts(relay->tls)->waits,
+            "Steps of handshakes that had to wait for a later turn.");
 }
 
 static void

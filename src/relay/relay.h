@@ -25,27 +25,25 @@ enum cl_relay_discovery {
 struct cl_relay_config {
     cl_str host; // address literal or name; beyond loopback wants a token or no_auth
     uint16_t port;
-    const struct cl_secret *token; // NULL: everybody may ask
     bool no_auth;                  // beyond loopback without a token, said aloud
     bool allow_plain;              // beyond loopback without TLS, said aloud
+    bool no_query_token;           // ?token= is not looked at
+    bool no_penalties;             // for wrong tokens
+    const struct cl_secret *token; // NULL: everybody may ask
     const char *tls_certificate;   // PEM files; NULL: plain text
     const char *tls_key;
-    bool no_query_token;      // ?token= is not looked at
     cl_str allow_hosts;       // "a,b": names that Host may have besides the usual ones
     cl_str allow_origins;     // "a,b": origins of web pages that may ask
-    uint32_t connections_max; // 0: as many as there are descriptors
     cl_str admin_socket;      // path of the admin door; empty: relay-<port>.sock in that folder
     cl_str admin_folder;      // empty as well: there is no such door
+    uint32_t connections_max; // 0: as many as there are descriptors
     uint32_t rate_per_second; // messages of one sender; 0: no limit
     uint32_t rate_burst;      // how many of them at once; 0: as many as in a second
-    bool no_penalties;        // for wrong tokens
     uint32_t inbox_messages_max;
     uint64_t inbox_bytes_max;
     uint64_t inboxes_bytes_max;
+    cl_str name; // on the local network; empty: "ClawLink Relay (machine)"
     enum cl_relay_discovery discovery;
-    cl_str name;          // there; empty: "ClawLink Relay (machine)"
-    bool discovery_tls;   // what is told there of TLS, and
-    cl_str discovery_pin; // the pin of its key, "sha256:..."; empty: none
     struct cl_log log;
     const char *log_file;       // where log.fd leads, to be opened again at SIGHUP; NULL: nowhere
     struct cl_journal *journal; // borrowed; newly opened

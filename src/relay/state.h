@@ -20,13 +20,12 @@
 
 #include "core/session.h"
 #include "net/guard.h"
-#include "net/http_server.h"
 #include "net/tcp.h"
 #include "proto/v1_decode.h"
 #include "proto/v1_encode.h"
-#include "proto/v1_route.h"
 #include "relay/admin.h"
 #include "relay/handles.h"
+#include "relay/peers.h"
 #include "relay/rate.h"
 #include "relay/relay.h"
 #include "relay/stamp.h"
@@ -35,66 +34,6 @@
 #define CL_RELAY_NAMES_MAX 32
 /* Decoded strings of one request, and what its JSON asks of memory. */
 #define CL_RELAY_ARENA_BYTES (4 * CL_MIB)
-
-/* What a handle leads to; the first member of each such struct. */
-enum cl_peer_kind { CL_PEER_EXCHANGE, CL_PEER_SOCKET, CL_PEER_ACK };
-
-struct cl_peer {
-    enum cl_peer_kind kind;
-    uint64_t handle;
-    struct cl_link link;  // in the relay's list of its kind
-    struct cl_link ready; // in relay->ready: look whether something can be taken
-};
-
-/* One HTTP request, from its head to the proof that its answer was taken. */
-struct cl_exchange {
-    struct cl_peer peer;
-    struct cl_relay *relay;
-    struct cl_http_conn *conn;
-    struct cl_v1_route route;
-    bool is_submitted;    // a command is on its way through the journal
-    bool is_poller;       // it is a holder in the session
-    uint32_t wait_s;      // refused, when it is known until when; else 0
-    cl_id id;             // of the message that it sent
-    cl_str agent;         // whom the command is about; lies in space
-    struct cl_timer wait; // runs: a long poll without a message so far
-    char space[CL_ID_BYTES_MAX];
-};
-
-/* One WebSocket of one agent. */
-struct cl_socket {
-    struct cl_peer peer;
-    struct cl_relay *relay;
-    struct cl_ws_conn *ws;
-    uint64_t births;           // older messages waited in the queue
-    uint64_t batch;            // the last that was pushed
-    cl_instant asked;          // the last ping for a proof
-    struct cl_link unasked;    // in relay->unasked: a ping for what is counted here is due
-    uint32_t unasked_messages; // pushed since the last ping
-    uint64_t unasked_bytes;
-    bool is_attached;   // the core was told
-    uint32_t submitted; // commands on their way
-    uint32_t id_len;
-    uint32_t quoted_len;
-    char id[]; // and behind it the same as JSON
-};
-
-/* Taken messages whose acknowledgement is not committed yet. */
-struct cl_ack {
-    struct cl_peer peer;
-    struct cl_command *command; // NULL: it is with the journal
-    uint64_t holder;
-    uint64_t batch;
-    uint32_t agent_len;
-    char agent[];
-};
-
-/* An agent that has one socket less, which the core must still be told. */
-struct cl_detach {
-    struct cl_link link;
-    uint32_t agent_len;
-    char agent[];
-};
 
 struct cl_relay {
     struct cl_relay_config config;
@@ -151,18 +90,6 @@ struct cl_relay {
     struct cl_timer drain;
     bool is_draining;
 };
-
-static inline cl_str
-cl_socket_agent(const struct cl_socket *socket)
-{
-    return cl_str_of(socket->id, socket->id_len);
-}
-
-static inline cl_str
-cl_socket_agent_quoted(const struct cl_socket *socket)
-{
-    return cl_str_of(socket->id + socket->id_len, socket->quoted_len);
-}
 
 /* -- commit.c ------------------------------------------------------------------------------- */
 

@@ -80,10 +80,16 @@ reload_certificate(struct cl_relay *relay)
     struct cl_why why;
     if (!wants_tls(relay))
         return;
-    if (cl_tls_load_files(relay->tls, config->tls_certificate, config->tls_key, &why) == CL_OK)
-        log_certificate(relay);
-    else
+    cl_tls_pin before = *cl_tls_own_pin(relay->tls);
+    if (cl_tls_load_files(relay->tls, config->tls_certificate, config->tls_key, &why) != CL_OK) {
         cl_log_error(&config->log, "tls.not_reloaded", CL_F("why", (const char *)why.text));
+        return;
+    }
+    log_certificate(relay);
+    if (memcmp(&before, cl_tls_own_pin(relay->tls), sizeof before) == 0 || relay->is_draining)
+        return;
+    cl_discovery_end(relay); // what is known on the network names the pin
+    cl_discovery_begin(relay);
 }
 
 void

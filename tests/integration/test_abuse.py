@@ -321,7 +321,7 @@ def wrong_tokens_keep_an_address_waiting():
         holds(not os.environ.get("CI"), "CI must have an address that is not loopback")
         print("SKIP wrong_tokens_keep_an_address_waiting: this machine has only loopback")
         return
-    with Relay("--host", address, token="right", env={"CLAWLINK_TOKEN": "right"}) as relay:
+    with Relay("--host", address, "--allow-plain", "--no-mdns", token="right", env={"CLAWLINK_TOKEN": "right"}) as relay:
         known = Http(relay)
         equal(known.ask("GET", "/").status, 200, "the right token")
         with Http(relay) as stranger:
