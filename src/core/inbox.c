@@ -8,8 +8,8 @@
 #include "base/limits.h"
 
 #define RING_FIRST 8
-/* An empty lane keeps a ring up to this size, for the next message. */
-#define RING_KEPT 16
+/* An empty lane keeps a ring up to this size, for the next messages: what one reader may hold. */
+#define RING_KEPT CL_CREDIT_MESSAGES
 
 static struct cl_msg **
 slot_of(const struct cl_lane *lane, uint64_t seq)

@@ -119,9 +119,36 @@ add_part(struct cl_out *out, const struct cl_part *part)
     return add_copy(out, part->bytes);
 }
 
+/* The common case: all of it is copied into the room of the last chunk. False: it is not. */
+static bool
+add_small(struct cl_out *out, cl_str head, const struct cl_part *parts, size_t parts_len)
+{
+    struct cl_out_segment *last = out->last;
+    size_t len = head.len + cl_parts_len(parts, parts_len);
+    if (last == NULL || len > last->room)
+        return false;
+    for (size_t at = 0; at < parts_len; at++)
+        if (parts[at].body != NULL && parts[at].bytes.len >= CL_NET_BODY_REF_BYTES_MIN)
+            return false;
+    char *end = last->bytes + (last->ptr - last->bytes) + last->len;
+    memcpy(end, head.ptr, head.len);
+    end += head.len;
+    for (size_t at = 0; at < parts_len; at++) {
+        if (parts[at].bytes.len > 0)
+            memcpy(end, parts[at].bytes.ptr, parts[at].bytes.len);
+        end += parts[at].bytes.len;
+    }
+    last->len += len;
+    last->room -= len;
+    out->waiting += len;
+    return true;
+}
+
 enum cl_err
 cl_out_add(struct cl_out *out, cl_str head, const struct cl_part *parts, size_t parts_len)
 {
+    if (add_small(out, head, parts, parts_len))
+        return CL_OK;
     struct cl_out before = *out;
     size_t last_len = out->last == NULL ? 0 : out->last->len;
 

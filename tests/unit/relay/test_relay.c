@@ -240,3 +240,69 @@ TEST(an_agent_silent_for_7_days_is_forgotten_by_the_sweep)
     CHECK(answer_has(2, post("/heartbeat", "{\"agent_id\":\"c\"}"), "\"ok\""));
     end();
 }
+
+/* -- what is pushed -------------------------------------------------------------------------- */
+
+/* Frames with that opcode that the relay wrote since the last look. All are short. */
+static unsigned
+frames_of(struct memory_stream *stream, unsigned opcode)
+{
+    cl_str rest = memory_stream_written(stream);
+    unsigned count = 0;
+    while (rest.len >= 4) {
+        size_t len = (uint8_t)rest.ptr[1];
+        size_t head = len < 126 ? 2 : 4;
+        if (len == 126)
+            len = (size_t)(uint8_t)rest.ptr[2] << 8 | (uint8_t)rest.ptr[3];
+        count += ((uint8_t)rest.ptr[0] & 0xf) == opcode;
+        rest = cl_str_part(rest, head + len, rest.len);
+    }
+    CHECK_INT(rest.len, 0);
+    memory_stream_clear(stream);
+    return count;
+}
+
+static void
+push_to_c(unsigned messages)
+{
+    for (unsigned i = 0; i < messages; i++)
+        hang_up(
+            ask(4, post("/delegate", "{\"from_agent\":\"a\",\"to_agent\":\"c\",\"task\":\"t\"}")));
+}
+
+/* docs/protocol/clawlink-v1.md, The WebSocket. */
+TEST(a_ping_follows_at_once_after_a_silence_and_stands_for_many_in_a_stream)
+{
+    begin_in_test_time();
+    struct memory_stream *listener = ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
+    CHECK(says(listener, "HTTP/1.1 101"));
+    memory_stream_clear(listener);
+    push_to_c(1);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 1);
+    push_to_c(CL_PROOF_MESSAGES - 1);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 0);
+    push_to_c(1);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 1); // enough have gathered
+    push_to_c(2);
+    CHECK_INT(frames_of(listener, CL_WS_TEXT), 2);
+    memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 1); // time is over
+    memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 0); // and nothing is unproven
+    push_to_c(1);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 1);
+    end();
+}
+
+TEST(a_listener_that_goes_before_it_is_asked_is_forgotten)
+{
+    begin_in_test_time();
+    struct memory_stream *listener = ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
+    push_to_c(2);
+    CHECK(!cl_list_is_empty(&relay->unasked));
+    hang_up(listener);
+    CHECK(cl_list_is_empty(&relay->unasked));
+    memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS);
+    CHECK_INT(cl_core_stats(relay->core).waiting, 2); // both wait for the next one
+    end();
+}
