@@ -86,7 +86,8 @@ class Lab:
         # What else the machine does must not be measured.
         ahead = ["nice", "-n", "-5"] if os.geteuid() == 0 else []
         command = [*self.network.at(SERVER), *ahead, *pinned(0), BIN, "relay", "--host", self.host,
-                   "--port", "0", "--log-level", "error", *self.options]
+                   "--port", "0", "--allow-plain", "--no-mdns", "--log-level", "error",
+                   *self.options]
         self.relay = self._start(command, stdout=subprocess.PIPE, text=True,
                                  env={**os.environ, "XDG_RUNTIME_DIR": self.folder})
         line = self.relay.stdout.readline()

@@ -11,6 +11,7 @@ run. Addresses of IPv6 are the link-local ones that every interface has.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -134,7 +135,8 @@ def peer(where, *words):
 
 
 def relay(where, *options, host="::", wait=True, port="9077"):
-    program = Program(where, BIN, "relay", "--host", host, "--port", port, *options)
+    plain = [] if "--tls-self-signed" in options else ["--allow-plain"]
+    program = Program(where, BIN, "relay", "--host", host, "--port", port, *plain, *options)
     program.says("clawlink relay listening")
     if wait:
         program.says("event=discovery.on")
@@ -209,6 +211,37 @@ def zeroconf_finds_the_relay_over_ipv4_and_over_ipv6():
         equal(event["txt"], {"hostname": os.uname().nodename, "auth": "yes", "tls": "0"}, "TXT")
         event = zeroconf_finds("b", "6", set())
         holds(any(a.startswith("fe80::") for a in event["addresses"]), event)
+
+
+def pin_of(program, count=1):
+    """What the relay logs of its certificate, the count-th time."""
+    def pins():
+        return re.findall(r'event=tls.certificate pin="([^"]+)"', "\n".join(list(program.lines)))
+    until(lambda: len(pins()) >= count, "a certificate")
+    return pins()[count - 1]
+
+
+@test(relay=False)
+def tls_and_the_pin_are_told_and_a_new_key_is_told_anew():
+    with network(), tempfile.TemporaryDirectory() as folder:
+        own = ("--tls-self-signed", "--tls-dir", folder)
+        with relay("a", "--token", "t", "--name", NAME, *own, wait=False) as program:
+            program.says("event=discovery.on")
+            first = pin_of(program)
+            found = scan("b")[1][0]
+            equal((found["url"], found["tls"], found["pin"]),
+                  ("https://10.99.0.1:9077", True, first), "what is told")
+            known = clawlink("b", "info", "--relay", found["url"], "--pin", found["pin"],
+                             env={"CLAWLINK_TOKEN": "t"})
+            equal(known.returncode, 0, known.stderr)
+            for name in ("key.pem", "cert.pem"):
+                os.remove(os.path.join(folder, name))
+            with Program("a", BIN, "relay", "--port", "0", *own) as other:  # makes another key
+                other.says("clawlink relay listening")
+            program.process.send_signal(signal.SIGHUP)
+            second = pin_of(program, 2)
+            holds(first != second, "another key has another pin")
+            until(lambda: [found["pin"] for found in scan("b")[1]] == [second], "the new pin is told")
 
 
 @test(relay=False)
