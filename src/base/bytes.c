@@ -175,6 +175,8 @@ size_t
 cl_bytes_ascii(const char *bytes, size_t len)
 {
     size_t at = 0;
+    if (len < 16)
+        return cl_bytes_ascii_scalar(bytes, len);
     for (; len - at >= 16; at += 16) {
         unsigned first = vec_first_high(vec_load(bytes + at));
         if (first < 16)
@@ -188,6 +190,8 @@ cl_bytes_json(const char *bytes, size_t len, bool beyond_ascii)
 {
     const vec quote = vec_of('"'), backslash = vec_of('\\'), control = vec_of(' ' - 1);
     size_t at = 0;
+    if (len < 16)
+        return cl_bytes_json_scalar(bytes, len, beyond_ascii);
     for (; len - at >= 16; at += 16) {
         vec here = vec_load(bytes + at);
         vec special = vec_or(vec_eq(here, quote), vec_eq(here, backslash));
@@ -204,6 +208,10 @@ cl_bytes_xor(char *bytes, size_t len, const uint8_t mask[static 4])
 {
     char four[16];
     size_t at = 0;
+    if (len < 16) {
+        cl_bytes_xor_scalar(bytes, len, mask);
+        return;
+    }
     for (size_t i = 0; i < sizeof four; i += 4)
         memcpy(four + i, mask, 4);
     const vec wide = vec_load(four);

@@ -31,6 +31,7 @@ cl_tls_reason(void)
 SSL_CTX *
 cl_tls_ctx_new(bool is_client)
 {
+    char groups[] = "X25519:P-256:P-384"; // the macro takes its const away
     SSL_CTX *ctx = SSL_CTX_new(is_client ? TLS_client_method() : TLS_server_method());
     if (ctx == NULL)
         return NULL;
@@ -50,7 +51,7 @@ cl_tls_ctx_new(bool is_client)
                                                "!aNULL") == 1 &&
                   SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                                 "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-                  SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1;
+                  SSL_CTX_set1_groups_list(ctx, groups) == 1;
     if (is_set)
         return ctx;
     SSL_CTX_free(ctx);

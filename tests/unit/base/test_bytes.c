@@ -91,6 +91,14 @@ TEST(the_first_of_several_counts)
     cl_free(text.bytes);
 }
 
+TEST(no_bytes_may_lie_nowhere)
+{
+    const uint8_t mask[4] = {1, 2, 3, 4};
+    check_counts((struct text){NULL, 0});
+    cl_bytes_xor(NULL, 0, mask);
+    cl_bytes_xor_scalar(NULL, 0, mask);
+}
+
 TEST(a_mask_goes_over_bytes_of_every_length)
 {
     const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
