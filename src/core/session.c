@@ -326,6 +326,7 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
     ret_batch->number = 0;
     ret_batch->bytes = 0;
     ret_batch->len = 0;
+    ret_batch->is_all = false;
     if (holder == NULL)
         return CL_OK;
     if (holder->kind == CL_HOLDER_SOCKET ? holder != newest_socket(holder->peer)
@@ -337,9 +338,10 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
                             .agent = cl_core_agent(core, holder->peer->id),
                             .holder = holder,
                             .batch = ret_batch};
-    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
-        if (!take_lane(&taking, i))
-            break;
+    enum cl_priority lane = 0;
+    while (lane < CL_PRIORITY_COUNT && take_lane(&taking, lane))
+        lane++;
+    ret_batch->is_all = lane == CL_PRIORITY_COUNT;
     if (ret_batch->len > 0)
         ret_batch->number = ++holder->batches;
     else if (taking.is_out_of_memory)

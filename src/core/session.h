@@ -52,6 +52,7 @@ struct cl_batch {
     uint64_t number; // 0: nothing to hand out, or no credit
     uint64_t bytes;  // of bodies
     uint32_t len;
+    bool is_all; // nothing else waits that anybody could take now
     const struct cl_msg *msgs[CL_POLL_MESSAGES_MAX]; // valid until the core's next apply
 };
 
@@ -75,7 +76,8 @@ CL_MUST_CHECK enum cl_err cl_session_take(struct cl_session *session, const stru
                                           uint64_t holder, struct cl_batch *ret_batch);
 
 /* Whom a READY of this agent means: its newest socket while that has credit, else the oldest
- * poll that has taken nothing, else 0. After a take ask again, until 0 or an empty batch. */
+ * poll that has taken nothing, else 0. After a take ask again, until 0, an empty
+ * batch or one that is all. */
 uint64_t cl_session_receiver(const struct cl_session *session, cl_str agent);
 /* When a LAPSE is wanted; NEVER if nothing can lapse. */
 cl_time cl_session_deadline(const struct cl_session *session);

@@ -468,8 +468,11 @@ pump_one(struct cl_relay *relay, struct cl_peer *peer)
     memcpy(space, agent.ptr, agent.len);
     agent.ptr = space;
 
+    relay->batch.is_all = false;
     bool took = is_socket ? cl_socket_pump((struct cl_socket *)(void *)peer)
                           : cl_poll_pump((struct cl_exchange *)(void *)peer);
+    if (relay->batch.is_all)
+        return;
     if (took || cl_session_receiver(relay->session, agent) != handle)
         cl_relay_mark_ready(relay, agent);
 }
