@@ -239,11 +239,13 @@
 /* What one connection may hold unacknowledged: the first that is reached, but one always. */
 #define CL_CREDIT_MESSAGES 64
 #define CL_CREDIT_BYTES    CL_MIB
-/* Who is pushed to is asked for a proof: at once, but so long after the last time only when so
- * many messages or bytes were pushed since. Well below the credit, so that nobody runs dry. */
-#define CL_PROOF_DELAY_MS 5
-#define CL_PROOF_MESSAGES (CL_CREDIT_MESSAGES / 2)
-#define CL_PROOF_BYTES    (CL_CREDIT_BYTES / 4)
+/* A relay that pushes so many messages in one turn of the loop is busy for so long. Then it asks a
+ * listener for a proof only when so many messages or bytes were pushed to it since the last time,
+ * or so much time has passed. Well below the credit, so that nobody runs dry. */
+#define CL_PROOF_BUSY_MESSAGES 256
+#define CL_PROOF_MESSAGES      (CL_CREDIT_MESSAGES / 2)
+#define CL_PROOF_BYTES         (CL_CREDIT_BYTES / 4)
+#define CL_PROOF_DELAY_MS      20
 /* One poll's answer (clawlink-v1.md, GET /poll/<agent_id>). */
 #define CL_POLL_MESSAGES_MAX 1000
 #define CL_POLL_BYTES_MAX    CL_MIB

@@ -520,6 +520,9 @@ cl_relay_turn_end(struct cl_relay *relay)
     notice_read_only(relay);
     end_what_is_due(relay);
     pump(relay);
+    if (relay->pushed >= CL_PROOF_BUSY_MESSAGES)
+        relay->busy_until = cl_instant_add(cl_loop_now(relay->loop), CL_PROOF_DELAY_MS);
+    relay->pushed = 0;
     if (relay->text.cap > CL_MIB)
         cl_buf_done(&relay->text); // one large answer, not a habit
     if (relay->uncommitted > 0)

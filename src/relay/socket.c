@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The WebSocket of clawlink-v1.md. What is pushed is followed by a ping with the number of its
- * batch; the pong proves that batch, and all before it. While one batch follows the other, a ping
- * stands for several: it costs a system call here and another there.
+ * batch; the pong proves that batch, and all before it. While the relay is busy a ping stands for
+ * several batches: each pong costs a system call here and another there.
  */
 #include <string.h>
 
@@ -58,14 +58,16 @@ ask_proof(struct cl_socket *socket)
     return cl_ws_ping(socket->ws, cl_str_of(proof, sizeof proof));
 }
 
-/* At once after a silence; in a stream when much has gathered, or a little later. */
+/* At once, or by a busy relay when much has gathered, or a little later. */
 static enum cl_err
 ask_proof_when_due(struct cl_socket *socket)
 {
     struct cl_relay *relay = socket->relay;
+    cl_instant now = cl_loop_now(relay->loop);
     cl_instant due = cl_instant_add(socket->asked, CL_PROOF_DELAY_MS);
-    if (socket->unasked_messages >= CL_PROOF_MESSAGES || socket->unasked_bytes >= CL_PROOF_BYTES ||
-        due.ms <= cl_loop_now(relay->loop).ms)
+    bool is_enough = socket->unasked_messages >= CL_PROOF_MESSAGES ||
+                     socket->unasked_bytes >= CL_PROOF_BYTES || due.ms <= now.ms;
+    if (is_enough || relay->busy_until.ms <= now.ms)
         return ask_proof(socket);
     if (!cl_link_is_linked(&socket->unasked))
         cl_list_append(&relay->unasked, &socket->unasked);
@@ -93,6 +95,7 @@ push_batch(struct cl_socket *socket, const struct cl_batch *batch)
         if (err != CL_OK)
             return err;
     }
+    socket->relay->pushed += batch->len;
     socket->batch = batch->number;
     socket->unasked_messages += batch->len;
     socket->unasked_bytes += batch->bytes;

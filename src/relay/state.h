@@ -77,6 +77,8 @@ struct cl_relay {
     struct cl_list ready;
     struct cl_list unasked; // sockets that are to be asked for a proof
     struct cl_timer proofs; // when
+    uint32_t pushed;        // messages, to sockets, in this turn
+    cl_instant busy_until;  // in one of the last turns there were many
     uint64_t uncommitted;   // with the journal
     bool is_read_only;      // the journal failed, and that was told
     bool is_ticking;        // a tick is on its way

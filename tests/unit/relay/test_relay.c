@@ -270,27 +270,49 @@ push_to_c(unsigned messages)
             ask(4, post("/delegate", "{\"from_agent\":\"a\",\"to_agent\":\"c\",\"task\":\"t\"}")));
 }
 
+/* As if hundreds of messages for others went out in each turn. */
+static void
+push_to_c_while_busy(unsigned messages)
+{
+    for (unsigned i = 0; i < messages; i++) {
+        relay->busy_until = cl_instant_add(cl_loop_now(relay->loop), 1);
+        push_to_c(1);
+    }
+}
+
 /* docs/protocol/clawlink-v1.md, The WebSocket. */
-TEST(a_ping_follows_at_once_after_a_silence_and_stands_for_many_in_a_stream)
+TEST(a_ping_follows_at_once_and_stands_for_many_messages_of_a_busy_relay)
 {
     begin_in_test_time();
     struct memory_stream *listener = ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
     CHECK(says(listener, "HTTP/1.1 101"));
     memory_stream_clear(listener);
-    push_to_c(1);
-    CHECK_INT(frames_of(listener, CL_WS_PING), 1);
-    push_to_c(CL_PROOF_MESSAGES - 1);
+    push_to_c(3);
+    CHECK_INT(frames_of(listener, CL_WS_PING), 3);
+    push_to_c_while_busy(CL_PROOF_MESSAGES - 1);
     CHECK_INT(frames_of(listener, CL_WS_PING), 0);
-    push_to_c(1);
+    push_to_c_while_busy(1);
     CHECK_INT(frames_of(listener, CL_WS_PING), 1); // enough have gathered
-    push_to_c(2);
+    push_to_c_while_busy(2);
     CHECK_INT(frames_of(listener, CL_WS_TEXT), 2);
     memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS);
     CHECK_INT(frames_of(listener, CL_WS_PING), 1); // time is over
     memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS);
     CHECK_INT(frames_of(listener, CL_WS_PING), 0); // and nothing is unproven
-    push_to_c(1);
-    CHECK_INT(frames_of(listener, CL_WS_PING), 1);
+    end();
+}
+
+TEST(a_relay_that_pushes_hundreds_of_messages_in_a_turn_is_busy_for_a_while)
+{
+    begin_in_test_time();
+    cl_instant now = cl_loop_now(relay->loop);
+    relay->pushed = CL_PROOF_BUSY_MESSAGES - 1;
+    cl_loop_turn(relay->loop, false);
+    CHECK(relay->busy_until.ms <= now.ms);
+    relay->pushed = CL_PROOF_BUSY_MESSAGES;
+    cl_loop_turn(relay->loop, false);
+    CHECK_INT(relay->busy_until.ms - now.ms, CL_PROOF_DELAY_MS);
+    CHECK_INT(relay->pushed, 0);
     end();
 }
 
@@ -298,7 +320,8 @@ TEST(a_listener_that_goes_before_it_is_asked_is_forgotten)
 {
     begin_in_test_time();
     struct memory_stream *listener = ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
-    push_to_c(2);
+    push_to_c(1);
+    push_to_c_while_busy(1);
     CHECK(!cl_list_is_empty(&relay->unasked));
     hang_up(listener);
     CHECK(cl_list_is_empty(&relay->unasked));
