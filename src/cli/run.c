@@ -224,13 +224,19 @@ keep_registration(struct cl_run *run, struct cl_why *why)
     return save(state, why);
 }
 
-enum cl_err
-cl_run_register(struct cl_run *run, struct cl_why *why)
+static enum cl_err
+send_registration(struct cl_run *run, struct cl_why *why)
 {
     struct cl_json_writer json;
     const struct cl_client_sign sign = {"agent", CL_JSON_OBJECT};
     write_registration(run, &json);
-    enum cl_err err = cl_run_post(run, &json, "/register", sign, why);
+    return cl_run_post(run, &json, "/register", sign, why);
+}
+
+enum cl_err
+cl_run_register(struct cl_run *run, struct cl_why *why)
+{
+    enum cl_err err = send_registration(run, why);
     return err == CL_OK ? keep_registration(run, why) : err;
 }
 
@@ -247,7 +253,7 @@ cl_run_heartbeat(struct cl_run *run, struct cl_why *why)
         return err;
     cl_view_note(&run->view, "The relay does not know agent %.*s: registering it again.",
                  CL_STR_ARG(cl_str_part(run->state.agent_id, 0, 64)));
-    return cl_run_register(run, why);
+    return send_registration(run, why); // which relay is saved is for `register` to say
 }
 
 static enum cl_err

@@ -495,6 +495,17 @@ def a_heartbeat_registers_again_with_all_that_was_said():
               ("ana", ["x", "y"], "who"), record)
 
 
+@test(relay=False)
+def only_register_says_which_relay_is_saved():
+    with Relay() as relay, OriginalRelay() as other, Home() as home:
+        home.ok("register", "--name", "ana", "--relay", relay.url)
+        before = open(home.file(".clawlink/agent_state.json"), encoding="utf-8").read()
+        result = home.ok("heartbeat", "--relay", other.url)  # which does not know her
+        check("registering it again" in result.err, result)
+        after = open(home.file(".clawlink/agent_state.json"), encoding="utf-8").read()
+        check(before == after, (before, after))
+
+
 # -- polling ----------------------------------------------------------------------------------
 
 
