@@ -238,6 +238,8 @@ serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct c
         cl_relay_free(relay);
         return err;
     }
+    if (option(opts, "allow-debugger") == NULL)
+        cl_privileges_guard(); // another user may undo it
     cl_relay_url(relay, url);
     int printed;
     if (!cl_relay_pin(relay, pin))

@@ -50,12 +50,15 @@ static enum cl_err
 ask_proof(struct cl_socket *socket)
 {
     char proof[PROOF_BYTES];
+    put_proof(socket->batch, proof);
+    enum cl_err err = cl_ws_ping(socket->ws, cl_str_of(proof, sizeof proof));
+    if (err != CL_OK)
+        return err;
     cl_list_remove(&socket->unasked);
     socket->unasked_messages = 0;
     socket->unasked_bytes = 0;
     socket->asked = cl_loop_now(socket->relay->loop);
-    put_proof(socket->batch, proof);
-    return cl_ws_ping(socket->ws, cl_str_of(proof, sizeof proof));
+    return CL_OK;
 }
 
 /* At once, or by a busy relay when much has gathered, or a little later. */
@@ -82,9 +85,11 @@ cl_socket_ask_proofs(struct cl_timer *timer)
     struct cl_relay *relay = CL_LIST_ENTRY(timer, struct cl_relay, proofs);
     CL_LIST_EACH(&relay->unasked, at)
     {
-        // One without memory for a ping is asked with its next batch, or pinged when silent.
-        cl_err_ignore(ask_proof(CL_LIST_ENTRY(at, struct cl_socket, unasked)));
+        cl_err_ignore(ask_proof(CL_LIST_ENTRY(at, struct cl_socket, unasked))); // it stays listed
     }
+    if (!cl_list_is_empty(&relay->unasked))
+        cl_loop_timer_start(relay->loop, timer,
+                            cl_instant_add(cl_loop_now(relay->loop), CL_PROOF_DELAY_MS));
 }
 
 static enum cl_err
