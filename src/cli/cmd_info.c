@@ -59,6 +59,6 @@ const struct cl_cmd cl_cmd_info = {
     .options = options,
     .notes = NULL,
     .examples = "clawlink info\n"
-                "clawlink info --relay http://vps.example:9077 --json",
+                "clawlink info --relay https://vps.example:9077 --json",
     .run = run_info,
 };

@@ -100,7 +100,7 @@ const struct cl_cmd cl_cmd_register = {
     .notes = "The relay's URL and the agent's id are saved, so that the other verbs need neither.\n"
              "Registering again keeps the id, and with it the messages that wait.",
     .examples = "clawlink register --name researcher --caps search,summarise\n"
-                "clawlink register --relay http://vps.example:9077 --token-file token --name mira\n"
+                "clawlink register --relay https://vps.example:9077 --token-file token --name ana\n"
                 "clawlink --as writer register --description \"Turns notes into prose\"",
     .run = run_register,
 };

@@ -115,9 +115,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
                       cl_cmds[i]->summary);
     cl_page_print(page,
                   "\n`clawlink help VERB` explains one, with examples.\n\n"
-                  "options of every verb, before or behind it (relay takes no --relay, no "
-                  "--pin and no --as,\nand verbs about this machine's relay no --token and no "
-                  "--token-file either):\n");
+                  "common options, before or behind the verb (relay takes no --relay, --pin and "
+                  "--as;\nrelay status, relay install and scan no token either):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"

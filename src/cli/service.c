@@ -307,7 +307,10 @@ cl_service_is_program(const char *path)
         if (!is_letter && !(c >= '0' && c <= '9') && strchr("/._+-", c) == NULL)
             return false;
     }
-    return text.len > 1 && text.ptr[0] == '/';
+    // One spelling of each path, so that its beginning says where it leads.
+    bool is_plain =
+        strstr(path, "//") == NULL && strstr(path, "/./") == NULL && strstr(path, "/../") == NULL;
+    return is_plain && text.len > 1 && text.ptr[0] == '/';
 }
 
 bool
@@ -317,10 +320,6 @@ cl_service_sees_program(const struct cl_service *service)
     cl_str path = cl_str_z(service->program + 1); // behind its first slash
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
         if (service->manager == CL_SERVICE_SYSTEM && cl_str_starts(path, cl_str_z(hidden[i])))
-            return false;
-    return true;
-    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-        if (cl_str_starts(cl_str_z(service->program), cl_str_z(hidden[i])))
             return false;
     return true;
 }
