@@ -9,6 +9,19 @@
 
 /* -- texts ----------------------------------------------------------------------------------- */
 
+/* What neither unit's relay may do; a user's manager can enforce it too. */
+#define FORBIDDEN_EVERYWHERE                                        \
+    "LockPersonality=yes\n"                                         \
+    "MemoryDenyWriteExecute=yes\n"                                  \
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n" \
+    "RestrictNamespaces=yes\n"                                      \
+    "RestrictRealtime=yes\n"                                        \
+    "RestrictSUIDSGID=yes\n"                                        \
+    "SystemCallArchitectures=native\n"                              \
+    "SystemCallFilter=@system-service\n"                            \
+    "SystemCallFilter=~@privileged @resources\n"                    \
+    "SystemCallErrorNumber=EPERM\n"
+
 /* In a text @name@ stands for a value (see fill).
  *
  * AF_NETLINK: getifaddrs(3), by which the relay finds the interfaces to announce itself on.
@@ -62,18 +75,7 @@ static const char system_unit[] =
     "PrivateMounts=yes\n"
     "PrivateTmp=yes\n"
     "RemoveIPC=yes\n"
-    "KeyringMode=private\n"
-    "LockPersonality=yes\n"
-    "MemoryDenyWriteExecute=yes\n"
-    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n"
-    "RestrictNamespaces=yes\n"
-    "RestrictRealtime=yes\n"
-    "RestrictSUIDSGID=yes\n"
-    "SystemCallArchitectures=native\n"
-    "SystemCallFilter=@system-service\n"
-    "SystemCallFilter=~@privileged @resources\n"
-    "SystemCallErrorNumber=EPERM\n"
-    "\n"
+    "KeyringMode=private\n" FORBIDDEN_EVERYWHERE "\n"
     "[Install]\n"
     "WantedBy=multi-user.target\n";
 
@@ -105,18 +107,7 @@ static const char user_unit[] =
     "TasksMax=32\n"
     "\n"
     "NoNewPrivileges=yes\n"
-    "UMask=0077\n"
-    "LockPersonality=yes\n"
-    "MemoryDenyWriteExecute=yes\n"
-    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n"
-    "RestrictNamespaces=yes\n"
-    "RestrictRealtime=yes\n"
-    "RestrictSUIDSGID=yes\n"
-    "SystemCallArchitectures=native\n"
-    "SystemCallFilter=@system-service\n"
-    "SystemCallFilter=~@privileged @resources\n"
-    "SystemCallErrorNumber=EPERM\n"
-    "\n"
+    "UMask=0077\n" FORBIDDEN_EVERYWHERE "\n"
     "[Install]\n"
     "WantedBy=default.target\n";
 

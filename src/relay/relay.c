@@ -171,14 +171,21 @@ open_state(struct cl_relay *relay, struct cl_why *why)
                         : cl_fail(err, why, "the journal takes nothing: %s", cl_err_wire(err));
 }
 
+/* The address it listens on, as text. True: beyond loopback. */
+static bool
+write_address(const struct cl_relay *relay, char ret_text[static CL_ADDRESS_TEXT_CAP])
+{
+    cl_address address;
+    cl_listener_address(relay->listener, &address);
+    cl_address_text(&address, ret_text);
+    return !cl_address_is_loopback(&address);
+}
+
 static enum cl_err
 check_exposure(const struct cl_relay *relay, struct cl_why *why)
 {
-    cl_address address;
     char text[CL_ADDRESS_TEXT_CAP];
-    cl_listener_address(relay->listener, &address);
-    cl_address_text(&address, text);
-    if (relay->config.token != NULL || cl_address_is_loopback(&address))
+    if (!write_address(relay, text) || relay->config.token != NULL)
         return CL_OK;
     if (relay->config.no_auth) {
         cl_log_warn(&relay->config.log, "relay.open_to_all", CL_F("address", (const char *)text));
@@ -193,11 +200,8 @@ check_exposure(const struct cl_relay *relay, struct cl_why *why)
 static enum cl_err
 check_secrecy(const struct cl_relay *relay, struct cl_why *why)
 {
-    cl_address address;
     char text[CL_ADDRESS_TEXT_CAP];
-    cl_listener_address(relay->listener, &address);
-    cl_address_text(&address, text);
-    if (relay->tls != NULL || cl_address_is_loopback(&address))
+    if (!write_address(relay, text) || relay->tls != NULL)
         return CL_OK;
     if (relay->config.allow_plain) {
         cl_log_warn(&relay->config.log, "relay.plain_text", CL_F("address", (const char *)text));
@@ -297,10 +301,8 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
 void
 cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP])
 {
-    cl_address address;
     char text[CL_ADDRESS_TEXT_CAP];
-    cl_listener_address(relay->listener, &address);
-    cl_address_text(&address, text);
+    (void)write_address(relay, text);
     (void)snprintf(ret_url, CL_RELAY_URL_CAP, "%s://%.*s", relay->tls == NULL ? "http" : "https",
                    CL_ADDRESS_TEXT_CAP - 1, text);
 }
