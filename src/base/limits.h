@@ -217,9 +217,9 @@
  * share of 32 bytes in a table that may be two thirds empty. */
 #define CL_MESSAGE_COST_BYTES 256
 #define CL_ENTRY_COST_BYTES   112
-/* Numbers from front to end of an inbox, all lanes together, up to which its shares are not kept
- * but counted when asked for. What a connection may hold unacknowledged, so that an inbox whose
- * agent keeps up never has a table. */
+/* Numbers from front to end of each lane up to which an inbox's shares are not kept but counted
+ * when asked for. What a connection may hold unacknowledged, so that an inbox whose agent keeps up
+ * never has a table. */
 #define CL_SHARES_COUNTED_MAX CL_CREDIT_MESSAGES
 /* Numbers between the front and the end of one lane of an inbox, holes included; a lane whose
  * front message stays while so many pass it is full: CL_ERR_INBOX_FULL. */
@@ -241,11 +241,14 @@
 #define CL_CREDIT_BYTES    CL_MIB
 /* A relay that pushes so many messages in one turn of the loop is busy for so long. Then it asks a
  * listener for a proof only when so many messages or bytes were pushed to it since the last time,
- * or so much time has passed. Well below the credit, so that nobody runs dry. */
+ * when more waits for it than its credit allows, or when so much time has passed. */
 #define CL_PROOF_BUSY_MESSAGES 256
-#define CL_PROOF_MESSAGES      (CL_CREDIT_MESSAGES / 2)
+#define CL_PROOF_MESSAGES      (CL_CREDIT_MESSAGES / 4 * 3)
 #define CL_PROOF_BYTES         (CL_CREDIT_BYTES / 4)
-#define CL_PROOF_DELAY_MS      20
+#define CL_PROOF_DELAY_MS      50
+/* Bytes of bodies up to which the frames of a broadcast's batch are written once for all who take
+ * the same one. More waits by reference to the bodies anyway. */
+#define CL_SHARED_BYTES_MAX (64 * CL_KIB)
 /* One poll's answer (clawlink-v1.md, GET /poll/<agent_id>). */
 #define CL_POLL_MESSAGES_MAX 1000
 #define CL_POLL_BYTES_MAX    CL_MIB

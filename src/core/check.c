@@ -89,9 +89,10 @@ agent_fault(const struct cl_core *core, const struct cl_agent *agent)
             ? agent->expiry.place == 0 || agent->expiry.key != cl_state_expiry_key(&agent->inbox)
             : agent->expiry.place != 0)
         return "an inbox with messages, and no other, is in the heap";
-    if (!cl_inbox_keeps_shares(&agent->inbox) &&
-        cl_inbox_span(&agent->inbox) > CL_SHARES_COUNTED_MAX)
-        return "a long inbox keeps its shares";
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
+        if (!cl_inbox_keeps_shares(&agent->inbox) &&
+            cl_inbox_span(&agent->inbox, i) > CL_SHARES_COUNTED_MAX)
+            return "a long inbox keeps its shares";
     return cl_inbox_fault(&agent->inbox);
 }
 

@@ -77,13 +77,6 @@ cl_inbox_put(struct cl_inbox *inbox, struct cl_msg *msg)
     return CL_OK;
 }
 
-bool
-cl_inbox_has_room(const struct cl_inbox *inbox, enum cl_priority priority)
-{
-    const struct cl_lane *lane = &inbox->lanes[priority];
-    return lane->next - lane->first < CL_LANE_SPAN_MAX;
-}
-
 enum cl_err
 cl_inbox_skip(struct cl_inbox *inbox, enum cl_priority priority, uint64_t next)
 {
@@ -170,15 +163,6 @@ cl_inbox_refresh_earliest(struct cl_inbox *inbox)
 }
 
 /* -- shares -------------------------------------------------------------------------------- */
-
-uint64_t
-cl_inbox_span(const struct cl_inbox *inbox)
-{
-    uint64_t span = 0;
-    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
-        span += inbox->lanes[i].next - inbox->lanes[i].first;
-    return span;
-}
 
 enum cl_err
 cl_inbox_keep_shares(struct cl_inbox *inbox, const cl_hash_key *key)

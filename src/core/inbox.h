@@ -9,13 +9,14 @@
  * knows no leases.
  *
  * What each sender has in it is counted when that is asked for, while a look at every number is
- * short. A long inbox keeps the shares: from when it grows past CL_SHARES_COUNTED_MAX numbers
- * until it is empty.
+ * short. A long inbox keeps the shares: from when a lane grows past CL_SHARES_COUNTED_MAX numbers
+ * until the inbox is empty.
  */
 #ifndef CL_CORE_INBOX_H
 #define CL_CORE_INBOX_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "core/msg.h"
 #include "core/share.h"
 
@@ -27,11 +28,11 @@ struct cl_lane {
 };
 
 struct cl_inbox {
-    struct cl_lane lanes[CL_PRIORITY_COUNT];
     uint32_t count;
     uint64_t bytes;          // sum of cl_msg_cost
     cl_time earliest;        // no message expires before; NEVER when empty
     struct cl_shares shares; // of all that waits, or none are kept
+    struct cl_lane lanes[CL_PRIORITY_COUNT];
 };
 
 /* Numbers begin with first, at least 1. An id that is dropped and comes back must begin past all
@@ -44,8 +45,18 @@ void cl_inbox_done(struct cl_inbox *inbox);
  * changed. The lane must have room: cl_inbox_has_room. The message must have its sender named if
  * shares are kept. */
 CL_MUST_CHECK enum cl_err cl_inbox_put(struct cl_inbox *inbox, struct cl_msg *msg);
+/* Numbers from the front to the end of one lane, holes included. */
+static inline uint64_t
+cl_inbox_span(const struct cl_inbox *inbox, enum cl_priority priority)
+{
+    return inbox->lanes[priority].next - inbox->lanes[priority].first;
+}
 /* False when the lane's oldest message is CL_LANE_SPAN_MAX numbers old. */
-bool cl_inbox_has_room(const struct cl_inbox *inbox, enum cl_priority priority);
+static inline bool
+cl_inbox_has_room(const struct cl_inbox *inbox, enum cl_priority priority)
+{
+    return cl_inbox_span(inbox, priority) < CL_LANE_SPAN_MAX;
+}
 /* Skips numbers: the next message of that lane gets number `next`, not below lanes[].next.
  * For loading. CL_ERR_MALFORMED for a lane that cannot be, CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_inbox_skip(struct cl_inbox *inbox, enum cl_priority priority,
@@ -64,13 +75,11 @@ cl_inbox_keeps_shares(const struct cl_inbox *inbox)
 {
     return inbox->shares.cap > 0;
 }
-/* Numbers from front to end, holes included, all lanes together. */
-uint64_t cl_inbox_span(const struct cl_inbox *inbox);
 /* From now on shares are kept: senders are named by that key, and so must be those of messages
  * that are put. There is a message. Only CL_ERR_NO_MEMORY can happen, and then none are kept.
- * O(span). */
+ * O(numbers). */
 CL_MUST_CHECK enum cl_err cl_inbox_keep_shares(struct cl_inbox *inbox, const cl_hash_key *key);
-/* What the sender of that name has waiting, counted. O(span); kept shares are found in O(1). */
+/* What the sender of that name has waiting, counted. O(numbers); kept shares are found in O(1). */
 struct cl_share cl_inbox_count_share(const struct cl_inbox *inbox, cl_str from);
 /* After some were removed for having expired: looks up `earliest` again. O(messages). */
 void cl_inbox_refresh_earliest(struct cl_inbox *inbox);

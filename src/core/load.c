@@ -142,8 +142,8 @@ load_inbox(struct load *load, struct cl_agent *agent)
             return;
     }
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
-        try(load, cl_inbox_skip(inbox, i, cl_unpack_u64(&load->in)));
-    try(load, cl_state_shares_update(load->core, inbox));
+        if (try(load, cl_inbox_skip(inbox, i, cl_unpack_u64(&load->in))))
+            try(load, cl_state_shares_update(load->core, inbox, i));
     if (!demand(load, earliest.ms <= inbox->earliest.ms))
         return;
     inbox->earliest = earliest;

@@ -13,12 +13,6 @@ cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *bod
     return CL_MESSAGE_COST_BYTES + from.len + to.len + subject.len + cl_body_str(body).len;
 }
 
-uint64_t
-cl_msg_cost(const struct cl_msg *msg)
-{
-    return cl_msg_cost_of(msg->from, msg->to, msg->subject, msg->body);
-}
-
 void
 cl_msg_name_sender(struct cl_msg *msg, const struct cl_msg *other, const cl_hash_key *key)
 {
@@ -60,6 +54,7 @@ cl_msg_new(const struct cl_msg *draft)
     msg->to = own(draft->to, &tail);
     msg->subject = own(draft->subject, &tail);
     (void)cl_body_ref(msg->body);
+    msg->cost = cl_msg_cost_of(draft->from, draft->to, draft->subject, draft->body);
     msg->refs = 1;
     msg->waiting = 0;
     cl_link_init(&msg->link);

@@ -38,6 +38,7 @@ struct cl_msg {
 
     /* The core's own. */
     bool has_sender;
+    uint64_t cost;       // cl_msg_cost_of its fields
     uint64_t number;     // order of birth
     uint32_t refs;       // inboxes, and the topic
     uint32_t waiting;    // inboxes
@@ -45,8 +46,13 @@ struct cl_msg {
     cl_hash128 sender;   // `from`, hashed; most messages never need it
 };
 
-/* What a message counts in an inbox: its texts and CL_MESSAGE_COST_BYTES. */
-uint64_t cl_msg_cost(const struct cl_msg *msg);
+/* What a message counts in an inbox: its texts and CL_MESSAGE_COST_BYTES. The first is for records:
+ * a draft does not know it yet. */
+static inline uint64_t
+cl_msg_cost(const struct cl_msg *msg)
+{
+    return msg->cost;
+}
 uint64_t cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body);
 
 /* Fills in `sender`, once. Of names alike, and only of those, it is the same under one key. From
@@ -57,6 +63,12 @@ void cl_msg_name_sender(struct cl_msg *msg, const struct cl_msg *other, const cl
  * list; the caller owns its one reference. NULL without memory. */
 struct cl_msg *cl_msg_new(const struct cl_msg *draft);
 struct cl_msg *cl_msg_ref(struct cl_msg *msg);
+/* Does it wait in more inboxes than one? */
+static inline bool
+cl_msg_is_for_many(const struct cl_msg *msg)
+{
+    return msg->waiting > 1;
+}
 /* With the last reference the record leaves its list and is freed. */
 void cl_msg_unref(struct cl_msg *msg);
 

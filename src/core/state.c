@@ -201,9 +201,10 @@ cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox, c
 }
 
 enum cl_err
-cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox)
+cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox,
+                       enum cl_priority priority)
 {
-    if (cl_inbox_keeps_shares(inbox) || cl_inbox_span(inbox) < CL_SHARES_COUNTED_MAX)
+    if (cl_inbox_span(inbox, priority) < CL_SHARES_COUNTED_MAX || cl_inbox_keeps_shares(inbox))
         return CL_OK;
     return cl_inbox_keep_shares(inbox, &core->agents_by_id.hash_key);
 }
@@ -211,12 +212,13 @@ cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox)
 enum cl_err
 cl_state_enqueue(struct cl_core *core, struct cl_agent *agent, struct cl_msg *msg)
 {
-    enum cl_err err = cl_state_shares_update(core, &agent->inbox);
-    if (cl_inbox_keeps_shares(&agent->inbox))
-        cl_msg_name_sender(msg, cl_inbox_last(&agent->inbox, msg->priority),
-                           &core->agents_by_id.hash_key);
+    struct cl_inbox *inbox = &agent->inbox;
+    bool expires_first = msg->expires.ms < inbox->earliest.ms;
+    enum cl_err err = cl_state_shares_update(core, inbox, msg->priority);
+    if (cl_inbox_keeps_shares(inbox))
+        cl_msg_name_sender(msg, cl_inbox_last(inbox, msg->priority), &core->agents_by_id.hash_key);
     if (err == CL_OK)
-        err = cl_inbox_put(&agent->inbox, msg);
+        err = cl_inbox_put(inbox, msg);
     if (err != CL_OK)
         return err;
     if (msg->waiting++ == 0)
@@ -224,7 +226,7 @@ cl_state_enqueue(struct cl_core *core, struct cl_agent *agent, struct cl_msg *ms
     core->inbox_bytes += CL_ENTRY_COST_BYTES;
     core->waiting++;
     (void)cl_msg_ref(msg);
-    return cl_state_expiry_update(core, agent);
+    return expires_first ? cl_state_expiry_update(core, agent) : CL_OK;
 }
 
 void

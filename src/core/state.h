@@ -87,9 +87,9 @@ bool cl_state_detach_all(struct cl_agent *agent, uint32_t relay);
 CL_MUST_CHECK enum cl_err cl_state_inbox_takes(const struct cl_core *core,
                                                const struct cl_inbox *inbox, cl_str from,
                                                enum cl_priority priority, uint64_t cost);
-/* Before an inbox gets longer: one that would be long is made to keep its shares. */
-CL_MUST_CHECK enum cl_err cl_state_shares_update(const struct cl_core *core,
-                                                 struct cl_inbox *inbox);
+/* Before that lane of an inbox gets longer: one that would be long makes it keep its shares. */
+CL_MUST_CHECK enum cl_err cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox,
+                                                 enum cl_priority priority);
 /* The record is in the core's list; the inbox takes a reference. */
 CL_MUST_CHECK enum cl_err cl_state_enqueue(struct cl_core *core, struct cl_agent *agent,
                                            struct cl_msg *msg);

@@ -136,17 +136,23 @@ look_again(struct cl_ws_conn *ws)
 /* -- sending -------------------------------------------------------------------------------- */
 
 static enum cl_err
+queue(struct cl_ws_conn *ws, cl_str head, const struct cl_part *parts, size_t parts_len)
+{
+    if (cl_out_waiting(&ws->out) == 0)
+        ws->progress = cl_loop_now(loop_of(ws));
+    enum cl_err err = cl_out_add(&ws->out, head, parts, parts_len);
+    if (err == CL_OK)
+        cl_stream_want_write(ws->stream);
+    return err;
+}
+
+static enum cl_err
 queue_frame(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_part *parts,
             size_t parts_len)
 {
     uint8_t head[CL_WS_HEAD_BYTES_MAX];
     size_t head_len = cl_ws_frame_head(opcode, true, cl_parts_len(parts, parts_len), NULL, head);
-    if (cl_out_waiting(&ws->out) == 0)
-        ws->progress = cl_loop_now(loop_of(ws));
-    enum cl_err err = cl_out_add(&ws->out, cl_str_of(head, head_len), parts, parts_len);
-    if (err == CL_OK)
-        cl_stream_want_write(ws->stream);
-    return err;
+    return queue(ws, cl_str_of(head, head_len), parts, parts_len);
 }
 
 static enum cl_err
@@ -165,17 +171,22 @@ queue_close(struct cl_ws_conn *ws, uint16_t code, cl_str reason)
         ws->state = WS_OVER; // no memory to say why
 }
 
+/* May so many bytes of messages be queued beside what waits? */
 static enum cl_err
-send_message(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_part *parts,
-             size_t parts_len)
+check_room(const struct cl_ws_conn *ws, size_t len)
 {
     size_t waiting = cl_out_waiting(&ws->out);
     if (ws->state != WS_OPEN)
         return CL_ERR_CLOSED;
-    if (waiting > 0 &&
-        waiting + CL_WS_HEAD_BYTES_MAX + cl_parts_len(parts, parts_len) > out_max(ws))
-        return CL_ERR_FULL;
-    return queue_frame(ws, opcode, parts, parts_len);
+    return waiting > 0 && waiting + len > out_max(ws) ? CL_ERR_FULL : CL_OK;
+}
+
+static enum cl_err
+send_message(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_part *parts,
+             size_t parts_len)
+{
+    enum cl_err err = check_room(ws, CL_WS_HEAD_BYTES_MAX + cl_parts_len(parts, parts_len));
+    return err == CL_OK ? queue_frame(ws, opcode, parts, parts_len) : err;
 }
 
 enum cl_err
@@ -188,6 +199,26 @@ enum cl_err
 cl_ws_send_binary(struct cl_ws_conn *ws, const struct cl_part *parts, size_t parts_len)
 {
     return send_message(ws, CL_WS_BINARY, parts, parts_len);
+}
+
+enum cl_err
+cl_ws_put_text(struct cl_buf *buf, const struct cl_part *parts, size_t parts_len)
+{
+    uint8_t head[CL_WS_HEAD_BYTES_MAX];
+    size_t head_len =
+        cl_ws_frame_head(CL_WS_TEXT, true, cl_parts_len(parts, parts_len), NULL, head);
+    enum cl_err err = cl_buf_append(buf, cl_str_of(head, head_len));
+    for (size_t at = 0; err == CL_OK && at < parts_len; at++)
+        err = cl_buf_append(buf, parts[at].bytes);
+    return err;
+}
+
+enum cl_err
+cl_ws_send_frames(struct cl_ws_conn *ws, struct cl_body *frames)
+{
+    struct cl_part part = cl_part_of_body(frames);
+    enum cl_err err = check_room(ws, frames->len);
+    return err == CL_OK ? queue(ws, CL_STR(""), &part, 1) : err;
 }
 
 enum cl_err

@@ -55,6 +55,11 @@ CL_MUST_CHECK enum cl_err cl_ws_send_text(struct cl_ws_conn *ws, const struct cl
                                           size_t parts_len);
 CL_MUST_CHECK enum cl_err cl_ws_send_binary(struct cl_ws_conn *ws, const struct cl_part *parts,
                                             size_t parts_len);
+/* Appends the frame of such a text message to buf; its refusals. For cl_ws_send_frames. */
+CL_MUST_CHECK enum cl_err cl_ws_put_text(struct cl_buf *buf, const struct cl_part *parts,
+                                         size_t parts_len);
+/* Queues whole frames of messages that many connections send; errors as above. */
+CL_MUST_CHECK enum cl_err cl_ws_send_frames(struct cl_ws_conn *ws, struct cl_body *frames);
 /* The payload has 1 to CL_WS_CONTROL_BYTES_MAX bytes and comes back in on_pong. Errors as above,
  * but never CL_ERR_FULL. */
 CL_MUST_CHECK enum cl_err cl_ws_ping(struct cl_ws_conn *ws, cl_str payload);

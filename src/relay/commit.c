@@ -485,6 +485,7 @@ pump(struct cl_relay *relay)
         cl_list_remove(at);
         pump_one(relay, CL_LIST_ENTRY(at, struct cl_peer, ready));
     }
+    cl_shared_forget(&relay->shared);
 }
 
 /* Sets the timer for what ends by itself, and for what must be tried again. */

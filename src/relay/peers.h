@@ -43,10 +43,11 @@ struct cl_socket {
     struct cl_peer peer;
     struct cl_relay *relay;
     struct cl_ws_conn *ws;
-    uint64_t births;           // older messages waited in the queue
-    uint64_t batch;            // the last that was pushed
-    cl_instant asked;          // the last ping for a proof
-    struct cl_link unasked;    // in relay->unasked: a ping for what is counted here is due
+    uint64_t births;        // older messages waited in the queue
+    uint64_t batch;         // the last that was pushed
+    cl_instant asked;       // the last ping for a proof
+    struct cl_link unasked; // in relay->unasked, since then: a ping for what is counted here
+    cl_instant unasked_since;
     uint32_t unasked_messages; // pushed since the last ping
     uint64_t unasked_bytes;
     bool is_attached;   // the core was told

@@ -277,6 +277,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_effects_init(&relay->core_effects);
     cl_effects_init(&relay->session_effects);
     cl_buf_init(&relay->text, ANSWER_BYTES_MAX);
+    cl_shared_init(&relay->shared);
     cl_arena_init(&relay->arena, CL_RELAY_ARENA_BYTES);
     cl_timer_init(&relay->deadline, on_deadline);
     cl_timer_init(&relay->sweep, on_sweep);
@@ -346,6 +347,7 @@ cl_relay_free(struct cl_relay *relay)
     cl_effects_done(&relay->session_effects);
     cl_handles_done(&relay->handles);
     cl_buf_done(&relay->text);
+    cl_shared_done(&relay->shared);
     cl_arena_done(&relay->arena);
     cl_free(relay);
 }

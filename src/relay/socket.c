@@ -61,50 +61,86 @@ ask_proof(struct cl_socket *socket)
     return CL_OK;
 }
 
-/* At once, or by a busy relay when much has gathered, or a little later. */
-static enum cl_err
-ask_proof_when_due(struct cl_socket *socket)
+/* Of those to be asked the first is due first. */
+static void
+watch_unasked(struct cl_relay *relay)
+{
+    struct cl_link *first = cl_list_first(&relay->unasked);
+    if (first == NULL || cl_timer_is_running(&relay->proofs))
+        return;
+    const struct cl_socket *socket = CL_LIST_ENTRY(first, struct cl_socket, unasked);
+    cl_loop_timer_start(relay->loop, &relay->proofs,
+                        cl_instant_add(socket->unasked_since, CL_PROOF_DELAY_MS));
+}
+
+static void
+ask_later(struct cl_socket *socket)
 {
     struct cl_relay *relay = socket->relay;
-    cl_instant now = cl_loop_now(relay->loop);
-    cl_instant due = cl_instant_add(socket->asked, CL_PROOF_DELAY_MS);
-    bool is_enough = socket->unasked_messages >= CL_PROOF_MESSAGES ||
-                     socket->unasked_bytes >= CL_PROOF_BYTES || due.ms <= now.ms;
-    if (is_enough || relay->busy_until.ms <= now.ms)
+    if (cl_link_is_linked(&socket->unasked))
+        return;
+    socket->unasked_since = cl_loop_now(relay->loop);
+    cl_list_append(&relay->unasked, &socket->unasked);
+    watch_unasked(relay);
+}
+
+/* At once, or by a busy relay when much has gathered, or a little later; but at once as well when
+ * there is more to come than the socket has credit for. */
+static enum cl_err
+ask_proof_when_due(struct cl_socket *socket, bool is_all)
+{
+    cl_instant now = cl_loop_now(socket->relay->loop);
+    bool is_enough = !is_all || socket->unasked_messages >= CL_PROOF_MESSAGES ||
+                     socket->unasked_bytes >= CL_PROOF_BYTES ||
+                     cl_instant_add(socket->asked, CL_PROOF_DELAY_MS).ms <= now.ms;
+    if (is_enough || socket->relay->busy_until.ms <= now.ms)
         return ask_proof(socket);
-    if (!cl_link_is_linked(&socket->unasked))
-        cl_list_append(&relay->unasked, &socket->unasked);
-    if (!cl_timer_is_running(&relay->proofs))
-        cl_loop_timer_start(relay->loop, &relay->proofs, due);
+    ask_later(socket);
     return CL_OK;
 }
 
+/* One that cannot be asked for want of memory is asked again. */
 void
 cl_socket_ask_proofs(struct cl_timer *timer)
 {
     struct cl_relay *relay = CL_LIST_ENTRY(timer, struct cl_relay, proofs);
+    cl_instant now = cl_loop_now(relay->loop);
     CL_LIST_EACH(&relay->unasked, at)
     {
-        cl_err_ignore(ask_proof(CL_LIST_ENTRY(at, struct cl_socket, unasked))); // it stays listed
+        struct cl_socket *socket = CL_LIST_ENTRY(at, struct cl_socket, unasked);
+        if (cl_instant_add(socket->unasked_since, CL_PROOF_DELAY_MS).ms > now.ms)
+            break;
+        if (ask_proof(socket) == CL_OK)
+            continue;
+        cl_list_remove(&socket->unasked);
+        ask_later(socket);
     }
-    if (!cl_list_is_empty(&relay->unasked))
-        cl_loop_timer_start(relay->loop, timer,
-                            cl_instant_add(cl_loop_now(relay->loop), CL_PROOF_DELAY_MS));
+    watch_unasked(relay);
+}
+
+static enum cl_err
+push_messages(struct cl_socket *socket, const struct cl_batch *batch)
+{
+    enum cl_err err = CL_OK;
+    struct cl_body *frames = cl_shared_frames(&socket->relay->shared, batch, socket->births);
+    if (frames != NULL)
+        return cl_ws_send_frames(socket->ws, frames);
+    for (uint32_t i = 0; err == CL_OK && i < batch->len; i++)
+        err = push_message(socket, batch->msgs[i]);
+    return err;
 }
 
 static enum cl_err
 push_batch(struct cl_socket *socket, const struct cl_batch *batch)
 {
-    for (uint32_t i = 0; i < batch->len; i++) {
-        enum cl_err err = push_message(socket, batch->msgs[i]);
-        if (err != CL_OK)
-            return err;
-    }
+    enum cl_err err = push_messages(socket, batch);
+    if (err != CL_OK)
+        return err;
     socket->relay->pushed += batch->len;
     socket->batch = batch->number;
     socket->unasked_messages += batch->len;
     socket->unasked_bytes += batch->bytes;
-    return ask_proof_when_due(socket);
+    return ask_proof_when_due(socket, batch->is_all);
 }
 
 bool

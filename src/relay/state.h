@@ -8,6 +8,7 @@
  *     calls.c     what each v1 call does, and what it answers
  *     poll.c      polls, short and long
  *     socket.c    WebSockets
+ *     shared.c    what many of them are sent at once
  *     auth.c      who may ask, and how often
  *     admin.c     the door for this machine's verbs
  *     status.c    what the relay says of itself there
@@ -28,6 +29,7 @@
 #include "relay/peers.h"
 #include "relay/rate.h"
 #include "relay/relay.h"
+#include "relay/shared.h"
 #include "relay/stamp.h"
 
 /* Names in --allow-host, and in --allow-origin. */
@@ -85,6 +87,7 @@ struct cl_relay {
     struct cl_effects core_effects;
     struct cl_effects session_effects;
     struct cl_batch batch; // scratch for takes
+    struct cl_shared shared;
     struct cl_buf text;    // scratch for answers
     struct cl_arena arena; // scratch of one request or frame
     struct cl_timer deadline;

@@ -106,6 +106,7 @@ everyone(struct world *world, const struct cl_msg *msg)
 {
     const struct cl_effect *reply = &world->core_effects.items[0];
     uint64_t in = 0, passed = 0, out = 0;
+    uint64_t cost = cl_msg_cost_of(msg->from, msg->to, msg->subject, msg->body);
     for (size_t i = 0; i < world->core_effects.len; i++) {
         const struct cl_effect *effect = &world->core_effects.items[i];
         passed += effect->kind == CL_EFFECT_NOTE && effect->note.id == CL_NOTE_INBOX_PASSED;
@@ -119,8 +120,7 @@ everyone(struct world *world, const struct cl_msg *msg)
             continue;
         }
         out++;
-        SIM_CHECK(rules_inbox(world->core, cl_str_z(agent->id), msg->from, cl_msg_cost(msg)) !=
-                      CL_OK,
+        SIM_CHECK(rules_inbox(world->core, cl_str_z(agent->id), msg->from, cost) != CL_OK,
                   "everyone registered but the sender is a recipient, only an inbox that is full, "
                   "or half full of the sender's, is passed over");
     }

@@ -179,7 +179,7 @@ TEST(a_lane_whose_front_stays_too_long_is_full)
     CHECK_OK(mesh_send(&m, "a", "b", "1"));
     struct cl_agent *agent = cl_map_get(&m.core->agents_by_id, CL_STR("b"));
     CHECK_OK(cl_inbox_skip(&agent->inbox, CL_PRIORITY_NORMAL, 1 + CL_LANE_SPAN_MAX));
-    CHECK_OK(cl_state_shares_update(m.core, &agent->inbox));
+    CHECK_OK(cl_state_shares_update(m.core, &agent->inbox, CL_PRIORITY_NORMAL));
     CHECK_INT(mesh_send(&m, "a", "b", "2"), CL_ERR_INBOX_FULL);
     CHECK_OK(mesh_send_at(&m, CL_PRIORITY_HIGH, "b", "3"));
     CHECK_OK(mesh_publish(&m, "a", "4"));

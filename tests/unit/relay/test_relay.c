@@ -262,12 +262,61 @@ frames_of(struct memory_stream *stream, unsigned opcode)
     return count;
 }
 
+/* Both in one turn. */
+static void
+post_two(const char *first_path, const char *first, const char *second_path, const char *second)
+{
+    ask(4, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    ask(5, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    memory_stream_put(&streams[4], cl_str_z(post(first_path, first)));
+    memory_stream_put(&streams[5], cl_str_z(post(second_path, second)));
+    hang_up(&streams[4]);
+    hang_up(&streams[5]);
+}
+
+static struct memory_stream *
+open_socket(size_t at, const char *agent)
+{
+    char request[512];
+    (void)snprintf(request, sizeof request, "GET /ws/%s HTTP/1.1\r\n" HOST UPGRADE "\r\n", agent);
+    struct memory_stream *stream = ask(at, request);
+    CHECK(says(stream, "HTTP/1.1 101"));
+    memory_stream_clear(stream);
+    return stream;
+}
+
+#define NEWS     "{\"from_agent\":\"a\",\"topic\":\"t\",\"content\":\"news\"}"
+#define TASK(to) "{\"from_agent\":\"a\",\"to_agent\":\"" to "\",\"task\":\"t\"}"
+
+TEST(a_broadcast_is_the_same_for_all_but_who_came_later_or_has_more)
+{
+    begin_in_test_time();
+    hang_up(ask(0, post("/register", "{\"agent_id\":\"b\"}")));
+    hang_up(ask(0, post("/register", "{\"agent_id\":\"c\"}")));
+    hang_up(ask(0, post("/register", "{\"agent_id\":\"d\"}")));
+    struct memory_stream *b = open_socket(2, "b"), *c = open_socket(3, "c");
+    hang_up(ask(0, post("/broadcast", NEWS)));
+    cl_str text = memory_stream_written(b);
+    CHECK(text.len > 60 && cl_str_eq(text, memory_stream_written(c)));
+    CHECK(relay->shared.frames == NULL);
+
+    struct memory_stream *d = ask(1, "GET /ws/d HTTP/1.1\r\n" HOST UPGRADE "\r\n");
+    CHECK(memory_stream_written(d).len > text.len + 60); // the same, and since when it waited
+    memory_stream_clear(b);
+    memory_stream_clear(c);
+    memory_stream_clear(d);
+    post_two("/delegate", TASK("c"), "/broadcast", NEWS);
+    CHECK_INT(frames_of(b, CL_WS_TEXT), 1);
+    CHECK_INT(frames_of(c, CL_WS_TEXT), 2);
+    CHECK_INT(frames_of(d, CL_WS_TEXT), 1);
+    end();
+}
+
 static void
 push_to_c(unsigned messages)
 {
     for (unsigned i = 0; i < messages; i++)
-        hang_up(
-            ask(4, post("/delegate", "{\"from_agent\":\"a\",\"to_agent\":\"c\",\"task\":\"t\"}")));
+        hang_up(ask(4, post("/delegate", TASK("c"))));
 }
 
 /* As if hundreds of messages for others went out in each turn. */
@@ -284,9 +333,7 @@ push_to_c_while_busy(unsigned messages)
 TEST(a_ping_follows_at_once_and_stands_for_many_messages_of_a_busy_relay)
 {
     begin_in_test_time();
-    struct memory_stream *listener = ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
-    CHECK(says(listener, "HTTP/1.1 101"));
-    memory_stream_clear(listener);
+    struct memory_stream *listener = open_socket(3, "c");
     push_to_c(3);
     CHECK_INT(frames_of(listener, CL_WS_PING), 3);
     push_to_c_while_busy(CL_PROOF_MESSAGES - 1);
@@ -299,6 +346,36 @@ TEST(a_ping_follows_at_once_and_stands_for_many_messages_of_a_busy_relay)
     CHECK_INT(frames_of(listener, CL_WS_PING), 1); // time is over
     memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS);
     CHECK_INT(frames_of(listener, CL_WS_PING), 0); // and nothing is unproven
+    end();
+}
+
+TEST(a_busy_relay_asks_each_listener_at_its_own_time_and_at_once_when_more_waits)
+{
+    begin_in_test_time();
+    struct memory_stream *c = open_socket(2, "c"), *d = open_socket(3, "d");
+    push_to_c(1);
+    push_to_c_while_busy(1);
+    memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS / 2);
+    relay->busy_until = cl_instant_add(cl_loop_now(relay->loop), 1);
+    hang_up(ask(4, post("/delegate", TASK("d")))); // not asked for long: at once
+    hang_up(ask(4, post("/delegate", TASK("d"))));
+    CHECK_INT(frames_of(c, CL_WS_PING), 1);
+    CHECK_INT(frames_of(d, CL_WS_PING), 1);
+    memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS / 2);
+    CHECK_INT(frames_of(c, CL_WS_PING), 1);
+    CHECK_INT(frames_of(d, CL_WS_PING), 0);
+    memory_loop_advance(relay->loop, CL_PROOF_DELAY_MS / 2);
+    CHECK_INT(frames_of(c, CL_WS_PING), 0);
+    CHECK_INT(frames_of(d, CL_WS_PING), 1);
+
+    // No pong came: with these the credit is used up, and what comes then must wait for one.
+    push_to_c_while_busy(CL_CREDIT_MESSAGES - 3);
+    (void)frames_of(c, CL_WS_PING);
+    CHECK(!cl_list_is_empty(&relay->unasked));
+    relay->busy_until = CL_INSTANT_NEVER;
+    post_two("/delegate", TASK("c"), "/delegate", TASK("c"));
+    CHECK_INT(frames_of(c, CL_WS_TEXT), 1);
+    CHECK(cl_list_is_empty(&relay->unasked));
     end();
 }
 
