@@ -71,7 +71,7 @@ enum cl_err
 cl_auth_rate(struct cl_relay *relay, const struct cl_command *draft, uint32_t *ret_wait_s,
              struct cl_why *why)
 {
-    if (relay->rate.interval_ns == 0)
+    if (relay->rate.per_second == 0)
         return CL_OK;
     cl_str sender = draft->kind == CL_COMMAND_SEND       ? draft->send.from
                     : draft->kind == CL_COMMAND_PUBLISH  ? draft->publish.from

@@ -5,8 +5,8 @@
 #include "base/assert.h"
 #include "base/limits.h"
 
-#define NS_PER_S  1000000000
-#define NS_PER_MS 1000000
+/* Credits that one message costs. A millisecond earns per_second of them, so no rate is rounded. */
+#define MESSAGE_CREDITS 1000
 
 enum cl_err
 cl_rate_init(struct cl_rate *rate, uint32_t per_second, uint32_t burst, const cl_hash_key *hash_key)
@@ -19,8 +19,12 @@ cl_rate_init(struct cl_rate *rate, uint32_t per_second, uint32_t burst, const cl
     if (entries == NULL)
         return CL_ERR_NO_MEMORY;
     cl_until_init(&rate->until, entries, CL_RATE_SENDERS_MAX, hash_key);
-    rate->interval_ns = NS_PER_S / per_second;
-    rate->slack_ns = rate->interval_ns * (burst - 1);
+    rate->per_second = per_second;
+    rate->slack = (int64_t)MESSAGE_CREDITS * (burst - 1);
+    // The clock moves by whole milliseconds. A message that would be due within one is taken at its
+    // beginning; a bucket of one message would else lose the rest of it, each time.
+    if (rate->slack < per_second - 1)
+        rate->slack = per_second - 1;
     return CL_OK;
 }
 
@@ -34,13 +38,13 @@ cl_rate_done(struct cl_rate *rate)
 uint32_t
 cl_rate_take(struct cl_rate *rate, cl_str sender, cl_instant now)
 {
-    if (rate->interval_ns == 0)
+    if (rate->per_second == 0)
         return 0;
-    int64_t now_ns = now.ms * NS_PER_MS;
-    int64_t full_at = cl_until_get(&rate->until, sender, now_ns);
-    int64_t early_ns = full_at - now_ns - rate->slack_ns;
-    if (early_ns > 0)
-        return (uint32_t)((early_ns + NS_PER_MS - 1) / NS_PER_MS);
-    cl_until_set(&rate->until, sender, full_at + rate->interval_ns, now_ns);
+    int64_t now_credits = now.ms * rate->per_second;
+    int64_t full_at = cl_until_get(&rate->until, sender, now_credits);
+    int64_t missing = full_at - now_credits - rate->slack;
+    if (missing > 0)
+        return (uint32_t)((missing + rate->per_second - 1) / rate->per_second);
+    cl_until_set(&rate->until, sender, full_at + MESSAGE_CREDITS, now_credits);
     return 0;
 }

@@ -2,7 +2,10 @@
 /*
  * relay/rate.h - how many messages a second one sender may send (--rate).
  *
- * A token bucket per sender, kept as one number: when its bucket will be full again. A sender is
+ * A token bucket per sender, kept as one number: when it will be full again, in credits, of which
+ * a message costs a thousand and a millisecond earns one for each message that a second allows.
+ * So every rate is exact. A bucket holds a millisecond's credits at the least, since the clock
+ * knows nothing shorter: above 1000 messages a second that may be more than the burst. A sender is
  * the id that v1 calls `from`; it is a claim, so this stops a loop that runs away and not somebody
  * who invents names, against whom the limits of inboxes stand.
  *
@@ -17,8 +20,8 @@
 #include "base/until.h"
 
 struct cl_rate {
-    int64_t interval_ns; // 0: no limit
-    int64_t slack_ns;    // how far ahead of now a bucket's end may be
+    int64_t per_second; // messages; 0: no limit
+    int64_t slack;      // how many credits ahead of now a bucket may be full again
     struct cl_until until;
 };
 

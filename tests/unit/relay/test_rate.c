@@ -64,6 +64,53 @@ TEST(over_a_long_time_the_rate_is_kept)
     cl_rate_done(&rate);
 }
 
+/* How many of as many as it likes a sender gets through in ten seconds, tried each millisecond. */
+static unsigned
+passed_in_ten_seconds(uint32_t per_second, uint32_t burst)
+{
+    unsigned passed = 0;
+    CHECK_OK(cl_rate_init(&rate, per_second, burst, &hash_key));
+    for (int64_t now = 77; now < 10077; now++)
+        while (take("a", now) == 0)
+            passed++;
+    cl_rate_done(&rate);
+    return passed;
+}
+
+TEST(the_rate_is_kept_though_the_clock_counts_milliseconds)
+{
+    static const uint32_t rates[] = {7, 300, 999, 1000, 1001, 1500, 5000, 7919, 99999};
+    for (unsigned i = 0; i < sizeof rates / sizeof *rates; i++) {
+        uint32_t at_once = rates[i] / 1000 + 2; // what a millisecond earns, and its remainder
+        unsigned passed = passed_in_ten_seconds(rates[i], 1);
+        CHECK(passed >= 10 * rates[i] - at_once && passed <= 10 * rates[i] + at_once);
+        passed = passed_in_ten_seconds(rates[i], 500);
+        CHECK(passed >= 10 * rates[i] - at_once && passed <= 10 * rates[i] + at_once + 500);
+    }
+}
+
+TEST(a_burst_above_what_a_millisecond_earns_is_not_exceeded)
+{
+    unsigned passed = 0;
+    CHECK_OK(cl_rate_init(&rate, 5000, 40, &hash_key));
+    while (take("a", 1000) == 0)
+        passed++;
+    CHECK_INT(passed, 40);
+    CHECK_INT(take("a", 1000), 1);
+    cl_rate_done(&rate);
+}
+
+TEST(the_largest_rate_counts_for_as_long_as_a_machine_runs)
+{
+    const int64_t century = 100LL * 366 * 24 * 3600 * 1000;
+    CHECK_OK(cl_rate_init(&rate, CL_RATE_MAX, CL_RATE_MAX, &hash_key));
+    for (unsigned i = 0; i < CL_RATE_MAX; i++)
+        CHECK_INT(take("a", century), 0);
+    CHECK_INT(take("a", century), 1);
+    CHECK_INT(take("a", century + 1), 0);
+    cl_rate_done(&rate);
+}
+
 TEST(silence_fills_the_bucket_and_not_more)
 {
     CHECK_OK(cl_rate_init(&rate, 10, 3, &hash_key));
