@@ -2,6 +2,7 @@
 /*
  * `clawlink relay status`: asks a relay of this machine over its admin door.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/door.h"
@@ -21,21 +22,36 @@ static const struct cl_opt options[] = {
 
 /* -- drawing ----------------------------------------------------------------------------------- */
 
-/* "name value, name value": the numbers of an object, without those that are zero if so wished. */
+/* "messages" is "message" where there is one; "_" is a blank. */
 static void
-draw_numbers(struct cl_page *page, cl_str object, bool with_zeros)
+draw_name(struct cl_page *page, cl_str name, bool is_one)
+{
+    if (is_one && cl_str_ends(name, CL_STR("s")) && !cl_str_ends(name, CL_STR("ss")))
+        name = cl_str_part(name, 0, name.len - 1);
+    for (cl_str word, rest = name; rest.len > 0;) {
+        (void)cl_str_split(rest, '_', &word, &rest); // one word or more
+        cl_page_print(page, " ");
+        cl_page_value(page, word);
+    }
+}
+
+/* "1 name, 2 names": the numbers of an object, with that word for 0. */
+static void
+draw_numbers(struct cl_page *page, const char *head, cl_str object, const char *zero)
 {
     struct cl_json_cursor cursor;
     struct cl_json_member member;
     const char *comma = "";
+    cl_page_print(page, "%-14s", head);
     cl_json_cursor_init(&cursor, object);
     while (cl_json_cursor_next(&cursor, &member)) {
-        if (member.type != CL_JSON_NUMBER || (!with_zeros && cl_str_eq(member.value, CL_STR("0"))))
+        if (member.type != CL_JSON_NUMBER)
             continue;
-        cl_page_print(page, "%s", comma);
-        cl_page_value(page, member.value);
-        cl_page_print(page, " ");
-        cl_page_value(page, member.name);
+        bool is_zero = cl_str_eq(member.value, CL_STR("0"));
+        cl_page_print(page, "%s%s", comma, is_zero ? zero : "");
+        if (!is_zero)
+            cl_page_value(page, member.value);
+        draw_name(page, member.name, cl_str_eq(member.value, CL_STR("1")));
         comma = ", ";
     }
     cl_page_print(page, "\n");
@@ -74,14 +90,10 @@ draw(struct cl_page *page, cl_str answer)
         cl_page_print(page, "%-14s%s\n", "state", "stopping");
     if (cl_str_eq(cl_doc_find(answer, CL_STR("read_only")), CL_STR("true")))
         cl_page_print(page, "%-14s%s\n", "state", "read only: its journal failed, restart it");
-    cl_page_print(page, "%-14s", "agents");
-    draw_numbers(page, cl_doc_find(answer, CL_STR("agents")), true);
-    cl_page_print(page, "%-14s", "connections");
-    draw_numbers(page, cl_doc_find(answer, CL_STR("connections")), true);
-    cl_page_print(page, "%-14s", "queues");
-    draw_numbers(page, queues, true);
-    cl_page_print(page, "%-14s", "limits");
-    draw_numbers(page, cl_doc_find(answer, CL_STR("limits")), false);
+    draw_numbers(page, "agents", cl_doc_find(answer, CL_STR("agents")), "0");
+    draw_numbers(page, "connections", cl_doc_find(answer, CL_STR("connections")), "0");
+    draw_numbers(page, "queues", queues, "0");
+    draw_numbers(page, "limits", cl_doc_find(answer, CL_STR("limits")), "no"); // such as --rate
     if (has_rows(fullest)) {
         cl_page_print(page, "\n");
         cl_page_table(page, fullest, inbox_columns, 3);
@@ -132,6 +144,12 @@ add_path(struct cl_why *list, const char *path)
                    path);
 }
 
+static int
+by_port(const void *a, const void *b)
+{
+    return (int)((const struct cl_door *)a)->port - (int)((const struct cl_door *)b)->port;
+}
+
 /* Asks all there are: one must answer, and no second. */
 static enum cl_err
 ask_the_one(struct cl_run *run, uint64_t port, struct cl_why *why)
@@ -141,6 +159,7 @@ ask_the_one(struct cl_run *run, uint64_t port, struct cl_why *why)
     const char *path = NULL;
     size_t answers = 0;
     size_t len = cl_door_list(doors, DOORS_MAX);
+    qsort(doors, len, sizeof *doors, by_port);
     for (size_t i = 0; i < len; i++) {
         if ((port > 0 && doors[i].port != port) || ask(run, doors[i].path, why) != CL_OK)
             continue;

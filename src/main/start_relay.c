@@ -52,29 +52,33 @@ list(const struct cl_opts *opts, const char *name, struct cl_buf *joined, cl_str
     return CL_OK;
 }
 
-/* From 0 to max; *value stays as it is when the option was not given. */
-static enum cl_err
-number(const struct cl_opts *opts, const char *name, uint64_t max, uint64_t *value,
-       struct cl_why *why)
-{
-    return cl_opts_number(opts, index_of(opts, name), (const uint64_t[]){0, max}, value, why);
-}
+/* From min to max; *value stays as it is when the option was not given. */
+struct limit {
+    const char *name;
+    uint64_t min;
+    uint64_t max;
+    uint64_t *value;
+};
 
 static enum cl_err
 read_numbers(const struct cl_opts *opts, struct cl_relay_config *config, struct cl_why *why)
 {
     uint64_t port = PORT_DEFAULT, connections = 0, messages = CL_INBOX_MESSAGES_MAX;
+    // A limit of 0 would let nothing through at all, which nobody means.
+    const struct limit limits[] = {
+        {"port", 0, UINT16_MAX, &port},
+        {"max-connections", 1, UINT32_MAX, &connections},
+        {"inbox-messages", 1, UINT32_MAX, &messages},
+        {"inbox-bytes", 1, UINT64_MAX, &config->inbox_bytes_max},
+        {"all-inboxes-bytes", 1, UINT64_MAX, &config->inboxes_bytes_max},
+    };
+    enum cl_err err = CL_OK;
     config->inbox_bytes_max = CL_INBOX_BYTES_MAX;
     config->inboxes_bytes_max = CL_INBOXES_BYTES_MAX;
-    enum cl_err err = number(opts, "port", UINT16_MAX, &port, why);
-    if (err == CL_OK)
-        err = number(opts, "max-connections", UINT32_MAX, &connections, why);
-    if (err == CL_OK)
-        err = number(opts, "inbox-messages", UINT32_MAX, &messages, why);
-    if (err == CL_OK)
-        err = number(opts, "inbox-bytes", UINT64_MAX, &config->inbox_bytes_max, why);
-    if (err == CL_OK)
-        err = number(opts, "all-inboxes-bytes", UINT64_MAX, &config->inboxes_bytes_max, why);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && err == CL_OK; i++)
+        err =
+            cl_opts_number(opts, index_of(opts, limits[i].name),
+                           (const uint64_t[]){limits[i].min, limits[i].max}, limits[i].value, why);
     config->port = (uint16_t)port;
     config->connections_max = (uint32_t)connections;
     config->inbox_messages_max = (uint32_t)messages;

@@ -180,8 +180,29 @@ def status_shows_the_relay_to_people_and_programs(relay):
     equal(said["connections"]["local"], said["connections"]["open"], "local connections")
     code, out, err = status(relay)
     equal((code, err), (0, ""), "status")
-    for part in (relay.url, "2 online", "1 messages", "busy", "not_found"):
+    for part in (relay.url, "2 online", "0 orphans", "1 message,", "busy", "not_found",
+                 "256 strangers, 32 strangers per address, 100000 inbox messages",
+                 "67108864 inbox bytes", "no rate per second"):
         holds(part in out, f"{part!r} is not in {out}")
+
+
+@test("--inbox-messages", "1", "--inbox-bytes", "1", "--all-inboxes-bytes", "1", "--rate", "7,1",
+      "--max-connections", "1")
+def status_shows_the_smallest_limits_as_well(relay):
+    code, out, err = status(relay)
+    equal((code, err), (0, ""), "status")
+    holds("1 connection, 256 strangers, 32 strangers per address, 1 inbox message, 1 inbox byte, "
+          "1 all inboxes byte, 7 rate per second, 1 rate burst\n" in out, out)
+
+
+@test(relay=False)
+def a_limit_that_lets_nothing_through_is_refused():
+    for name, most in (("--max-connections", 2**32 - 1), ("--inbox-messages", 2**32 - 1),
+                       ("--inbox-bytes", 2**64 - 1), ("--all-inboxes-bytes", 2**64 - 1)):
+        for value in ("0", "-1", "x", str(most + 1)):
+            code, out, err = start_fails(name, value)
+            equal((code, out), (2, ""), f"exit code for {name} {value}")
+            holds(f'{name} "{value}" is not a whole number from 1 to {most}.' in err, err)
 
 
 @test()
@@ -238,6 +259,8 @@ def several_relays_are_told_apart():
             code, out, err = status(first)
             equal((code, out), (4, ""), "status of two")
             holds(door(first) in err and str(second.port) in err, err)
+            ports = [int(port) for port in re.findall(r"relay-(\d+)\.sock", err)]
+            equal(ports, sorted([first.port, second.port]), "ports in the order of their numbers")
             code, out, _ = status(first, "--port", str(second.port), "--json")
             equal((code, json.loads(out)["url"]), (0, second.url), "status of the second")
             second.signal(9)
