@@ -2,7 +2,10 @@
 #include "net/unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,11 +18,16 @@
 _Static_assert(CL_UNIX_PATH_CAP <= sizeof((struct sockaddr_un *)0)->sun_path,
                "a path fits into its address");
 
-/* What was bound: a path, and the socket that was then there. */
+#define LOCK_SUFFIX ".lock"
+
+/* What was bound: a path, the socket that was then there, and the lock beside it, which is held for
+ * as long as the path is ours. */
 struct cl_unix_place {
     char path[CL_UNIX_PATH_CAP];
     dev_t device;
-    ino_t inode;
+    ino_t inode; // 0: nothing was bound yet
+    char lock_path[CL_UNIX_PATH_CAP + sizeof LOCK_SUFFIX];
+    int lock; // -1: not held
 };
 
 /* False: the path is too long, or none. */
@@ -60,15 +68,66 @@ is_stale(const struct sockaddr_un *name)
     return is_refused;
 }
 
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Whether a socket was left behind, and taking its place, is one question: two that ask at the same
+ * moment must not both hear yes. 0 or errno; EADDRINUSE: another has the path. */
+static int
+lock(struct cl_unix_place *place)
+{
+    struct stat opened, present;
+    for (;;) {
+        int fd = open(place->lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            int reason = errno == EWOULDBLOCK ? EADDRINUSE : errno;
+            (void)close(fd);
+            return reason;
+        }
+        if (fstat(fd, &opened) == 0 && lstat(place->lock_path, &present) == 0 &&
+            is_same_file(&opened, &present)) {
+            place->lock = fd;
+            return 0;
+        }
+        (void)close(fd); // who had it has removed it meanwhile: this one keeps nobody out
+    }
+}
+
+static void
+unlock(struct cl_unix_place *place)
+{
+    struct stat held, present;
+    if (place->lock < 0)
+        return;
+    if (fstat(place->lock, &held) == 0 && lstat(place->lock_path, &present) == 0 &&
+        is_same_file(&held, &present))
+        (void)unlink(place->lock_path); // what stays is locked again by the next
+    (void)close(place->lock);
+    place->lock = -1;
+}
+
 /* 0 or errno. */
 static int
-bind_and_listen(int fd, const struct sockaddr_un *name)
+bind_and_listen(int fd, const struct sockaddr_un *name, struct cl_unix_place *place)
 {
-    int reason = bind_private(fd, name);
+    struct stat status;
+    int reason = lock(place);
+    if (reason != 0)
+        return reason;
+    reason = bind_private(fd, name);
     if (reason == EADDRINUSE && is_stale(name) && unlink(name->sun_path) == 0)
         reason = bind_private(fd, name);
     if (reason != 0)
         return reason;
+    if (lstat(place->path, &status) == 0) {
+        place->device = status.st_dev;
+        place->inode = status.st_ino;
+    }
     return listen(fd, CL_NET_BACKLOG) == 0 ? 0 : errno;
 }
 
@@ -90,15 +149,12 @@ explain(int reason, const char *path, struct cl_why *why)
 static struct cl_unix_place *
 place_of(const struct sockaddr_un *name)
 {
-    struct stat status;
     struct cl_unix_place *place = cl_alloc(sizeof *place);
     if (place == NULL)
         return NULL;
     (void)cl_str_copy(place->path, sizeof place->path, cl_str_z(name->sun_path)); // name_of fitted
-    if (lstat(place->path, &status) == 0) {
-        place->device = status.st_dev;
-        place->inode = status.st_ino;
-    }
+    (void)snprintf(place->lock_path, sizeof place->lock_path, "%s" LOCK_SUFFIX, place->path);
+    place->lock = -1;
     return place;
 }
 
@@ -111,6 +167,7 @@ cl_unix_leave(struct cl_unix_place *place)
     if (lstat(place->path, &status) == 0 && status.st_dev == place->device &&
         status.st_ino == place->inode)
         (void)unlink(place->path); // what stays is replaced by the next
+    unlock(place);
     cl_free(place);
 }
 
@@ -129,21 +186,17 @@ cl_unix_listen(struct cl_loop *loop, cl_str path, struct cl_listener **ret_liste
     if (!name_of(path, &name))
         return cl_fail(CL_ERR_USAGE, why, "the path of a socket has 1 to %d bytes, %.*s has %zu",
                        CL_UNIX_PATH_CAP - 1, CL_STR_ARG(path), path.len);
-    int fd = cl_tcp_socket(AF_UNIX);
-    if (fd < 0)
-        return explain(errno, name.sun_path, why);
-    int reason = bind_and_listen(fd, &name);
-    if (reason != 0) {
-        (void)close(fd);
-        return explain(reason, name.sun_path, why);
-    }
     struct cl_unix_place *place = place_of(&name);
-    if (place == NULL) {
-        (void)close(fd);
-        (void)unlink(name.sun_path);
+    if (place == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    }
-    return cl_listener_new(loop, fd, place, ret_listener, why);
+    int fd = cl_tcp_socket(AF_UNIX);
+    int reason = fd < 0 ? errno : bind_and_listen(fd, &name, place);
+    if (reason == 0)
+        return cl_listener_new(loop, fd, place, ret_listener, why);
+    if (fd >= 0)
+        (void)close(fd);
+    cl_unix_leave(place);
+    return explain(reason, name.sun_path, why);
 }
 
 /* -- connecting -------------------------------------------------------------------------------- */

@@ -18,11 +18,12 @@
 /*
  * Makes the socket and listens. A socket of this user that nobody answers on any more, left
  * behind by a crash, is replaced; anything else that is there stays: a file, a link, a socket
- * that lives. The path's last part is never followed, its folder is the caller's to judge. Two
- * that start at the same moment may replace each other's socket: one of them is then not found.
+ * that lives. The path's last part is never followed, its folder is the caller's to judge. A
+ * file beside it, path.lock, is locked (flock) as long as the listener is open, so of two that
+ * start at the same moment one gets the path and the other CL_ERR_ADDRESS_IN_USE.
  *
  * CL_ERR_USAGE: the path is too long; CL_ERR_ADDRESS_IN_USE; CL_ERR_FORBIDDEN; CL_ERR_IO. Closing
- * the listener removes the socket, if it still is this one.
+ * the listener removes the socket, if it still is this one, and the lock.
  */
 CL_MUST_CHECK enum cl_err cl_unix_listen(struct cl_loop *loop, cl_str path,
                                          struct cl_listener **ret_listener, struct cl_why *why);

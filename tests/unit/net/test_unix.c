@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net/http_client.h"
@@ -155,6 +157,97 @@ TEST(closing_leaves_the_socket_of_another_alone)
     leave_behind(); // stands for the socket of a relay that came later
     cl_listener_close(listener);
     CHECK(lstat(path, &status) == 0);
+    end();
+}
+
+TEST(a_path_that_another_is_about_to_take_is_not_taken)
+{
+    char lock_path[128];
+    struct stat status;
+    struct cl_why why;
+    begin();
+    leave_behind();
+    (void)snprintf(lock_path, sizeof lock_path, "%s.lock", path);
+    int lock = open(lock_path, O_RDWR | O_CREAT, 0600);
+    CHECK(lock >= 0 && flock(lock, LOCK_EX) == 0);
+    CHECK_INT(refusal(&why), CL_ERR_ADDRESS_IN_USE);
+    CHECK(lstat(path, &status) == 0 && lstat(lock_path, &status) == 0);
+    (void)close(lock); // its holder died, and left both files
+    struct cl_listener *listener = listen_there();
+    CHECK(lstat(lock_path, &status) == 0);
+    cl_listener_close(listener);
+    CHECK(lstat(lock_path, &status) != 0);
+    end();
+}
+
+TEST(a_lock_that_is_a_link_is_not_followed)
+{
+    char lock_path[128], target[128];
+    struct stat status;
+    struct cl_why why;
+    begin();
+    (void)snprintf(lock_path, sizeof lock_path, "%s.lock", path);
+    (void)snprintf(target, sizeof target, "%s/target", folder);
+    CHECK(symlink(target, lock_path) == 0);
+    CHECK_INT(refusal(&why), CL_ERR_IO);
+    CHECK(lstat(target, &status) != 0 && lstat(path, &status) != 0);
+    CHECK(unlink(lock_path) == 0);
+    end();
+}
+
+#define STARTERS 4
+#define ROUNDS   100
+
+/* A program that starts at the word of the parent, says what became of it, and ends with it. */
+static void
+start_at_the_word(int word, int said, int over)
+{
+    struct cl_loop *own;
+    struct cl_listener *listener;
+    char byte;
+    bool is_told = cl_loop_new(&own) == CL_OK && read(word, &byte, 1) == 1;
+    enum cl_err err = cl_unix_listen(own, cl_str_z(path), &listener, NULL);
+    byte = err == CL_OK ? 'y' : err == CL_ERR_ADDRESS_IN_USE ? 'n' : '?';
+    is_told = is_told && write(said, &byte, 1) == 1 && read(over, &byte, 1) == 0;
+    _exit(is_told ? 0 : 1); // as a crash would: both files stay
+}
+
+static void
+run_round(void)
+{
+    int word[2], said[2], over[2], status;
+    char answers[STARTERS + 1] = "";
+    CHECK(pipe(word) == 0 && pipe(said) == 0 && pipe(over) == 0);
+    for (int i = 0; i < STARTERS; i++)
+        if (fork() == 0) {
+            (void)close(over[1]);
+            start_at_the_word(word[0], said[1], over[0]);
+        }
+    CHECK_INT(write(word[1], "wwww", STARTERS), STARTERS);
+    for (int i = 0; i < STARTERS; i++)
+        CHECK_INT(read(said[0], &answers[i], 1), 1);
+    int winners = 0;
+    for (int i = 0; i < STARTERS; i++) {
+        CHECK(answers[i] != '?');
+        winners += answers[i] == 'y';
+    }
+    CHECK_INT(winners, 1);
+    for (int i = 0; i < 2; i++) {
+        (void)close(word[i]);
+        (void)close(said[i]);
+        (void)close(over[1 - i]);
+    }
+    for (int i = 0; i < STARTERS; i++)
+        CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST(of_several_that_start_at_once_one_gets_what_a_crash_left)
+{
+    begin();
+    leave_behind();
+    for (int i = 0; i < ROUNDS; i++)
+        run_round();
+    cl_listener_close(listen_there()); // and takes both files along
     end();
 }
 
