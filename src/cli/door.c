@@ -3,13 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDERS 4
+#define FOLDERS    4
+#define RUN_FOLDER "/run/clawlink"
 
 /* The folder's path by its number in the order above; false: it has none here. */
 static bool
@@ -21,7 +23,7 @@ folder_path(unsigned number, char ret_path[static CL_CLI_PATH_CAP])
     } folders[FOLDERS] = {
         {"RUNTIME_DIRECTORY", ""},
         {"XDG_RUNTIME_DIR", "/clawlink"},
-        {NULL, "/run/clawlink"},
+        {NULL, RUN_FOLDER},
         {"HOME", "/.clawlink/run"},
     };
     const char *variable = folders[number].variable;
@@ -69,6 +71,17 @@ cl_door_folder(char ret_folder[static CL_CLI_PATH_CAP])
             access(ret_folder, W_OK | X_OK) == 0)
             return true;
     return false;
+}
+
+void
+cl_door_give_folder(const char *user)
+{
+    const struct passwd *entry = getpwnam(user); // there is one thread, and nobody else asks
+    if (entry == NULL)
+        return;
+    (void)rmdir(RUN_FOLDER); // an empty one is nobody's
+    if (mkdir(RUN_FOLDER, 0700) == 0 && lchown(RUN_FOLDER, entry->pw_uid, entry->pw_gid) != 0)
+        (void)rmdir(RUN_FOLDER); // see the contract
 }
 
 /* relay-9077.sock */

@@ -7,7 +7,7 @@
  *
  *     $RUNTIME_DIRECTORY           set by systemd for a service with RuntimeDirectory=
  *     $XDG_RUNTIME_DIR/clawlink    made when missing
- *     /run/clawlink                made when missing, by root
+ *     /run/clawlink                made when missing, by root, for itself or for --user
  *     ~/.clawlink/run              made when missing
  *
  * A folder counts only if it is one, no link, belongs to this user or root, and only its owner can
@@ -21,6 +21,10 @@
 
 /* The folder for a relay of this user, made if need be. False: there is none. */
 bool cl_door_folder(char ret_folder[static CL_CLI_PATH_CAP]);
+
+/* Root is about to become that user, and makes /run/clawlink for it, unless it is there and in use.
+ * No success is promised: the user then looks for a folder as it would by itself. */
+void cl_door_give_folder(const char *user);
 
 /* One door that was found. */
 struct cl_door {

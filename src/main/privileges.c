@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -44,6 +45,9 @@ become(const struct passwd *entry, const char *user, struct cl_why *why)
     // A saved id that is still root's would let one of these through.
     if (!is_there || setuid(0) == 0 || seteuid(0) == 0 || setgroups(0, NULL) == 0)
         return cl_fail(CL_ERR_IO, why, "--user %.100s: the way back to root is still open.", user);
+    // Root's folders are of no use any more.
+    if (setenv("HOME", entry->pw_dir, 1) != 0 || unsetenv("XDG_RUNTIME_DIR") != 0)
+        return failed("setenv", user, why);
     return CL_OK;
 }
 

@@ -15,9 +15,10 @@
  * one of these (a system call filter) has its own reasons and means: that is no error. */
 void cl_privileges_guard(void);
 
-/* Becomes that user, with its groups, and makes sure that there is no way back. A NULL user: root
- * stays root, which is worth a line in the log. CL_ERR_USAGE: not root, or no such user, or one
- * that is root; CL_ERR_IO: the system did not do it, or not wholly: then the process has to end. */
+/* Becomes that user, with its groups and its HOME, and makes sure that there is no way back. A NULL
+ * user: root stays root, which is worth a line in the log. CL_ERR_USAGE: not root, or no such
+ * user, or one that is root; CL_ERR_IO: the system did not do it, or not wholly: then the process
+ * has to end. */
 CL_MUST_CHECK enum cl_err cl_privileges_settle(const char *user, const struct cl_log *log,
                                                struct cl_why *why);
 

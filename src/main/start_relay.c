@@ -149,19 +149,6 @@ open_log(const struct cl_opts *opts, struct cl_log *log, struct cl_why *why)
                                   file, strerror(errno));
 }
 
-/* The folder lies in space. Without one, as without the option's value, there is no door. */
-static void
-place_door(const struct cl_opts *opts, char space[static CL_CLI_PATH_CAP],
-           struct cl_relay_config *config)
-{
-    cl_str path = cl_str_z(option(opts, "admin-socket"));
-    if (cl_str_eq(path, CL_STR("none")))
-        return;
-    config->admin_socket = path;
-    if (path.len == 0 && cl_door_folder(space))
-        config->admin_folder = cl_str_z(space);
-}
-
 /* -- running ----------------------------------------------------------------------------------- */
 
 /* A file that every user of the machine can read keeps no secret. Its group is the owner's choice;
@@ -227,6 +214,24 @@ tell_manager(const struct cl_relay_config *config, const char *url)
         cl_log_warn(&config->log, "notify.failed", CL_F("reason", (const char *)why.text));
 }
 
+/* Becomes the user of --user before it opens the door, so that the socket is that user's to open,
+ * and to remove at the end. */
+static enum cl_err
+settle(const struct cl_opts *opts, struct cl_relay *relay, const struct cl_log *log,
+       struct cl_why *why)
+{
+    const char *user = option(opts, "user");
+    cl_str path = cl_str_z(option(opts, "admin-socket"));
+    char folder[CL_CLI_PATH_CAP];
+    if (user != NULL && path.len == 0)
+        cl_door_give_folder(user);
+    enum cl_err err = cl_privileges_settle(user, log, why);
+    if (err != CL_OK || cl_str_eq(path, CL_STR("none")))
+        return err;
+    bool has_folder = path.len == 0 && cl_door_folder(folder);
+    return cl_relay_open_door(relay, path, has_folder ? cl_str_z(folder) : CL_STR(""), why);
+}
+
 static enum cl_err
 serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct cl_why *why)
 {
@@ -237,7 +242,7 @@ serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct c
     enum cl_err err = cl_relay_open(config, &relay, why);
     if (err != CL_OK)
         return err;
-    err = cl_privileges_settle(option(opts, "user"), &config->log, why);
+    err = settle(opts, relay, &config->log, why);
     if (err != CL_OK) {
         cl_relay_free(relay);
         return err;
@@ -271,10 +276,8 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
                                .self_signed = option(opts, "tls-self-signed"),
                                .folder = option(opts, "tls-dir")};
     struct cl_buf hosts, origins;
-    char admin_folder[CL_CLI_PATH_CAP];
     cl_buf_init(&hosts, LIST_BYTES_MAX);
     cl_buf_init(&origins, LIST_BYTES_MAX);
-    place_door(opts, admin_folder, &config);
     if (option(opts, "allow-debugger") == NULL)
         cl_privileges_guard(); // before the token is read
 

@@ -60,12 +60,12 @@ static const struct cl_http_handler handler = {.on_request = on_request};
 
 /* "folder/relay-9077.sock", if it fits. */
 static bool
-path_of(struct cl_relay *relay, char ret_path[static CL_UNIX_PATH_CAP])
+path_of(struct cl_relay *relay, cl_str folder, char ret_path[static CL_UNIX_PATH_CAP])
 {
     cl_address address;
     cl_listener_address(relay->listener, &address);
-    int len = snprintf(ret_path, CL_UNIX_PATH_CAP, "%.*s/relay-%u.sock",
-                       CL_STR_ARG(relay->config.admin_folder), address.port);
+    int len = snprintf(ret_path, CL_UNIX_PATH_CAP, "%.*s/relay-%u.sock", CL_STR_ARG(folder),
+                       address.port);
     return len > 0 && len < CL_UNIX_PATH_CAP;
 }
 
@@ -86,20 +86,21 @@ open_at(struct cl_relay *relay, cl_str path, struct cl_why *why)
 }
 
 enum cl_err
-cl_admin_open(struct cl_relay *relay, struct cl_why *why)
+cl_relay_open_door(struct cl_relay *relay, cl_str path, cl_str folder, struct cl_why *why)
 {
-    const struct cl_relay_config *config = &relay->config;
-    char path[CL_UNIX_PATH_CAP];
-    struct cl_why reason = {"the path of its folder is too long"};
-    if (config->admin_socket.len > 0)
-        return open_at(relay, config->admin_socket, why);
-    if (config->admin_folder.len == 0)
+    const struct cl_log *log = &relay->config.log;
+    char place[CL_UNIX_PATH_CAP];
+    struct cl_why reason = {"no folder that only its user can write to"};
+    if (path.len > 0)
+        return open_at(relay, path, why);
+    if (folder.len > 0 && !path_of(relay, folder, place))
+        reason = (struct cl_why){"the path of its folder is too long"};
+    else if (folder.len > 0 && open_at(relay, cl_str_z(place), &reason) == CL_OK) {
+        cl_log_info(log, "admin.listening", CL_F("path", (const char *)place));
         return CL_OK;
-    if (path_of(relay, path) && open_at(relay, cl_str_z(path), &reason) == CL_OK)
-        cl_log_info(&config->log, "admin.listening", CL_F("path", (const char *)path));
-    else
-        cl_log_warn(&config->log, "admin.unavailable", CL_F("why", (const char *)reason.text),
-                    CL_F("next", "name another path with --admin-socket"));
+    }
+    cl_log_warn(log, "admin.unavailable", CL_F("why", (const char *)reason.text),
+                CL_F("next", "name another path with --admin-socket"));
     return CL_OK;
 }
 

@@ -21,9 +21,7 @@ struct cl_admin {
     struct cl_http_server *http;  // the same, or it was never open
 };
 
-/* Opens the door that the relay's config names. Without a name and with a folder a socket that
- * cannot be made is logged and no error: the relay serves without it. */
-CL_MUST_CHECK enum cl_err cl_admin_open(struct cl_relay *relay, struct cl_why *why);
+/* cl_relay_open_door (relay/relay.h) opens it. */
 /* Takes no new connections and ends those at rest. */
 void cl_admin_drain(struct cl_admin *admin);
 /* Connections that are still there. */

@@ -242,8 +242,6 @@ open_net(struct cl_relay *relay, struct cl_why *why)
         err = check_exposure(relay, why);
     if (err == CL_OK)
         err = check_secrecy(relay, why);
-    if (err == CL_OK)
-        err = cl_admin_open(relay, why);
     if (err != CL_OK)
         return err;
     cl_loop_on_turn_end(relay->loop, on_turn_end, relay);

@@ -34,8 +34,6 @@ struct cl_relay_config {
     const char *tls_key;
     cl_str allow_hosts;       // "a,b": names that Host may have besides the usual ones
     cl_str allow_origins;     // "a,b": origins of web pages that may ask
-    cl_str admin_socket;      // path of the admin door; empty: relay-<port>.sock in that folder
-    cl_str admin_folder;      // empty as well: there is no such door
     uint32_t connections_max; // 0: as many as there are descriptors
     uint32_t rate_per_second; // messages of one sender; 0: no limit
     uint32_t rate_burst;      // how many of them at once; 0: as many as in a second
@@ -54,6 +52,12 @@ struct cl_relay_config {
  * _NO_MEMORY with the sentence in why. */
 CL_MUST_CHECK enum cl_err cl_relay_open(const struct cl_relay_config *config,
                                         struct cl_relay **ret_relay, struct cl_why *why);
+/* Opens the admin door (relay/admin.h) at that path, or, when it is empty, as relay-<port>.sock in
+ * that folder; a relay for which this is not called has none. The socket belongs to whom the
+ * process now is. Errors as above, for a path only: without a place in a folder the relay serves
+ * without a door, and its log says so. */
+CL_MUST_CHECK enum cl_err cl_relay_open_door(struct cl_relay *relay, cl_str path, cl_str folder,
+                                             struct cl_why *why);
 /* "https://127.0.0.1:9077" and its NUL. */
 #define CL_RELAY_URL_CAP 64
 void cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP]);

@@ -3,14 +3,17 @@
 
 docs/operations.md, Rights; SECURITY.md, what stands against what.
 """
+import ctypes
 import grp
+import json
 import os
 import pwd
 import re
 import socket
+import subprocess
 import tempfile
 
-from support import WAIT, Failure, Relay, equal, holds, main, start_fails, test
+from support import BIN, WAIT, Failure, Relay, equal, holds, main, start_fails, test
 
 TOKEN = "canary-91d0-canary"
 IS_ROOT = os.geteuid() == 0
@@ -27,6 +30,24 @@ def status_of(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return {name: value.split() for name, _, value in
                 (line.partition(":") for line in status)}
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
+
+
+def in_place_of_run(folder, user=None):
+    """What a child does so that /run is that folder for it alone, and it is that user."""
+    def before_exec():
+        for failed in (LIBC.unshare(CLONE_NEWNS),
+                       LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None),
+                       LIBC.mount(os.fsencode(folder), b"/run", None, MS_BIND, None)):
+            if failed:
+                raise OSError(ctypes.get_errno(), "/run cannot be another folder")
+        if user:
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+    return before_exec
 
 
 @test()
@@ -54,7 +75,8 @@ def root_serves_as_somebody_else():
         with open(file, "w", encoding="ascii") as token:
             token.write(TOKEN + "\n")
         os.chmod(file, 0o600)
-        with Relay("--user", "nobody", "--token-file", file, port=low_port()) as relay:
+        with Relay("--user", "nobody", "--token-file", file, port=low_port(),
+                   before_exec=in_place_of_run(folder)) as relay:
             status = status_of(relay.pid)
             equal(status["Uid"], [str(nobody.pw_uid)] * 4, "user ids")
             equal(status["Gid"], [str(nobody.pw_gid)] * 4, "group ids")
@@ -67,6 +89,59 @@ def root_serves_as_somebody_else():
             bearer = {"Authorization": "Bearer " + TOKEN}
             equal(relay.get("/discover", headers=bearer).status_code, 200, "status with it")
             holds("runs_as_root" not in relay.stderr(), "it says that it is root")
+
+
+@test(relay=False)
+def the_admin_door_is_of_who_the_relay_becomes():
+    """It gets /run/clawlink, so it can remove its socket at the end. That user and root may ask."""
+    if not IS_ROOT:
+        return skip("the_admin_door_is_of_who_the_relay_becomes", "only root can give it away")
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as run:
+        os.chmod(run, 0o755)
+        folder, port = os.path.join(run, "clawlink"), "0"
+        for end in ("crash", "TERM", "TERM"):
+            with Relay("--user", "nobody", port=port, before_exec=in_place_of_run(run)) as relay:
+                port = str(relay.port)
+                door = os.path.join(folder, f"relay-{port}.sock")
+                holds("admin.unavailable" not in relay.stderr(), relay.stderr())
+                for path, mode in ((folder, 0o40700), (door, 0o140600)):
+                    found = os.lstat(path)
+                    equal((found.st_uid, found.st_mode), (nobody.pw_uid, mode), path)
+                for user in (nobody, None):
+                    asked = subprocess.run(
+                        [BIN, "relay", "status", "--json"], env={"HOME": "/nonexistent"},
+                        preexec_fn=in_place_of_run(run, user), capture_output=True, text=True,
+                        check=False, timeout=WAIT)
+                    equal(asked.returncode, 0, f"{user} asks for the status: {asked.stderr}")
+                    equal(json.loads(asked.stdout)["url"], relay.url, "url")
+                if end == "crash":
+                    relay.kill()
+            equal(os.path.exists(door), end == "crash", "the socket is there")
+        equal(os.listdir(folder), [], "what is left")
+        with Relay("--user", "daemon", before_exec=in_place_of_run(run)) as relay:
+            equal(os.lstat(folder).st_uid, pwd.getpwnam("daemon").pw_uid, "an empty folder's owner")
+
+
+@test(relay=False)
+def a_folder_in_use_is_not_given_away():
+    if not IS_ROOT:
+        return skip("a_folder_in_use_is_not_given_away", "only root can give it away")
+    with tempfile.TemporaryDirectory() as run:
+        os.chmod(run, 0o755)
+        without = {"XDG_RUNTIME_DIR": ""}
+        with Relay(env=without, before_exec=in_place_of_run(run)) as roots:
+            holds(f"path=/run/clawlink/relay-{roots.port}.sock" in roots.stderr(), roots.stderr())
+            with Relay("--user", "nobody", before_exec=in_place_of_run(run)) as relay:
+                equal(os.lstat(os.path.join(run, "clawlink")).st_uid, 0, "owner of the folder")
+                holds("event=admin.unavailable" in relay.stderr(), relay.stderr())
+        with Relay("--user", "nobody", "--admin-socket", "none",
+                   before_exec=in_place_of_run(run)) as relay:
+            holds("event=admin" not in relay.stderr(), relay.stderr())
+        status, _, err = start_fails("--user", "nobody", "--admin-socket",
+                                     os.path.join(run, "mine.sock"))
+        equal(status, 3, err)
+        holds("cannot be made by this user" in err, err)
 
 
 @test(relay=False)
