@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/log.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -75,26 +77,96 @@ append_fields(struct cl_buf *line, enum cl_log_format format, const struct cl_lo
     return true;
 }
 
-void
-cl_log_write(const struct cl_log *log, enum cl_log_level level, const char *event,
-             const struct cl_log_field *fields, size_t fields_len)
+/* -- writing ----------------------------------------------------------------------------------- */
+
+/* True: all of it. */
+static bool
+write_all(int fd, cl_str text, size_t *ret_written)
+{
+    size_t len = 0;
+    while (len < text.len) {
+        ssize_t written = write(fd, text.ptr + len, text.len - len);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            break;
+        len += (size_t)written;
+    }
+    *ret_written = len;
+    return len == text.len;
+}
+
+/* Ends what was torn, unless it is gone: another file may be there now, or an emptied one. */
+static bool
+mend(int fd, struct cl_log_losses *losses)
+{
+    struct stat status;
+    size_t written;
+    bool is_empty = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+    if (!is_empty && !write_all(fd, CL_STR("\n"), &written))
+        return false;
+    losses->is_torn = false;
+    return true;
+}
+
+static bool
+write_line(int fd, cl_str line, struct cl_log_losses *losses)
+{
+    size_t written;
+    if (losses->is_torn && !mend(fd, losses))
+        return false;
+    bool is_whole = write_all(fd, line, &written);
+    losses->is_torn = !is_whole && written > 0;
+    return is_whole;
+}
+
+/* False: it is lost. */
+static bool
+put(const struct cl_log *log, struct cl_log_losses *losses, const struct cl_log_field head[2],
+    const struct cl_log_field *fields, size_t fields_len)
 {
     struct cl_buf line;
     char now[CL_TIME_TEXT_CAP];
-    if (log->fd < 0 || level < log->level)
-        return;
-
     cl_time_text(cl_clock_wall(), now);
-    const struct cl_log_field head[] = {CL_F("time", (const char *)now),
-                                        CL_F("level", level_names[level]), CL_F("event", event)};
+    const struct cl_log_field time = CL_F("time", (const char *)now);
     cl_buf_init(&line, LINE_BYTES_MAX);
-    bool whole = append_fields(&line, log->format, head, 3) &&
+    bool whole = append_fields(&line, log->format, &time, 1) &&
+                 append_fields(&line, log->format, head, 2) &&
                  append_fields(&line, log->format, fields, fields_len);
     line.max += 32; // room for the ending, whatever the fields took
     const char *ending = log->format == CL_LOG_JSON ? (whole ? "}\n" : ",\"cut\":1}\n")
                                                     : (whole ? "\n" : " cut=1\n");
-    // A log that cannot be written has nobody left to be told.
-    if (line.len > 0 && cl_buf_append(&line, cl_str_z(ending)) == CL_OK)
-        (void)!write(log->fd, line.ptr, line.len);
+    bool is_written = line.len > 0 && cl_buf_append(&line, cl_str_z(ending)) == CL_OK &&
+                      write_line(log->fd, cl_buf_str(&line), losses);
     cl_buf_done(&line);
+    return is_written;
+}
+
+/* False: they still cannot be told, and neither can anything else. */
+static bool
+tell_losses(const struct cl_log *log, struct cl_log_losses *losses)
+{
+    const struct cl_log_field head[] = {CL_F("level", level_names[CL_LOG_WARN]),
+                                        CL_F("event", "log.lines_lost")};
+    const struct cl_log_field lines = CL_F("lines", losses->untold);
+    if (losses->untold > 0 && !put(log, losses, head, &lines, 1))
+        return false;
+    losses->untold = 0;
+    return true;
+}
+
+void
+cl_log_write(const struct cl_log *log, enum cl_log_level level, const char *event,
+             const struct cl_log_field *fields, size_t fields_len)
+{
+    struct cl_log_losses uncounted = {0};
+    struct cl_log_losses *losses = log->losses != NULL ? log->losses : &uncounted;
+    if (log->fd < 0 || level < log->level)
+        return;
+
+    const struct cl_log_field head[] = {CL_F("level", level_names[level]), CL_F("event", event)};
+    if (tell_losses(log, losses) && put(log, losses, head, fields, fields_len))
+        return;
+    losses->lines++;
+    losses->untold++;
 }

@@ -12,6 +12,7 @@
 #ifndef CL_BASE_LOG_H
 #define CL_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +22,21 @@
 enum cl_log_level { CL_LOG_DEBUG, CL_LOG_INFO, CL_LOG_WARN, CL_LOG_ERROR };
 enum cl_log_format { CL_LOG_LOGFMT, CL_LOG_JSON };
 
+/* What could not be written, because a disk is full or nobody reads any more. Zeroed at first. */
+struct cl_log_losses {
+    uint64_t lines;  // in all
+    uint64_t untold; // since the log could last say how many
+    bool is_torn;    // what was written last is no whole line
+};
+
+/* When lines can be written again, one says how many could not: event=log.lines_lost. Of a line
+ * that was cut short the rest is not written, and no other line follows in its place: it is ended
+ * first. */
 struct cl_log {
     int fd; // -1: silent
     enum cl_log_level level;
     enum cl_log_format format;
+    struct cl_log_losses *losses; // NULL: nobody counts
 };
 
 struct cl_log_field {

@@ -90,6 +90,13 @@ draw(struct cl_page *page, cl_str answer)
         cl_page_print(page, "%-14s%s\n", "state", "stopping");
     if (cl_str_eq(cl_doc_find(answer, CL_STR("read_only")), CL_STR("true")))
         cl_page_print(page, "%-14s%s\n", "state", "read only: its journal failed, restart it");
+    cl_str lost = cl_doc_find(answer, CL_STR("log_lines_lost"));
+    if (lost.len > 0 && !cl_str_eq(lost, CL_STR("0"))) {
+        cl_page_print(page, "%-14s", "log");
+        cl_page_value(page, lost);
+        draw_name(page, CL_STR("lines"), cl_str_eq(lost, CL_STR("1")));
+        cl_page_print(page, " lost: it could not be written\n");
+    }
     draw_numbers(page, "agents", cl_doc_find(answer, CL_STR("agents")), "0");
     draw_numbers(page, "connections", cl_doc_find(answer, CL_STR("connections")), "0");
     draw_numbers(page, "queues", queues, "0");

@@ -127,6 +127,19 @@ choice(const struct cl_opts *opts, const char *name, const char *words, int *ind
     return cl_fail(CL_ERR_USAGE, why, "--%s \"%.100s\" is none of: %s.", name, text, words);
 }
 
+/* A relay that ended while its disk was full may have left half a line. The file is regular. */
+static bool
+ends_within_a_line(const char *path)
+{
+    char last = '\n';
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false; // it may be for writing only
+    bool is_read = lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) == 1;
+    (void)close(fd); // only read
+    return is_read && last != '\n';
+}
+
 static enum cl_err
 open_log(const struct cl_opts *opts, struct cl_log *log, struct cl_why *why)
 {
@@ -138,15 +151,17 @@ open_log(const struct cl_opts *opts, struct cl_log *log, struct cl_why *why)
         err = choice(opts, "log-level", "debug info warn error", &level, why);
     if (err != CL_OK)
         return err;
-    *log = (struct cl_log){.fd = STDERR_FILENO,
-                           .level = (enum cl_log_level)level,
-                           .format = (enum cl_log_format)format};
-    if (file == NULL)
-        return CL_OK;
-    log->fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    return log->fd >= 0 ? CL_OK
-                        : cl_fail(CL_ERR_IO, why, "--log-file \"%.200s\" cannot be opened: %s.",
-                                  file, strerror(errno));
+    log->level = (enum cl_log_level)level;
+    log->format = (enum cl_log_format)format;
+    log->fd =
+        file == NULL ? STDERR_FILENO : open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (log->fd < 0)
+        return cl_fail(CL_ERR_IO, why, "--log-file \"%.200s\" cannot be opened: %s.", file,
+                       strerror(errno));
+    struct stat status;
+    bool is_file = file != NULL && fstat(log->fd, &status) == 0 && S_ISREG(status.st_mode);
+    log->losses->is_torn = is_file && ends_within_a_line(file);
+    return CL_OK;
 }
 
 /* -- running ----------------------------------------------------------------------------------- */
@@ -270,7 +285,8 @@ enum cl_err
 cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *why)
 {
     struct cl_secret token = {0};
-    struct cl_relay_config config = {.journal = journal, .log = {.fd = -1}};
+    struct cl_log_losses losses = {0};
+    struct cl_relay_config config = {.journal = journal, .log = {.fd = -1, .losses = &losses}};
     struct cl_relay_tls tls = {.certificate = option(opts, "tls-cert"),
                                .key = option(opts, "tls-key"),
                                .self_signed = option(opts, "tls-self-signed"),

@@ -120,6 +120,9 @@ write_process(struct cl_relay *relay, struct family *family)
         seconds(family, (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
                             (int64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000);
     }
+    if (relay->config.log.losses != NULL)
+        counter(family, "clawlink_log_lines_lost_total", relay->config.log.losses->lines,
+                "Lines of the log that could not be written.");
     if (resident > 0)
         gauge(family, "process_resident_memory_bytes", resident, "Memory in use.");
 }

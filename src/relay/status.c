@@ -185,6 +185,8 @@ cl_status_write(struct cl_relay *relay, struct cl_buf *out)
     cl_json_put_bool(&json, relay->is_draining);
     cl_json_put_name(&json, CL_STR("read_only"));
     cl_json_put_bool(&json, relay->is_read_only);
+    if (relay->config.log.losses != NULL)
+        put(&json, "log_lines_lost", relay->config.log.losses->lines);
     put_agents(relay, &json);
     put_connections(relay, &json);
     put_queues(relay, &json);

@@ -8,9 +8,11 @@ import os
 import re
 import resource
 import select
+import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -158,6 +160,11 @@ def status(relay, *options, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def door(relay):
     return os.path.join(relay.folder, "clawlink", f"relay-{relay.port}.sock")
 
@@ -250,6 +257,45 @@ def door_can_be_placed_or_left_out():
             equal(code, 7, f"a second relay at a door that lives ({err})")
         code, _, err = start_fails("--admin-socket", os.path.join(keeper.folder, "no", "folder"))
         equal(code, 1, f"a door that cannot be ({err})")
+
+
+def leave_room(relay, path, room):
+    """The relay's files can grow to so many bytes more than its log now has; None: to any size."""
+    soft = resource.RLIM_INFINITY if room is None else os.path.getsize(path) + room
+    resource.prlimit(relay.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
+
+@test(relay=False)
+def log_on_a_full_disk_is_missed_and_told():
+    """A line that did not fit is counted; the next begins on a line of its own, also of the next
+    relay."""
+    name = "clawlink_log_lines_lost_total"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "log")
+        with Relay("--log-file", path) as relay:
+            equal(count(relay, name), 0, "lines lost before")
+            for lost in (1, 2):
+                leave_room(relay, path, 40 if lost == 1 else 0)
+                relay.signal(signal.SIGHUP)  # which is a line
+                until(lambda: count(relay, name) == lost, f"{lost} lines lost")
+            equal(json.loads(status(relay, "--json")[1])["log_lines_lost"], 2, "in the status")
+            holds("log           2 lines lost: it could not be written\n" in status(relay)[1],
+                  status(relay)[1])
+            leave_room(relay, path, None)
+            relay.signal(signal.SIGHUP)
+            until(lambda: "log.lines_lost" in read(path), "the log tells")
+            equal(count(relay, name), 2, "lines lost")
+            leave_room(relay, path, 40)
+            relay.stop()
+        with Relay("--log-file", path):
+            pass
+        lines = read(path).splitlines()
+    for line in lines:
+        equal(line.count("time="), 1, f"line {line!r}")
+    equal([line for line in lines if "lines_lost" in line],
+          [line for line in lines if line.endswith("level=warn event=log.lines_lost lines=2")],
+          "lines that tell")
+    equal(len([line for line in lines if len(line) == 40]), 2, "half lines")
 
 
 @test(relay=False)

@@ -2,8 +2,11 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "support/fault.h"
@@ -139,6 +142,121 @@ TEST(a_long_line_is_cut_between_fields_and_says_so)
     begin(CL_LOG_JSON);
     cl_log_info(&log_, "e", CL_F("a", 1), CL_F("b", big), CL_F("c", big), CL_F("d", 2));
     CHECK(cl_str_ends(end(), CL_STR("xxx\",\"cut\":1}\n")));
+}
+
+/* -- a full disk ------------------------------------------------------------------------------- */
+
+static char file_path[64];
+static struct cl_log_losses losses;
+
+static void
+begin_file(enum cl_log_format format)
+{
+    (void)snprintf(file_path, sizeof file_path, "/tmp/clawlink-log-XXXXXX");
+    int fd = mkstemp(file_path);
+    CHECK(fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) == 0);
+    losses = (struct cl_log_losses){0};
+    log_ = (struct cl_log){.fd = fd, .format = format, .losses = &losses};
+    (void)signal(SIGXFSZ, SIG_IGN); // as main does
+}
+
+/* The file can grow by so many bytes more; RLIM_INFINITY: by any. */
+static void
+leave_room(rlim_t bytes)
+{
+    struct rlimit limit;
+    off_t size = lseek(log_.fd, 0, SEEK_END);
+    CHECK(size >= 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : (rlim_t)size + bytes;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+/* The next line of the file behind its time; "" at the end. */
+static cl_str
+next_line(cl_str *rest)
+{
+    cl_str line;
+    (void)cl_str_split(*rest, '\n', &line, rest);
+    size_t head = log_.format == CL_LOG_JSON ? sizeof "{'time':''," - 1 : sizeof "time= " - 1;
+    return cl_str_part(line, TIME_LEN + head < line.len ? TIME_LEN + head : line.len, line.len);
+}
+
+static cl_str
+end_file(void)
+{
+    ssize_t len = pread(log_.fd, output, sizeof output, 0);
+    CHECK(len >= 0 && unlink(file_path) == 0);
+    (void)close(log_.fd);
+    return cl_str_of(output, (size_t)len);
+}
+
+TEST(lines_that_are_lost_are_counted_and_told_and_no_half_line_is_continued)
+{
+    begin_file(CL_LOG_LOGFMT);
+    cl_log_info(&log_, "first", CL_F("f", 1));
+    leave_room(TIME_LEN + sizeof "time= " - 1 + 5);
+    cl_log_info(&log_, "torn", CL_F("f", 1));
+    CHECK(losses.is_torn);
+    cl_log_info(&log_, "lost", CL_F("f", 1));
+    cl_log_warn(&log_, "lost", CL_F("f", 2));
+    CHECK_INT(losses.lines, 3);
+    leave_room(RLIM_INFINITY);
+    cl_log_info(&log_, "last", CL_F("f", 1));
+    CHECK_INT(losses.lines, 3);
+    CHECK_INT(losses.untold, 0);
+    CHECK(!losses.is_torn);
+    cl_log_info(&log_, "very last", CL_F("f", 1));
+    cl_str text = end_file();
+    CHECK_STR(next_line(&text), CL_STR("level=info event=first f=1"));
+    CHECK_STR(next_line(&text), CL_STR("level"));
+    CHECK_STR(next_line(&text), CL_STR("level=warn event=log.lines_lost lines=3"));
+    CHECK_STR(next_line(&text), CL_STR("level=info event=last f=1"));
+    CHECK_STR(next_line(&text), CL_STR("level=info event=\"very last\" f=1"));
+    CHECK_INT(text.len, 0);
+}
+
+TEST(losses_are_told_in_json_and_at_every_level)
+{
+    begin_file(CL_LOG_JSON);
+    log_.level = CL_LOG_ERROR;
+    leave_room(0);
+    cl_log_error(&log_, "lost", CL_F("f", 1));
+    cl_log_info(&log_, "of no interest", CL_F("f", 1));
+    CHECK(!losses.is_torn);
+    leave_room(RLIM_INFINITY);
+    cl_log_error(&log_, "last", CL_F("f", 1));
+    cl_str text = end_file();
+    CHECK_STR(next_line(&text),
+              CL_STR("\"level\":\"warn\",\"event\":\"log.lines_lost\",\"lines\":1}"));
+    CHECK_STR(next_line(&text), CL_STR("\"level\":\"error\",\"event\":\"last\",\"f\":1}"));
+    CHECK_INT(text.len, 0);
+}
+
+TEST(a_file_that_was_emptied_has_nothing_torn)
+{
+    begin_file(CL_LOG_LOGFMT);
+    leave_room(7);
+    cl_log_info(&log_, "torn", CL_F("f", 1));
+    CHECK(losses.is_torn);
+    CHECK(ftruncate(log_.fd, 0) == 0);
+    leave_room(RLIM_INFINITY);
+    cl_log_info(&log_, "last", CL_F("f", 1));
+    cl_str text = end_file();
+    CHECK_STR(next_line(&text), CL_STR("level=warn event=log.lines_lost lines=1"));
+    CHECK_STR(next_line(&text), CL_STR("level=info event=last f=1"));
+}
+
+TEST(without_a_count_lines_are_lost_without_a_word)
+{
+    begin_file(CL_LOG_LOGFMT);
+    log_.losses = NULL;
+    leave_room(0);
+    cl_log_info(&log_, "lost", CL_F("f", 1));
+    leave_room(RLIM_INFINITY);
+    cl_log_info(&log_, "last", CL_F("f", 1));
+    cl_str text = end_file();
+    CHECK_STR(next_line(&text), CL_STR("level=info event=last f=1"));
+    CHECK_INT(text.len, 0);
 }
 
 TEST(without_memory_a_line_is_cut_or_missing_but_whole)
