@@ -181,37 +181,41 @@ write_address(const struct cl_relay *relay, char ret_text[static CL_ADDRESS_TEXT
     return !cl_address_is_loopback(&address);
 }
 
+/* Beyond loopback it takes a token and TLS, or that somebody said that it does not. All that is
+ * missing is named at once. */
 static enum cl_err
 check_exposure(const struct cl_relay *relay, struct cl_why *why)
 {
+    static const char token_options[] =
+        "give --token-file, or --no-auth if everybody may use this relay";
+    static const char tls_options[] = "give --tls-self-signed, or --tls-cert and --tls-key, or "
+                                      "--allow-plain if the network keeps "
+                                      "strangers out";
+    const struct cl_relay_config *config = &relay->config;
     char text[CL_ADDRESS_TEXT_CAP];
-    if (!write_address(relay, text) || relay->config.token != NULL)
+    if (!write_address(relay, text))
         return CL_OK;
-    if (relay->config.no_auth) {
-        cl_log_warn(&relay->config.log, "relay.open_to_all", CL_F("address", (const char *)text));
-        return CL_OK;
-    }
-    return cl_fail(CL_ERR_USAGE, why,
-                   "%s can be reached from other machines and no token is set; give --token-file, "
-                   "or --no-auth if everybody may use this relay",
-                   text);
-}
-
-static enum cl_err
-check_secrecy(const struct cl_relay *relay, struct cl_why *why)
-{
-    char text[CL_ADDRESS_TEXT_CAP];
-    if (!write_address(relay, text) || relay->tls != NULL)
-        return CL_OK;
-    if (relay->config.allow_plain) {
-        cl_log_warn(&relay->config.log, "relay.plain_text", CL_F("address", (const char *)text));
-        return CL_OK;
-    }
-    return cl_fail(CL_ERR_USAGE, why,
-                   "%s can be reached from other machines, and without TLS everybody on the way "
-                   "reads the token and the messages; give --tls-self-signed, or --tls-cert and "
-                   "--tls-key, or --allow-plain if the network keeps strangers out",
-                   text);
+    bool wants_token = config->token == NULL && !config->no_auth;
+    bool wants_tls = relay->tls == NULL && !config->allow_plain;
+    if (wants_token && wants_tls)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "%s can be reached from other machines: no token is set, and without TLS "
+                       "everybody on the way reads the messages; %s; and %s",
+                       text, token_options, tls_options);
+    if (wants_token)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "%s can be reached from other machines and no token is set; %s", text,
+                       token_options);
+    if (wants_tls)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "%s can be reached from other machines, and without TLS everybody on the "
+                       "way reads the token and the messages; %s",
+                       text, tls_options);
+    if (config->token == NULL)
+        cl_log_warn(&config->log, "relay.open_to_all", CL_F("address", (const char *)text));
+    if (relay->tls == NULL)
+        cl_log_warn(&config->log, "relay.plain_text", CL_F("address", (const char *)text));
+    return CL_OK;
 }
 
 static enum cl_err
@@ -240,8 +244,6 @@ open_net(struct cl_relay *relay, struct cl_why *why)
         err = cl_tcp_listen(relay->loop, config->host, config->port, &relay->listener, why);
     if (err == CL_OK)
         err = check_exposure(relay, why);
-    if (err == CL_OK)
-        err = check_secrecy(relay, why);
     if (err != CL_OK)
         return err;
     cl_loop_on_turn_end(relay->loop, on_turn_end, relay);

@@ -289,6 +289,11 @@ def plain_text_beyond_loopback_wants_to_be_said():
     holds(0 < status < 64 and out == "", f"status {status}")
     for way in ("--tls-self-signed", "--tls-cert", "--allow-plain"):
         holds(way in err, f"{way} is not told: {err}")
+    holds("--no-auth" not in err, f"there is a token: {err}")
+    status, out, err = start_fails("--host", "0.0.0.0", "--no-auth")
+    holds(0 < status < 64 and out == "", f"status {status}")
+    holds("--allow-plain" in err and "--token-file" not in err, f"only TLS is missing: {err}")
+    holds("open_to_all" not in err, f"it is not open at all: {err}")
     with Relay("--host", "0.0.0.0", "--allow-plain", token=TOKEN,
                env={"CLAWLINK_TOKEN": TOKEN}) as relay:
         holds("relay.plain_text" in relay.stderr(), "it is logged")

@@ -98,7 +98,12 @@ def listening_beyond_loopback_needs_a_token_or_no_auth():
         status, out, err = start_fails("--host", host)
         holds(status not in (0, None) and status > 0, f"{host}: status {status}")
         equal(out, "", "standard output")
-        holds("--no-auth" in err and "--token" in err, f"the way out is not told: {err!r}")
+        for way in ("--token-file", "--no-auth", "--tls-self-signed", "--tls-cert", "--allow-plain"):
+            holds(way in err, f"{way} is not told: {err!r}")
+        holds("event=relay.plain_text" not in err, f"it is not open at all: {err!r}")
+    status, _, err = start_fails("--host", "0.0.0.0", "--allow-plain")
+    holds(status > 0 and "--token-file" in err and "tls" not in err, f"only a token: {err!r}")
+    holds("event=relay.plain_text" not in err, f"it is not open at all: {err!r}")
     for more, env in ((["--no-auth"], {}), (["--token", TOKEN], {}),
                       ([], {"CLAWLINK_TOKEN": TOKEN})):
         with Relay("--host", "0.0.0.0", "--allow-plain", "--no-mdns", *more, env=env) as relay:
