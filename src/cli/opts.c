@@ -103,6 +103,18 @@ nearest_verb(cl_str first, const char *word)
     return best;
 }
 
+/* The verb of which that is the second word, or NULL. */
+static const char *
+verb_with_second(cl_str word)
+{
+    cl_str first, second;
+    for (size_t i = 0; cl_cmds[i] != NULL; i++)
+        if (cl_str_split(cl_str_z(cl_cmds[i]->name), ' ', &first, &second) &&
+            cl_str_eq(second, word))
+            return cl_cmds[i]->name;
+    return NULL;
+}
+
 /* The index of the option in the table, or -1. */
 static int
 option_index(const struct cl_opt *options, cl_str name)
@@ -233,6 +245,13 @@ parse_second(struct cl_opts *opts, const char *word, struct cl_why *why)
                        "unknown verb \"%s %s\": did you mean \"%s %s\"? `clawlink --help` lists "
                        "the verbs.",
                        first, word, first, near);
+    if (opts->cmd == &cl_cmd_relay)
+        return cl_fail(
+            CL_ERR_USAGE, why,
+            "unexpected \"%s\" behind relay: there are `clawlink relay [options]`, which "
+            "runs one, `clawlink relay status` and `clawlink relay install`. Ctrl-C ends "
+            "a relay, `systemctl stop clawlink-relay` one that is a service.",
+            word);
     return cl_fail(CL_ERR_USAGE, why,
                    "unexpected \"%s\" behind %s: every value follows an option, and one with "
                    "spaces needs quotes. `clawlink %s --help` shows examples.",
@@ -251,7 +270,9 @@ parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
     opts->cmd = cl_cmd_find(cl_str_z(word));
     if (opts->cmd != NULL)
         return CL_OK;
-    const char *near = nearest_verb(CL_STR(""), word);
+    const char *near = verb_with_second(cl_str_z(word));
+    if (near == NULL)
+        near = nearest_verb(CL_STR(""), word);
     return cl_fail(CL_ERR_USAGE, why,
                    "unknown verb \"%s\"%s%s%s `clawlink --help` lists the verbs.", word,
                    near == NULL ? ":" : ": did you mean \"", near == NULL ? "" : near,

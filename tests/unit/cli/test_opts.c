@@ -111,7 +111,14 @@ TEST(a_verb_may_have_two_words)
     CHECK_WHY("did you mean \"relay status\"");
     CHECK_INT(PARSE("relay", "frobnicate"), CL_ERR_USAGE);
     CHECK_WHY("unexpected \"frobnicate\"");
+    CHECK_WHY("`clawlink relay [options]`, which runs one, `clawlink relay status` and "
+              "`clawlink relay install`. Ctrl-C ends a relay, `systemctl stop clawlink-relay`");
     CHECK_INT(PARSE("status"), CL_ERR_USAGE);
+    CHECK_WHY("did you mean \"relay status\"?");
+    CHECK_INT(PARSE("--json", "install", "--dry-run"), CL_ERR_USAGE);
+    CHECK_WHY("did you mean \"relay install\"?");
+    CHECK_INT(PARSE("relay", "status", "now"), CL_ERR_USAGE);
+    CHECK_WHY("unexpected \"now\" behind relay status: every value");
     CHECK_INT(PARSE("relay", "status", "status"), CL_ERR_USAGE);
     CHECK_INT(PARSE("relay", "--port", "1", "status"), CL_ERR_USAGE);
     CHECK_WHY("write clawlink relay status");
