@@ -56,6 +56,7 @@ struct plan {
     struct cl_service service;
     char program[CL_CLI_PATH_CAP];
     char root[CL_CLI_PATH_CAP];
+    struct cl_buf conf; // the options that are there
     struct file files[CL_SERVICE_FILES];
 };
 
@@ -120,7 +121,7 @@ choose_program(const struct cl_run *run, struct plan *plan, struct cl_why *why)
                        "--program \"%.200s\": a unit needs a path from / on, of letters, digits "
                        "and \"._+-\".",
                        plan->program);
-    if (!cl_service_sees_program(&plan->service))
+    if (!cl_service_sees_program(&plan->service) && !is_given(run, DRY_RUN))
         return cl_fail(CL_ERR_USAGE, why,
                        "A service of the machine does not see \"%.200s\": install it (`make "
                        "install`), or name another with --program.",
@@ -128,23 +129,12 @@ choose_program(const struct cl_run *run, struct plan *plan, struct cl_why *why)
     return CL_OK;
 }
 
-/* The value of that option of the relay, as the parser has it; NULL when it was not given. */
-static const char *
-relay_option(const struct cl_opts *opts, const char *name)
-{
-    for (unsigned i = 0; opts->cmd->options[i].name != NULL; i++)
-        if (strcmp(opts->cmd->options[i].name, name) == 0)
-            return opts->values[i];
-    return NULL;
-}
-
 /* What the relay would refuse at its start is refused here: nobody sees its answer there. */
 static enum cl_err
-check_words(int argc, char **argv, struct cl_service *service, struct cl_why *why)
+check_words(int argc, char **argv, struct cl_why *why)
 {
     struct cl_opts opts;
     struct cl_why reason = {""};
-    uint64_t port;
     if (cl_opts_parse(argc, argv, &opts, &reason) != CL_OK)
         return cl_fail(CL_ERR_USAGE, why, "--options: %.300s", reason.text);
     if (opts.cmd != &cl_cmd_relay || opts.wants_help || opts.globals[CL_GLOBAL_VERSION] != NULL)
@@ -152,13 +142,11 @@ check_words(int argc, char **argv, struct cl_service *service, struct cl_why *wh
     if (opts.globals[CL_GLOBAL_TOKEN] != NULL || opts.globals[CL_GLOBAL_TOKEN_FILE] != NULL)
         return cl_fail(CL_ERR_USAGE, why,
                        "--options: the service has a file for the token; --dry-run shows which.");
-    const char *text = relay_option(&opts, "port");
-    service->is_low_port = text != NULL && cl_str_to_u64(cl_str_z(text), 1023, &port) && port > 0;
     return CL_OK;
 }
 
 static enum cl_err
-check_options(struct cl_service *service, struct cl_why *why)
+check_options(const struct cl_service *service, struct cl_why *why)
 {
     static char program[] = "clawlink", verb[] = "relay";
     char words[OPTIONS_BYTES_MAX], *argv[OPTIONS_WORDS_MAX] = {program, verb};
@@ -180,7 +168,26 @@ check_options(struct cl_service *service, struct cl_why *why)
         if (words[i] == ' ')
             words[i] = '\0';
     }
-    return check_words(argc, argv, service, why);
+    return check_words(argc, argv, why);
+}
+
+/* Those of --options, or else those that stay, in relay.conf: the unit must let the relay do what
+ * they say. */
+static enum cl_err
+choose_options(const struct cl_run *run, struct plan *plan, struct cl_why *why)
+{
+    struct cl_service *service = &plan->service;
+    char path[CL_CLI_PATH_CAP];
+    service->options = cl_str_trim(cl_run_option(run, OPTIONS));
+    enum cl_err err = cl_service_path(service, CL_SERVICE_CONF, path, why);
+    if (err == CL_OK && is_given(run, OPTIONS)) {
+        err = check_options(service, why);
+    } else if (err == CL_OK && path[0] != '\0' && access(path, F_OK) == 0) {
+        err = cl_file_read(path, &plan->conf, why);
+        service->options = cl_service_conf_options(&plan->conf);
+    }
+    service->is_low_port = cl_service_wants_low_port(service->options);
+    return err;
 }
 
 static enum cl_err
@@ -198,7 +205,6 @@ choose(const struct cl_run *run, struct plan *plan, struct cl_why *why)
         return cl_fail(CL_ERR_USAGE, why, "--root is too long.");
     service->root = plan->root;
     service->home = home == NULL ? "" : home;
-    service->options = cl_str_trim(cl_run_option(run, OPTIONS));
     if (service->manager != CL_SERVICE_SYSTEM && service->home[0] != '/')
         return cl_fail(CL_ERR_USAGE, why, "HOME is not set: a service of yours lies there.");
     bool writes = !is_given(run, DRY_RUN) && !is_given(run, ROOT);
@@ -208,8 +214,10 @@ choose(const struct cl_run *run, struct plan *plan, struct cl_why *why)
                        "for one of your own.");
     if (writes && service->manager == CL_SERVICE_LAUNCHD && geteuid() == 0)
         return cl_fail(CL_ERR_USAGE, why, "launchd gets a service of yours: leave sudo out.");
+    if (is_given(run, REMOVE))
+        return CL_OK; // whatever it started, and how
     err = choose_program(run, plan, why);
-    return err == CL_OK ? check_options(service, why) : err;
+    return err == CL_OK ? choose_options(run, plan, why) : err;
 }
 
 /* -- what is to be done ------------------------------------------------------------------------ */
@@ -233,14 +241,14 @@ put_token(struct cl_buf *text)
 }
 
 static enum cl_err
-draft(struct plan *plan, struct cl_why *why)
+draft(const struct cl_run *run, struct plan *plan, struct cl_why *why)
 {
     enum cl_err err = CL_OK;
     for (unsigned i = 0; i < CL_SERVICE_FILES && err == CL_OK; i++) {
         struct file *file = &plan->files[i];
         file->mode = i == CL_SERVICE_TOKEN ? 0600 : 0644;
         err = cl_service_path(&plan->service, i, file->path, why);
-        if (err != CL_OK || i == CL_SERVICE_TOKEN)
+        if (err != CL_OK || i == CL_SERVICE_TOKEN || is_given(run, REMOVE))
             continue;
         err = cl_service_text(&plan->service, i, &file->text);
         if (err != CL_OK)
@@ -325,7 +333,7 @@ install(const struct cl_run *run, struct plan *plan, struct cl_why *why)
 }
 
 static enum cl_err
-take_away(struct plan *plan, struct cl_why *why)
+take_away(const struct cl_run *run, struct plan *plan, struct cl_why *why)
 {
     struct file *unit = &plan->files[CL_SERVICE_UNIT];
     char enabled[CL_CLI_PATH_CAP];
@@ -338,11 +346,12 @@ take_away(struct plan *plan, struct cl_why *why)
                        "The relay is still enabled: run `systemctl %sdisable --now clawlink-relay` "
                        "first.",
                        plan->service.manager == CL_SERVICE_USER ? "--user " : "");
-    if (unlink(unit->path) != 0)
+    bool is_dry_run = is_given(run, DRY_RUN);
+    if ((is_dry_run ? lstat(unit->path, &info) : unlink(unit->path)) != 0)
         return errno == ENOENT ? cl_fail(CL_ERR_NO_FILE, why, "There is no \"%.200s\".", unit->path)
                                : cl_fail(CL_ERR_IO, why, "Cannot remove \"%.200s\": %s.",
                                          unit->path, strerror(errno));
-    unit->done = "removed";
+    unit->done = is_dry_run ? "to be removed" : "removed";
     for (unsigned i = 0; i < CL_SERVICE_FILES; i++)
         if (i != CL_SERVICE_UNIT && plan->files[i].path[0] != '\0' &&
             access(plan->files[i].path, F_OK) == 0)
@@ -407,7 +416,7 @@ static enum cl_err
 tell(struct cl_run *run, const struct plan *plan, struct cl_why *why)
 {
     struct cl_json_writer json;
-    bool is_dry_run = is_given(run, DRY_RUN);
+    bool is_dry_run = is_given(run, DRY_RUN) && !is_given(run, REMOVE);
     enum cl_service_manager manager = plan->service.manager;
     const char *const *next = is_given(run, REMOVE) ? cl_service_stop_commands(manager)
                                                     : cl_service_start_commands(manager);
@@ -438,8 +447,16 @@ note(struct cl_run *run, const struct plan *plan)
 {
     const struct file *token = &plan->files[CL_SERVICE_TOKEN];
     struct stat info;
-    if (is_given(run, DRY_RUN) || is_given(run, REMOVE))
+    if (is_given(run, REMOVE))
         return;
+    if (is_given(run, DRY_RUN)) {
+        if (!cl_service_sees_program(&plan->service))
+            cl_view_note(&run->view,
+                         "A service of the machine does not see \"%.200s\": it will not be "
+                         "installed like this.",
+                         plan->program);
+        return;
+    }
     if (plan->service.manager == CL_SERVICE_LAUNCHD)
         cl_view_note(&run->view, "This has not been tried on macOS yet.");
     else if (plan->service.root[0] == '\0' && access("/run/systemd/system", F_OK) != 0)
@@ -453,13 +470,16 @@ static enum cl_err
 run_relay_install(struct cl_run *run, struct cl_why *why)
 {
     struct plan plan = {.service = {.root = ""}};
+    cl_buf_init(&plan.conf, CL_SERVICE_TEXT_BYTES_MAX);
     for (unsigned i = 0; i < CL_SERVICE_FILES; i++)
         cl_buf_init(&plan.files[i].text, CL_SERVICE_TEXT_BYTES_MAX);
     enum cl_err err = choose(run, &plan, why);
     if (err == CL_OK)
-        err = draft(&plan, why);
-    if (err == CL_OK && !is_given(run, DRY_RUN))
-        err = is_given(run, REMOVE) ? take_away(&plan, why) : install(run, &plan, why);
+        err = draft(run, &plan, why);
+    if (err == CL_OK && is_given(run, REMOVE))
+        err = take_away(run, &plan, why);
+    else if (err == CL_OK && !is_given(run, DRY_RUN))
+        err = install(run, &plan, why);
     if (err == CL_OK)
         err = tell(run, &plan, why);
     if (err == CL_OK)
@@ -469,6 +489,7 @@ run_relay_install(struct cl_run *run, struct cl_why *why)
         cl_secret_wipe(token->ptr, token->cap);
     for (unsigned i = 0; i < CL_SERVICE_FILES; i++)
         cl_buf_done(&plan.files[i].text);
+    cl_buf_done(&plan.conf);
     return err;
 }
 

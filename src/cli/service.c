@@ -241,6 +241,52 @@ cl_service_text(const struct cl_service *service, enum cl_service_file file, str
     return fill(service, file == CL_SERVICE_UNIT ? units[service->manager] : conf, out);
 }
 
+/* -- options ----------------------------------------------------------------------------------- */
+
+static cl_str
+without_quotes(cl_str text)
+{
+    char first = text.len >= 2 ? text.ptr[0] : '\0';
+    bool is_quoted = (first == '"' || first == '\'') && text.ptr[text.len - 1] == first;
+    return is_quoted ? cl_str_part(text, 1, text.len - 2) : text;
+}
+
+cl_str
+cl_service_conf_options(struct cl_buf *text)
+{
+    cl_str line, name, value, options = CL_STR("");
+    for (size_t i = 1; i < text->len; i++)
+        if (text->ptr[i - 1] == '\\' && text->ptr[i] == '\n')
+            text->ptr[i - 1] = text->ptr[i] = ' ';
+    for (cl_str rest = cl_buf_str(text); rest.len > 0;) {
+        (void)cl_str_split(rest, '\n', &line, &rest); // one line or more
+        if (cl_str_split(line, '=', &name, &value) &&
+            cl_str_eq(cl_str_trim(name), CL_STR("CLAWLINK_OPTIONS")))
+            options = without_quotes(cl_str_trim(value));
+    }
+    return options;
+}
+
+bool
+cl_service_wants_low_port(cl_str options)
+{
+    static const char option[] = "--port";
+    cl_str word, name, text;
+    uint64_t port = 0;
+    bool is_value = false;
+    while (next_word(&options, &word)) {
+        word = without_quotes(word);
+        bool has_value = cl_str_split(word, '=', &name, &text);
+        bool is_port = cl_str_eq(name, cl_str_z(option));
+        if (is_value)
+            text = word;
+        if ((is_value || (is_port && has_value)) && !cl_str_to_u64(text, UINT16_MAX, &port))
+            port = 0;
+        is_value = is_port && !has_value && !is_value;
+    }
+    return port > 0 && port < 1024;
+}
+
 /* -- places ---------------------------------------------------------------------------------- */
 
 static const char *const places[][CL_SERVICE_FILES] = {

@@ -50,6 +50,12 @@ CL_MUST_CHECK enum cl_err cl_service_path(const struct cl_service *service,
 /* Appends the text of the unit or of the options. */
 CL_MUST_CHECK enum cl_err cl_service_text(const struct cl_service *service,
                                           enum cl_service_file file, struct cl_buf *out);
+/* The relay's options in the text of such a file, as systemd.exec(5) reads one: the last assignment
+ * counts, quotes around all of it do not, a line that ends with a backslash goes on in the next.
+ * Lines are joined in place; the result lies in the buffer. "": there are none. */
+cl_str cl_service_conf_options(struct cl_buf *text);
+/* Do these options name a port that takes a right to bind? */
+bool cl_service_wants_low_port(cl_str options);
 /* The link that is there while the manager starts the relay by itself, "" where there is none. */
 CL_MUST_CHECK enum cl_err cl_service_enabled_path(const struct cl_service *service,
                                                   char ret_path[static CL_CLI_PATH_CAP],

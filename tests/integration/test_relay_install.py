@@ -86,6 +86,28 @@ def what_somebody_changed_is_replaced_by_force_only():
 
 
 @test(relay=False)
+def options_that_stay_keep_their_right():
+    """What relay.conf names counts where no options are given, so a low port stays possible."""
+    right = "AmbientCapabilities=CAP_NET_BIND_SERVICE"
+    with Machine() as machine:
+        machine.install("--options", "--host 0.0.0.0 --port 443")
+        unit = machine.read(UNIT)
+        check(right in unit, unit)
+        again = done(machine.install("--json"))
+        check(again["clawlink-relay.service"] == "unchanged", again)
+        machine.file(UNIT, "mine\n")
+        machine.install("--force")
+        check(machine.read(UNIT) == unit, machine.read(UNIT))
+        machine.file(CONF, "#CLAWLINK_OPTIONS=--port 443\nCLAWLINK_OPTIONS='--port 9100'\n")
+        check(right not in machine.install("--dry-run").out, "a right that nobody needs")
+        says(machine.install(), 2, UNIT, "differs")
+        machine.file(CONF, 'CLAWLINK_OPTIONS="--host :: \\\n --port=80"\n')
+        check(right in machine.install("--dry-run").out, "the right is not shown")
+        check(right not in machine.install("--dry-run", "--options", "--port 8080").out,
+              "options that are given count")
+
+
+@test(relay=False)
 def a_dry_run_shows_everything_and_writes_nothing():
     with Machine() as machine:
         shown = machine.install("--dry-run", "--options", "--port 9100")
@@ -102,13 +124,20 @@ def a_dry_run_shows_everything_and_writes_nothing():
 def removing_leaves_options_and_token():
     with Machine() as machine:
         says(machine.install("--remove"), 4, UNIT)
+        says(machine.install("--remove", "--dry-run"), 4, UNIT)
         machine.install()
         wants = os.path.join(machine.path, "etc/systemd/system/multi-user.target.wants")
         os.mkdir(wants)
         os.symlink("../clawlink-relay.service", os.path.join(wants, "clawlink-relay.service"))
         says(machine.install("--remove"), 2, "still enabled", "disable --now")
         shutil.rmtree(wants)
-        removed = done(machine.install("--remove", "--json"))
+        dry = done(machine.install("--remove", "--dry-run", "--json"))
+        check(dry == {"clawlink-relay.service": "to be removed", "relay.conf": "kept",
+                      "token": "kept"}, dry)
+        check(os.path.exists(os.path.join(machine.path, UNIT)), "a dry run removed it")
+        os.chmod(os.path.join(machine.path, CONF), 0)
+        removed = done(machine.run("relay", "install", "--root", machine.path, "--remove",
+                                   "--program", "/tmp/not a program", "--json"))
         check(removed == {"clawlink-relay.service": "removed", "relay.conf": "kept",
                           "token": "kept"}, removed)
         check(not os.path.exists(os.path.join(machine.path, UNIT)), "the unit is there")
@@ -140,6 +169,11 @@ def a_program_that_the_unit_cannot_start_is_refused():
                               ("/tmp/clawlink", "does not see")):
             says(machine.run("relay", "install", "--root", machine.path, "--program", program), 2,
                  program, said)
+        shown = machine.run("relay", "install", "--root", machine.path, "--dry-run", "--program",
+                            "/tmp/clawlink")
+        check(shown.code == 0 and "ExecStart=/tmp/clawlink relay " in shown.out, shown)
+        check("does not see" in shown.err, shown)
+        check(os.listdir(machine.path) == [], "files were written")
 
 
 @test(relay=False)

@@ -49,6 +49,44 @@ TEST(the_units_name_the_program_and_their_files)
     CHECK(has(text, "\nExecStart=/opt/clawlink relay --token-file %h/.config/clawlink/token "));
 }
 
+static void
+check_options(const char *conf, const char *options)
+{
+    struct cl_buf buf;
+    cl_buf_init(&buf, CL_SERVICE_TEXT_BYTES_MAX);
+    CHECK_OK(cl_buf_append(&buf, cl_str_z(conf)));
+    CHECK_STR(cl_service_conf_options(&buf), cl_str_z(options));
+    cl_buf_done(&buf);
+}
+
+TEST(the_options_in_a_file_are_found_again)
+{
+    check_options(text_of(&machine, CL_SERVICE_CONF), "--host 0.0.0.0  --port 9100");
+    check_options(text_of(&mine, CL_SERVICE_CONF), "");
+    check_options("", "");
+    check_options("mine\n", "");
+    check_options("# CLAWLINK_OPTIONS=--port 1\nCLAWLINK_OPTIONS_OLD=--port 2", "");
+    check_options("CLAWLINK_OPTIONS=a\n  CLAWLINK_OPTIONS = b=c \nX=1", "b=c");
+    check_options("CLAWLINK_OPTIONS=\"a b\"", "a b");
+    check_options("CLAWLINK_OPTIONS='a b'\n", "a b");
+    check_options("CLAWLINK_OPTIONS='", "'");
+    check_options("CLAWLINK_OPTIONS=a \\\nb\n", "a   b");
+    check_options("CLAWLINK_OPTIONS=a\\", "a\\");
+}
+
+TEST(a_low_port_is_seen_in_the_options)
+{
+    CHECK(cl_service_wants_low_port(CL_STR("--host :: --port 443 --no-auth")));
+    CHECK(cl_service_wants_low_port(CL_STR("--port=1023")));
+    CHECK(cl_service_wants_low_port(CL_STR("--port '80'")));
+    CHECK(!cl_service_wants_low_port(CL_STR("")));
+    CHECK(!cl_service_wants_low_port(CL_STR("--port")));
+    CHECK(!cl_service_wants_low_port(CL_STR("--port 0")));
+    CHECK(!cl_service_wants_low_port(CL_STR("--port=1024")));
+    CHECK(!cl_service_wants_low_port(CL_STR("--port x")));
+    CHECK(!cl_service_wants_low_port(CL_STR("--max-connections 443")));
+}
+
 TEST(the_options_are_one_line_and_the_words_after_a_change_fit_the_manager)
 {
     const char *text = text_of(&machine, CL_SERVICE_CONF);
