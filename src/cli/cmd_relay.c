@@ -4,11 +4,16 @@
  */
 #include <stddef.h>
 
+#include "base/limits.h"
 #include "cli/cmd.h"
 
+_Static_assert(CL_INBOX_MESSAGES_MAX == 100000 && CL_INBOX_BYTES_MAX == 67108864 &&
+                   CL_INBOXES_BYTES_MAX == 1073741824 && CL_NET_FDS_RESERVE == 64,
+               "the help says so");
+
 static const struct cl_opt options[] = {
-    {"host", "HOST", "where to listen; default 127.0.0.1", CL_OPT_OPTIONAL},
-    {"port", "N", "default 9077; 0 takes any free one", CL_OPT_OPTIONAL},
+    {"host", "ADDRESS", "the address or name to listen on; default 127.0.0.1", CL_OPT_OPTIONAL},
+    {"port", "N", "the port; 0 takes any free one; default 9077", CL_OPT_OPTIONAL},
     {"no-auth", NULL, "listen beyond this machine without a token", CL_OPT_OPTIONAL},
     {"tls-cert", "FILE", "speak TLS: the certificate with its chain, PEM", CL_OPT_OPTIONAL},
     {"tls-key", "FILE", "and its key, readable by its owner alone", CL_OPT_OPTIONAL},
@@ -18,34 +23,42 @@ static const struct cl_opt options[] = {
      CL_OPT_OPTIONAL},
     {"tls-dir", "DIR", "where that is kept; default ~/.clawlink/tls", CL_OPT_OPTIONAL},
     {"allow-plain", NULL, "listen beyond this machine without TLS", CL_OPT_OPTIONAL},
-    {"log-file", "FILE", "events go there instead of standard error", CL_OPT_OPTIONAL},
-    {"log", "FORMAT", "logfmt (the default) or json", CL_OPT_OPTIONAL},
-    {"log-level", "LEVEL", "debug, info (the default), warn or error", CL_OPT_OPTIONAL},
+    {"log-file", "FILE", "where events go; default standard error", CL_OPT_OPTIONAL},
+    {"log", "FORMAT", "logfmt or json; default logfmt", CL_OPT_OPTIONAL},
+    {"log-level", "LEVEL", "debug, info, warn or error; default info", CL_OPT_OPTIONAL},
     {"allow-host", "NAME",
      "a name that may stand in a request's Host, besides IP\n"
      "addresses, localhost, this machine's and .local names;\n"
      "several with commas or by giving it again",
      CL_OPT_LIST},
-    {"allow-origin", "ORIGIN", "a web page that may call; several likewise", CL_OPT_LIST},
+    {"allow-origin", "ORIGIN",
+     "a web page that may call, as https://page.example;\n"
+     "several likewise; default none",
+     CL_OPT_LIST},
     {"no-query-token", NULL, "refuse ?token= in URLs", CL_OPT_OPTIONAL},
     {"name", "NAME", "on the local network; default \"ClawLink Relay (machine)\"", CL_OPT_OPTIONAL},
     {"discovery", "WHEN",
-     "make it known there: auto (the default: beyond loopback,\n"
-     "and not on a machine with a public address), on or off",
+     "make it known there: auto (beyond loopback, and not on a\n"
+     "machine with a public address), on or off; default auto",
      CL_OPT_OPTIONAL},
     {"no-mdns", NULL, "the same as --discovery off", CL_OPT_OPTIONAL},
-    {"inbox-messages", "N", "messages that one agent's inbox holds", CL_OPT_OPTIONAL},
-    {"inbox-bytes", "N", "bytes that one agent's inbox holds", CL_OPT_OPTIONAL},
-    {"all-inboxes-bytes", "N", "bytes that all inboxes hold together", CL_OPT_OPTIONAL},
-    {"max-connections", "N", "open connections at a time", CL_OPT_OPTIONAL},
-    {"admin-socket", "PATH",
-     "where `clawlink relay status` finds it; `none` for no\n"
-     "such socket; else relay-<port>.sock in a folder that\n"
-     "only this user can write to",
+    {"inbox-messages", "N", "messages that one agent's inbox holds; default 100000",
      CL_OPT_OPTIONAL},
-    {"rate", "N[/s][,BURST]",
+    {"inbox-bytes", "N", "bytes that one agent's inbox holds; default 67108864", CL_OPT_OPTIONAL},
+    {"all-inboxes-bytes", "N", "bytes that all inboxes hold together; default 1073741824",
+     CL_OPT_OPTIONAL},
+    {"max-connections", "N",
+     "open connections at a time; default 64 less than the\n"
+     "files that the relay may open",
+     CL_OPT_OPTIONAL},
+    {"admin-socket", "FILE",
+     "where `clawlink relay status` finds it, or none for no\n"
+     "such socket; default relay-<port>.sock in a folder that\n"
+     "only the relay's user can write to",
+     CL_OPT_OPTIONAL},
+    {"rate", "N[,BURST]",
      "messages a second of one sender, and at most BURST at\n"
-     "once (default N); else no limit",
+     "once, default N; default no limit",
      CL_OPT_OPTIONAL},
     {"no-penalties", NULL, "wrong tokens keep nobody waiting", CL_OPT_OPTIONAL},
     {"user", "NAME",

@@ -20,20 +20,22 @@
 enum { OPTIONS, DRY_RUN, FORCE, REMOVE, MANAGER, PROGRAM, ROOT };
 
 static const struct cl_opt options[] = {
-    [OPTIONS] = {"options", "OPTIONS", "what the relay is started with, in one word",
+    [OPTIONS] = {"options", "OPTIONS",
+                 "what the relay is started with, in one word;\n"
+                 "default what relay.conf has, if it is there",
                  CL_OPT_OPTIONAL},
     [DRY_RUN] = {"dry-run", NULL, "show the files, write none", CL_OPT_OPTIONAL},
     [FORCE] = {"force", NULL, "replace files that differ", CL_OPT_OPTIONAL},
     [REMOVE] = {"remove", NULL, "take the service away; its options and token stay",
                 CL_OPT_OPTIONAL},
     [MANAGER] = {"manager", "NAME",
-                 "system (systemd, for the machine: root's default), user\n"
-                 "(systemd, for you: the default of others) or launchd\n"
-                 "(macOS)",
+                 "system (systemd, for the machine), user (systemd, for\n"
+                 "you) or launchd (macOS); default system for root, user\n"
+                 "for others, launchd on macOS",
                  CL_OPT_OPTIONAL},
     [PROGRAM] = {"program", "FILE", "the clawlink that is started; default this one",
                  CL_OPT_OPTIONAL},
-    [ROOT] = {"root", "FOLDER", "write below it instead of /", CL_OPT_OPTIONAL},
+    [ROOT] = {"root", "DIR", "write below it; default /", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 

@@ -15,8 +15,9 @@
 enum { OPTION_SOCKET, OPTION_PORT };
 
 static const struct cl_opt options[] = {
-    {"admin-socket", "PATH", "the relay's admin socket; else it is looked for", CL_OPT_OPTIONAL},
-    {"port", "N", "of several relays the one that listens there", CL_OPT_OPTIONAL},
+    {"admin-socket", "FILE", "the relay's admin socket; default the one that is found",
+     CL_OPT_OPTIONAL},
+    {"port", "N", "of several relays the one that listens there; default any", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
@@ -137,7 +138,7 @@ none_found(uint64_t port, size_t doors_len, struct cl_why *why)
             (unsigned long long)port);
     return cl_fail(CL_ERR_NO_RELAY, why,
                    "No relay of this user answers on this machine%s. Start one with `clawlink "
-                   "relay`, or give its --admin-socket PATH; that of another user only root can "
+                   "relay`, or give its --admin-socket FILE; that of another user only root can "
                    "ask.",
                    doors_len > 0 ? " (the socket of one that ended is still there)" : "");
 }
@@ -177,7 +178,7 @@ ask_the_one(struct cl_run *run, uint64_t port, struct cl_why *why)
     if (answers > 1)
         return cl_fail(
             CL_ERR_AMBIGUOUS, why,
-            "%zu relays answer: choose one with --port N or --admin-socket PATH (%.300s).", answers,
+            "%zu relays answer: choose one with --port N or --admin-socket FILE (%.300s).", answers,
             answering.text);
     return answers == 0 ? none_found(port, len, why) : ask(run, path, why);
 }

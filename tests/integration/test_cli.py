@@ -837,7 +837,8 @@ def the_relay_takes_every_option_of_its_help():
         own = os.path.join(home.path, ".clawlink", "tls")
         values.update({"tls-cert": own + "/cert.pem", "tls-key": own + "/key.pem", "tls-dir": own})
         partners = {"tls-cert": ["--tls-key", own + "/key.pem"],
-                    "tls-key": ["--tls-cert", own + "/cert.pem"], "tls-dir": ["--tls-self-signed"]}
+                    "tls-key": ["--tls-cert", own + "/cert.pem"], "tls-dir": ["--tls-self-signed"],
+                    "user": ["--admin-socket", "none"]}  # else it would be given /run/clawlink
         first = home.start("relay", "--tls-self-signed", "--port", "0")  # makes both files
         check("https://" in first.line() and "sha256:" in first.line(), "URL and pin")
         options = re.findall(r"(?m)^  --([a-z-]+)( [A-Z]+)?", shown.split("options:")[1])

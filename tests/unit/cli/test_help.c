@@ -51,6 +51,32 @@ TEST(the_general_help_explains_every_exit_status)
     cl_page_done(&page);
 }
 
+static bool
+is_one_of(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+TEST(the_relays_options_say_their_defaults_and_call_like_values_alike)
+{
+    static const char *const values[] = {"ADDRESS", "DIR",     "FILE",      "FORMAT", "LEVEL",
+                                         "N",       "NAME",    "N[,BURST]", "ORIGIN", "OPTIONS",
+                                         "WHEN",    "SECONDS", NULL};
+    static const char *const without[] = {"tls-cert", "tls-key", "allow-host", "user", NULL};
+    static const struct cl_cmd *const cmds[] = {&cl_cmd_relay, &cl_cmd_relay_status,
+                                                &cl_cmd_relay_install};
+    for (size_t i = 0; i < sizeof cmds / sizeof *cmds; i++)
+        for (const struct cl_opt *opt = cmds[i]->options; opt->name != NULL; opt++) {
+            test_note("%s --%s", cmds[i]->name, opt->name);
+            CHECK(opt->value == NULL || is_one_of(opt->value, values));
+            CHECK(opt->value == NULL || is_one_of(opt->name, without) ||
+                  strstr(opt->help, "default ") != NULL);
+        }
+}
+
 static void
 check_verb_help(const struct cl_cmd *cmd)
 {
