@@ -408,6 +408,9 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
     cl_arena_done(&client->arena);
     cl_json_scan_init(&scan, &client->arena, &key);
     client->status = reply->head->status;
+    if (!client->wants_tls && cl_is_tls_port(client->status, reply->body))
+        return cl_explain_tls_port(cl_client_url(client),
+                                   client->is_exposed && client->token.len > 0, why);
     if (cl_json_scan_feed(&scan, reply->body, true, NULL) != CL_OK)
         return cl_fail(CL_ERR_IO, why,
                        "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "

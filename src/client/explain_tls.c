@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "client/explain_tls.h"
 
+#include <stdio.h>
+
+#include "wire/uri.h"
+
 /* A longer URL loses its end, so that the advice behind it does not. */
 #define SHOWN_MAX 80
 
@@ -77,4 +81,28 @@ cl_explain_tls(const struct cl_trusted *trusted, const struct cl_tls_verdict *ve
                    "Can't trust %.*s: %s (%.80s). Nothing was sent. If whoever runs the relay "
                    "confirms that its pin is the one it shows, add --pin %s",
                    CL_STR_ARG(url), fault_text(verdict->fault), verdict->detail, shown);
+}
+
+bool
+cl_is_tls_port(unsigned status, cl_str body)
+{
+    return status == 400 && cl_str_eq(cl_str_strip(body), CL_STR("This port speaks https."));
+}
+
+enum cl_err
+cl_explain_tls_port(cl_str url, bool is_token_shown, struct cl_why *why)
+{
+    char place[SHOWN_MAX + sizeof "[]:65535"];
+    struct cl_url parts = {.host = url};
+    cl_err_ignore(cl_url_parse(url, &parts, NULL)); // a call was made to it: it is a URL
+    cl_str host = cl_str_part(parts.host, 0, SHOWN_MAX);
+    (void)snprintf(place, sizeof place, parts.is_ipv6 ? "[%.*s]:%u" : "%.*s:%u", CL_STR_ARG(host),
+                   parts.port);
+    return cl_fail(CL_ERR_UNTRUSTED, why,
+                   "Not http: https is spoken on %s. Use --relay https://%s%.*s, with --pin if "
+                   "the relay made its certificate itself.%s",
+                   place, place, CL_STR_ARG(cl_str_part(parts.path, 0, SHOWN_MAX)),
+                   is_token_shown ? " The token went there unencrypted: somebody on the way may "
+                                    "have read it."
+                                  : "");
 }

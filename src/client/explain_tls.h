@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * client/explain_tls.h - sentences about a relay that could not be trusted.
+ * client/explain_tls.h - sentences about a relay that could not be trusted, or was not spoken to
+ * in its own way.
  */
 #ifndef CL_CLIENT_EXPLAIN_TLS_H
 #define CL_CLIENT_EXPLAIN_TLS_H
@@ -18,5 +19,11 @@ struct cl_trusted {
  * CL_ERR_CLOSED, which may be tried again, when the handshake only broke off. */
 CL_MUST_CHECK enum cl_err cl_explain_tls(const struct cl_trusted *trusted,
                                          const struct cl_tls_verdict *verdict, struct cl_why *why);
+
+/* Is this how a port of ours that speaks TLS (net/tls.h) answers plain HTTP? */
+bool cl_is_tls_port(unsigned status, cl_str body);
+/* Says so, with the URL to use instead of url, which is one of http:// or ws://. is_token_shown:
+ * the call carried a token where others could read it. Returns CL_ERR_UNTRUSTED. */
+CL_MUST_CHECK enum cl_err cl_explain_tls_port(cl_str url, bool is_token_shown, struct cl_why *why);
 
 #endif

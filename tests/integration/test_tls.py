@@ -492,6 +492,23 @@ def what_speaks_no_tls_is_sent_nothing():
 
 
 @test(relay=False)
+def plain_http_to_a_port_of_tls_is_told_the_url_to_use():
+    with with_tls() as relay, Home(relay.url.replace("https", "http")) as home:
+        told = ("Not http: https is spoken on", f"https://{relay.host}:{relay.port}", "--pin")
+        large = home.file("large", "x" * 900_000)
+        os.makedirs(home.file(".clawlink"))
+        home.file(".clawlink/agent_state.json", '{"agent_id": "me"}')
+        for words in (["discover"], ["register"], ["info", "--token", TOKEN],
+                      ["file-put", "--key", "k", "--file", large]):
+            with row(words[0]):
+                result = home.run(*words)
+                refused(result, *told)
+                holds("unencrypted" not in result.err, f"loopback is no network: {result.err}")
+        result = home.run("info", "--json")
+        equal(json.loads(result.err)["code"], "untrusted_relay", "code")
+
+
+@test(relay=False)
 def a_changed_key_is_refused_until_the_new_pin_is_given():
     chosen, private = path("rolled.pem"), path("rolled.key")
 
