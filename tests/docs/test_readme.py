@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The documents tell the truth: verbs and options they show exist, targets of make too, every
-relative link leads somewhere, exit codes and error codes are those of base/err.h, and what the
-sources cite of the protocol page is there."""
+relative link leads somewhere, exit codes and error codes are those of base/err.h, the sentences
+of errors are printed, and what the sources cite of the protocol page is there."""
 import pathlib
 import re
 import shlex
@@ -90,6 +90,23 @@ def check_errors(errors):
                   statuses.get(name) in row[0].split(", "))
 
 
+def check_messages():
+    """What the table of errors says is printed is in a sentence of the sources, where a number or
+    an address in it stands for whatever is put in there."""
+    literal = r'"((?:[^"\\\n]|\\.)*)"'
+    texts = []
+    for path in sorted((ROOT / "src").rglob("*.[ch]")):
+        for run in re.finditer(rf"(?:{literal}\s*)+", path.read_text()):
+            texts.append("".join(re.findall(literal, run[0])))
+    said = "\n".join(re.sub(r"%[-.*\d]*(?:l|z)*[a-z]", "\0", text) for text in texts)
+    table = (ROOT / "README.md").read_text().partition("\n## Errors people meet\n")[2]
+    rows = re.findall(r"^\| (`.*?) \| ", table.partition("\nExit codes")[0], re.MULTILINE)
+    check("README.md has a table of errors", len(rows) > 10)
+    for words in re.findall(r"`([^`]+)`", " ".join(rows)):
+        wanted = re.sub(r"\d+(?:\.\d+)*", "\0", words)
+        check(f"README.md: '{words}' is printed", wanted in said)
+
+
 def check_citations():
     """`clawlink-v1.md, X` in a source: X is a heading or a paragraph's bold beginning there."""
     page = (ROOT / "docs/protocol/clawlink-v1.md").read_text()
@@ -130,6 +147,7 @@ def main():
     errors = re.findall(r'^\s+X\(\w+,\s+"(\w+)",\s+(\d+),\s+(\d+)',
                         (ROOT / "src/base/err.h").read_text(), re.MULTILINE)
     check_errors(errors)
+    check_messages()
     check_citations()
     print(f"{passed} passed, {len(failures)} failed")
     sys.exit(0 if passed and not failures else 1)
