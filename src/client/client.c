@@ -344,6 +344,12 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
                        CL_STR_ARG(url),
                        client->token.len > 0 ? "does not accept this token" : "wants its token",
                        client->token.len > 0 ? "Give the relay's own" : "Give it");
+    // A relay of ours tells a path that it does not know from a file that it does not have.
+    if (err == CL_ERR_NOT_FOUND && code.len > 0 && client->base_path.len > 0)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "Can't find relay: one answers at the host and port of %.*s, but not below "
+                       "\"%.*s\". Leave the path out of --relay, unless a proxy wants another one.",
+                       CL_STR_ARG(url), CL_STR_ARG(cl_str_part(client->base_path, 0, 80)));
     return cl_fail(err, why, "The relay at %.*s refused %s %.*s: %.*s (HTTP %u).%s",
                    CL_STR_ARG(url), call->method, CL_STR_ARG(cl_str_part(call->path, 0, 80)),
                    CL_STR_ARG(error.len > 0 ? error : CL_STR("it did not say why")), client->status,

@@ -65,7 +65,8 @@ cl_str cl_client_url_shown(const struct cl_client *client);
  *   CL_ERR_CLOSED        the connection broke before the answer was whole
  *   CL_ERR_UNTRUSTED     whoever answered could not be trusted, and nothing was sent; or the relay
  *                        speaks TLS and was called in plain text
- *   CL_ERR_IO            what answered is no relay */
+ *   CL_ERR_IO            what answered is no relay
+ *   CL_ERR_USAGE         a relay answered, but not below the path of the URL */
 CL_MUST_CHECK enum cl_err cl_client_call(struct cl_client *client,
                                          const struct cl_client_call *call, cl_str *ret_answer,
                                          struct cl_why *why);

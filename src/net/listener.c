@@ -130,7 +130,9 @@ bind_any(const char *host, uint16_t port, int *ret_fd, struct cl_why *why)
             reason = errno;
     }
     if (reason == 0)
-        return cl_fail(CL_ERR_NOT_FOUND, why, "no address is known for the host name %s", host);
+        return cl_fail(CL_ERR_IO, why,
+                       "no address is known for the host name %s; check it, or take an address",
+                       host);
     return explain(reason, is_every ? "every address" : host, port, why);
 }
 
@@ -164,7 +166,7 @@ cl_tcp_listen(struct cl_loop *loop, cl_str host, uint16_t port, struct cl_listen
 {
     char name[NI_MAXHOST];
     if (!cl_str_copy(name, sizeof name, host))
-        return cl_fail(CL_ERR_NOT_FOUND, why, "the host name is too long");
+        return cl_fail(CL_ERR_USAGE, why, "the host name is too long");
     int fd;
     enum cl_err err = bind_any(name, port, &fd, why);
     return err == CL_OK ? cl_listener_new(loop, fd, NULL, ret_listener, why) : err;

@@ -19,8 +19,8 @@ typedef void cl_accept_fn(void *ctx, struct cl_stream *stream);
  * ("" and "*" mean every address). The name is looked up here and now: only at the start. Port 0
  * lets the system choose.
  *
- * CL_ERR_ADDRESS_IN_USE, CL_ERR_NOT_FOUND (no such name), CL_ERR_FORBIDDEN (a port below 1024
- * without the right), CL_ERR_IO; the sentence is in why.
+ * CL_ERR_ADDRESS_IN_USE, CL_ERR_FORBIDDEN (a port below 1024 without the right), CL_ERR_USAGE (a
+ * name longer than names are), CL_ERR_IO (no such name, or whatever else); the sentence is in why.
  *
  * Without a free descriptor the listener pauses and tries again CL_NET_ACCEPT_PAUSE_MS later.
  */

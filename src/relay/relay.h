@@ -48,8 +48,8 @@ struct cl_relay_config {
 };
 
 /* Everything borrowed in the config must outlive the relay. It listens when this returns, and
- * serves as soon as it runs. CL_ERR_ADDRESS_IN_USE, _NOT_FOUND (no such host), _USAGE, _IO,
- * _NO_MEMORY with the sentence in why. */
+ * serves as soon as it runs. CL_ERR_ADDRESS_IN_USE, _FORBIDDEN (its port), _USAGE, _IO (no such
+ * host among others), _NO_MEMORY with the sentence in why. */
 CL_MUST_CHECK enum cl_err cl_relay_open(const struct cl_relay_config *config,
                                         struct cl_relay **ret_relay, struct cl_why *why);
 /* Opens the admin door (relay/admin.h) at that path, or, when it is empty, as relay-<port>.sock in

@@ -281,6 +281,16 @@ def what_is_no_relay_is_called_so():
 
 
 @test(relay=False)
+def a_path_that_leads_past_the_relay_is_a_mistake_in_the_url():
+    with Relay() as relay, Home(relay.url + "/elsewhere") as home:
+        for words in (["discover"], ["register"], ["file-get", "--key", "k"]):
+            says(home.run(*words), 2, "Can't find relay", '"/elsewhere"', "--relay")
+    with Relay() as relay, Home(relay.url + "//") as home:
+        home.ok("discover")
+        says(home.run("file-get", "--key", "k"), 4, "No such file")
+
+
+@test(relay=False)
 def no_such_agent_names_it_and_queue_sends_all_the_same():
     for kind in (Relay, OriginalRelay):
         with kind() as relay, Home(relay.url) as home:
@@ -328,6 +338,14 @@ def a_port_in_use_is_named():
         result = home.run("relay", "--port", str(relay.port))
         check(result.code == 7 and result.out == "", result)
         check(str(relay.port) in result.err and "in use" in result.err, result)
+
+
+@test(relay=False)
+def a_host_that_the_relay_cannot_listen_on_is_named():
+    with Home() as home:
+        says(home.run("relay", "--host", "nowhere.invalid", "--allow-plain", "--no-auth"), 1,
+             "nowhere.invalid")
+        says(home.run("relay", "--host", "n" * 2000, "--allow-plain", "--no-auth"), 2, "too long")
 
 
 @test(relay=False)
