@@ -300,7 +300,7 @@
 #define CL_CLI_STATE_BYTES_MAX (64 * CL_KIB)
 /* A path of the state file, with its NUL. */
 #define CL_CLI_PATH_CAP 4096
-/* Agents that an ambiguous name lists. */
+/* Agents that an ambiguous name lists, or the error of one that has not registered. */
 #define CL_CLI_CANDIDATES_MAX 4
 
 #endif

@@ -56,6 +56,21 @@ open_client(struct cl_run *run, struct cl_why *why)
     return err;
 }
 
+static enum cl_err
+require_agent(const struct cl_run *run, struct cl_why *why)
+{
+    char names[CL_STATE_NAMES_CAP];
+    enum cl_err err = cl_state_place(&run->state, why);
+    if (err != CL_OK || run->state.agent_id.len > 0)
+        return err;
+    cl_state_names(names);
+    return cl_fail(CL_ERR_NO_AGENT, why,
+                   "No agent has registered here (\"%.160s\" has no agent_id). Run `clawlink "
+                   "register --name NAME` first%s%s.",
+                   run->state.path,
+                   names[0] == '\0' ? "" : ", or say who you are with --as: ", names);
+}
+
 enum cl_err
 cl_run_init(struct cl_run *run, const struct cl_opts *opts, struct cl_why *why)
 {
@@ -69,12 +84,7 @@ cl_run_init(struct cl_run *run, const struct cl_opts *opts, struct cl_why *why)
 
     enum cl_err err = cl_state_load(opts->globals[CL_GLOBAL_AS], &run->state, why);
     if (err == CL_OK && opts->cmd->needs_agent)
-        err = cl_state_place(&run->state, why);
-    if (err == CL_OK && opts->cmd->needs_agent && run->state.agent_id.len == 0)
-        err = cl_fail(CL_ERR_NO_AGENT, why,
-                      "No agent has registered here (\"%.200s\" has no agent_id). Run `clawlink "
-                      "register --name NAME` first.",
-                      run->state.path);
+        err = require_agent(run, why);
     return err == CL_OK ? open_client(run, why) : err;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include "wire/json_write.h"
 
 #define FOLDER     "/.clawlink"
+#define AGENTS     FOLDER "/agents"
+#define SUFFIX     ".json"
 #define AS_MAX     64
 #define STATE_MODE 0600
 
@@ -51,7 +54,7 @@ find_path(const char *as, struct cl_state *state, struct cl_why *why)
     if (is_named)
         len = snprintf(state->path, CL_CLI_PATH_CAP, "%s", named);
     else if (as != NULL)
-        len = snprintf(state->path, CL_CLI_PATH_CAP, "%s" FOLDER "/agents/%s.json", home, as);
+        len = snprintf(state->path, CL_CLI_PATH_CAP, "%s" AGENTS "/%s" SUFFIX, home, as);
     else
         len = snprintf(state->path, CL_CLI_PATH_CAP, "%s" FOLDER "/agent_state.json", home);
     if (len < 0 || len >= CL_CLI_PATH_CAP)
@@ -77,6 +80,68 @@ make_folders(const struct cl_state *state)
         if (mkdir(folder, 0700) != 0 && errno == EEXIST)
             (void)chmod(folder, 0700);
     }
+}
+
+/* -- the others ---------------------------------------------------------------------------- */
+
+/* The least of all that were seen, in their order. */
+struct names {
+    char list[CL_CLI_CANDIDATES_MAX][AS_MAX + 1];
+    size_t len;
+    bool is_more;
+};
+
+_Static_assert(CL_CLI_CANDIDATES_MAX *(AS_MAX + 2) + sizeof "..." <= CL_STATE_NAMES_CAP,
+               "all that are listed have room");
+
+static void
+add_name(struct names *names, cl_str name)
+{
+    size_t at = names->len;
+    while (at > 0 && cl_str_compare(cl_str_z(names->list[at - 1]), name) > 0)
+        at--;
+    names->is_more = names->is_more || names->len == CL_CLI_CANDIDATES_MAX;
+    if (at == CL_CLI_CANDIDATES_MAX)
+        return;
+    if (names->len == CL_CLI_CANDIDATES_MAX)
+        names->len--;
+    memmove(names->list[at + 1], names->list[at], (names->len - at) * sizeof names->list[0]);
+    (void)cl_str_copy(names->list[at], sizeof names->list[at], name); // is_name says that it fits
+    names->len++;
+}
+
+static void
+read_names(struct names *names)
+{
+    char path[CL_CLI_PATH_CAP];
+    const char *home = getenv("HOME");
+    int len = snprintf(path, sizeof path, "%s" AGENTS, home == NULL ? "" : home);
+    DIR *folder = home == NULL || len >= (int)sizeof path ? NULL : opendir(path);
+    if (folder == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        cl_str name = cl_str_z(entry->d_name);
+        if (!cl_str_ends(name, CL_STR(SUFFIX)))
+            continue;
+        name.len -= sizeof SUFFIX - 1;
+        if (is_name(name))
+            add_name(names, name);
+    }
+    (void)closedir(folder);
+}
+
+void
+cl_state_names(char ret_names[static CL_STATE_NAMES_CAP])
+{
+    struct names names = {.len = 0};
+    size_t at = 0;
+    read_names(&names);
+    ret_names[0] = '\0';
+    for (size_t i = 0; i < names.len; i++)
+        at += (size_t)snprintf(ret_names + at, CL_STATE_NAMES_CAP - at, "%s%s", i == 0 ? "" : ", ",
+                               names.list[i]);
+    if (names.is_more)
+        (void)snprintf(ret_names + at, CL_STATE_NAMES_CAP - at, ", ...");
 }
 
 /* -- reading ------------------------------------------------------------------------------- */

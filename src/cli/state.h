@@ -38,6 +38,11 @@ CL_MUST_CHECK enum cl_err cl_state_place(const struct cl_state *state, struct cl
 /* Puts the fields into the file. Folders of ours (0700) are made on the way. */
 CL_MUST_CHECK enum cl_err cl_state_save(struct cl_state *state, struct cl_why *why);
 
+/* "mira, otto": the names behind --as whose files are there, the first CL_CLI_CANDIDATES_MAX in
+ * their order, then "..."; empty: there is none. */
+#define CL_STATE_NAMES_CAP 288
+void cl_state_names(char ret_names[static CL_STATE_NAMES_CAP]);
+
 /* A copy for a field. */
 CL_MUST_CHECK enum cl_err cl_state_keep(struct cl_state *state, cl_str text, cl_str *ret_kept);
 

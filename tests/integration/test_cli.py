@@ -353,6 +353,11 @@ def without_a_registration_the_error_says_so():
     with Home("http://127.0.0.1:1") as home:
         for words in (["poll"], ["heartbeat"], ["broadcast", "--content", "x"]):
             says(home.run(*words), 4, "No agent has registered here", "clawlink register")
+    with Relay() as relay, Home(relay.url) as home:
+        home.register("otto")
+        home.register("mira")
+        says(home.run("poll"), 4, "No agent has registered here", "--as: mira, otto.")
+        says(home.run("poll", "--as", "mria"), 4, "mria.json", "--as: mira, otto.")
 
 
 @test(relay=False)

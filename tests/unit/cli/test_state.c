@@ -223,6 +223,44 @@ TEST(a_name_that_could_leave_the_folder_is_refused)
     }
 }
 
+static void
+save_as(const char *name)
+{
+    CHECK_OK(load(name));
+    CHECK_OK(cl_state_save(&state, &why));
+}
+
+TEST(the_names_that_have_a_file_are_listed_in_their_order)
+{
+    char names[CL_STATE_NAMES_CAP];
+    new_home();
+    cl_state_names(names);
+    CHECK(strcmp(names, "") == 0);
+    save_as("otto");
+    save_as("mira");
+    write_file(path_in_home("/.clawlink/agents/no name.json"), CL_STR("{}"));
+    write_file(path_in_home("/.clawlink/agents/.json"), CL_STR("{}"));
+    write_file(path_in_home("/.clawlink/agents/notes"), CL_STR("{}"));
+    cl_state_names(names);
+    test_note("%s", names);
+    CHECK(strcmp(names, "mira, otto") == 0);
+    CHECK(unsetenv("HOME") == 0);
+    cl_state_names(names);
+    CHECK(strcmp(names, "") == 0);
+}
+
+TEST(of_many_names_the_first_few_are_listed)
+{
+    char names[CL_STATE_NAMES_CAP], name[2] = "";
+    new_home();
+    for (name[0] = 'g'; name[0] >= 'a'; name[0]--)
+        save_as(name);
+    save_as("h");
+    cl_state_names(names);
+    test_note("%s", names);
+    CHECK(strcmp(names, "a, b, c, d, ...") == 0);
+}
+
 TEST(the_environment_names_a_file_and_as_comes_before_it)
 {
     new_home();
