@@ -30,6 +30,10 @@ run_verb(const struct cl_opts *opts, struct cl_why *why)
 {
     struct cl_run run;
     enum cl_err err = cl_opts_require(opts, why);
+    if (err == CL_OK && opts->cmd->check != NULL)
+        err = opts->cmd->check(opts, why);
+    if (err == CL_OK && opts->globals[CL_GLOBAL_RELAY] != NULL)
+        err = cl_client_check_url(cl_str_z(opts->globals[CL_GLOBAL_RELAY]), why);
     if (err != CL_OK)
         return err;
     err = cl_run_init(&run, opts, why);

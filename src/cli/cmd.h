@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct cl_opts;
 struct cl_run;
 
 enum cl_opt_kind {
@@ -38,6 +39,9 @@ struct cl_cmd {
     const struct cl_opt *options; // ends with a NULL name; their order is the verb's own enum
     const char *notes;            // what the summary cannot say; NULL, or whole lines
     const char *examples;         // one per line
+    /* Are the values that were given good ones? Asked before anything is read or sent; NULL: there
+     * is nothing to check. */
+    enum cl_err (*check)(const struct cl_opts *opts, struct cl_why *why);
     /* NULL for relay, which cl_cli_main is handed. What it answers is the exit status. */
     enum cl_err (*run)(struct cl_run *run, struct cl_why *why);
 };

@@ -46,6 +46,30 @@ check_context(cl_str context, struct cl_why *why)
                    CL_STR_ARG(cl_str_part(context, 0, 80)), reason.text);
 }
 
+/* By the words of clawlink-v1.md, POST /delegate. */
+static enum cl_err
+check_priority(cl_str priority, struct cl_why *why)
+{
+    static const char *const levels[] = {"low", "normal", "high", "urgent"};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (cl_str_eq(priority, cl_str_z(levels[i])))
+            return CL_OK;
+    return cl_fail(CL_ERR_USAGE, why,
+                   "--priority \"%.*s\" is none of low, normal, high and urgent.",
+                   CL_STR_ARG(cl_str_part(priority, 0, 80)));
+}
+
+static enum cl_err
+check_delegate(const struct cl_opts *opts, struct cl_why *why)
+{
+    enum cl_err err = CL_OK;
+    if (opts->values[CONTEXT] != NULL)
+        err = check_context(cl_str_z(opts->values[CONTEXT]), why);
+    if (err == CL_OK && opts->values[PRIORITY] != NULL)
+        err = check_priority(cl_str_z(opts->values[PRIORITY]), why);
+    return err;
+}
+
 static enum cl_err
 send_task(struct cl_run *run, const struct cl_agent_found *to, struct cl_why *why)
 {
@@ -69,11 +93,7 @@ run_delegate(struct cl_run *run, struct cl_why *why)
 {
     struct cl_agent_found to;
     bool may_queue = run->opts.values[QUEUE] != NULL;
-    enum cl_err err = CL_OK;
-    if (run->opts.values[CONTEXT] != NULL)
-        err = check_context(cl_run_option(run, CONTEXT), why);
-    if (err == CL_OK)
-        err = cl_run_find(run, cl_run_option(run, TO), may_queue, &to, why);
+    enum cl_err err = cl_run_find(run, cl_run_option(run, TO), may_queue, &to, why);
     if (err != CL_OK)
         return err;
     if (to.is_stale && !may_queue)
@@ -95,5 +115,6 @@ const struct cl_cmd cl_cmd_delegate = {
                 "clawlink delegate --to 1a2b3c4d --task \"Deploy\" --priority urgent\n"
                 "clawlink delegate --to night-shift --queue --task \"Tidy up\" \\\n"
                 "    --context '{\"folder\": \"/srv\"}'",
+    .check = check_delegate,
     .run = run_delegate,
 };

@@ -46,11 +46,23 @@ beat_on(struct cl_run *run, uint32_t every_ms, struct cl_why *why)
 }
 
 static enum cl_err
+read_every(const struct cl_opts *opts, uint64_t *every_s, struct cl_why *why)
+{
+    return cl_opts_number(opts, EVERY, (const uint64_t[]){1, EVERY_MAX_S}, every_s, why);
+}
+
+static enum cl_err
+check_heartbeat(const struct cl_opts *opts, struct cl_why *why)
+{
+    uint64_t ignored;
+    return read_every(opts, &ignored, why);
+}
+
+static enum cl_err
 run_heartbeat(struct cl_run *run, struct cl_why *why)
 {
     uint64_t every_s = 0;
-    enum cl_err err =
-        cl_opts_number(&run->opts, EVERY, (const uint64_t[]){1, EVERY_MAX_S}, &every_s, why);
+    enum cl_err err = read_every(&run->opts, &every_s, why);
     if (err != CL_OK)
         return err;
     return every_s == 0 ? beat(run, why) : beat_on(run, (uint32_t)every_s * 1000, why);
@@ -66,5 +78,6 @@ const struct cl_cmd cl_cmd_heartbeat = {
              "ends with status 0.",
     .examples = "clawlink heartbeat\n"
                 "clawlink heartbeat --every 60",
+    .check = check_heartbeat,
     .run = run_heartbeat,
 };

@@ -164,12 +164,24 @@ follow(struct cl_run *run, uint32_t wait_s, struct cl_why *why)
 }
 
 static enum cl_err
+read_wait(const struct cl_opts *opts, uint64_t *wait_s, struct cl_why *why)
+{
+    return cl_opts_number(opts, WAIT, (const uint64_t[]){0, CL_POLL_WAIT_MAX_S}, wait_s, why);
+}
+
+static enum cl_err
+check_poll(const struct cl_opts *opts, struct cl_why *why)
+{
+    uint64_t ignored;
+    return read_wait(opts, &ignored, why);
+}
+
+static enum cl_err
 run_poll(struct cl_run *run, struct cl_why *why)
 {
     bool follows = run->opts.values[FOLLOW] != NULL;
     uint64_t wait_s = follows ? CL_POLL_WAIT_MAX_S : 0;
-    enum cl_err err =
-        cl_opts_number(&run->opts, WAIT, (const uint64_t[]){0, CL_POLL_WAIT_MAX_S}, &wait_s, why);
+    enum cl_err err = read_wait(&run->opts, &wait_s, why);
     if (err != CL_OK)
         return err;
     return follows ? follow(run, (uint32_t)wait_s, why) : poll_once(run, (uint32_t)wait_s, why);
@@ -187,5 +199,6 @@ const struct cl_cmd cl_cmd_poll = {
     .examples = "clawlink poll\n"
                 "clawlink poll --wait 30\n"
                 "clawlink poll --follow --json",
+    .check = check_poll,
     .run = run_poll,
 };

@@ -41,7 +41,7 @@ struct cl_client {
 /* -- one client ---------------------------------------------------------------------------- */
 
 static enum cl_err
-check_url(cl_str text, struct cl_url *ret_url, struct cl_why *why)
+read_url(cl_str text, struct cl_url *ret_url, struct cl_why *why)
 {
     struct cl_why reason;
     if (cl_url_parse(text, ret_url, &reason) != CL_OK)
@@ -128,7 +128,7 @@ cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_
               struct cl_why *why)
 {
     struct cl_url parts;
-    enum cl_err err = check_url(url, &parts, why);
+    enum cl_err err = read_url(url, &parts, why);
     if (err == CL_OK && token != NULL)
         err = check_token(token, why);
     if (err != CL_OK)
@@ -157,6 +157,13 @@ cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_
         client->token = *token;
     *ret_client = client;
     return CL_OK;
+}
+
+enum cl_err
+cl_client_check_url(cl_str url, struct cl_why *why)
+{
+    struct cl_url ignored;
+    return read_url(url, &ignored, why);
 }
 
 void

@@ -38,6 +38,8 @@ struct cl_client_call {
  * carry. */
 CL_MUST_CHECK enum cl_err cl_client_new(cl_str url, const struct cl_secret *token,
                                         struct cl_client **ret_client, struct cl_why *why);
+/* Is it such a URL? CL_ERR_USAGE: no. */
+CL_MUST_CHECK enum cl_err cl_client_check_url(cl_str url, struct cl_why *why);
 /* For the admin door of a relay on this machine: the path of its Unix socket, and no token. */
 CL_MUST_CHECK enum cl_err cl_client_new_local(cl_str path, struct cl_client **ret_client,
                                               struct cl_why *why);

@@ -361,6 +361,21 @@ def without_a_registration_the_error_says_so():
 
 
 @test(relay=False)
+def values_are_looked_at_before_agents_and_relays():
+    with Home() as home:  # neither is there
+        says(home.run("poll", "--wait", "99"), 2, '--wait "99"', "0 to 60")
+        says(home.run("poll", "--follow", "--wait", "x"), 2, '--wait "x"', "0 to 60")
+        says(home.run("heartbeat", "--every", "0"), 2, '--every "0"', "1 to 3600")
+        task = ["delegate", "--to", "bob", "--task", "t"]
+        says(home.run(*task, "--priority", "foo"), 2, '--priority "foo"', "low, normal, high")
+        says(home.run(*task, "--priority", ""), 2, '--priority ""', "urgent")
+        says(home.run(*task, "--context", "{"), 2, "--context", "JSON object")
+        says(home.run("poll", "--relay", "ftp://h"), 2, "ftp://h")
+        for level in ("low", "normal", "high", "urgent"):
+            says(home.run(*task, "--priority", level), 4, "No agent has registered here")
+
+
+@test(relay=False)
 def what_answers_200_but_is_no_relay_is_never_a_success():
     verbs = {"/discover": ["discover"], "/heartbeat": ["heartbeat"], "/register": ["register"],
              "/broadcast": ["broadcast", "--content", "c"], "/files": ["file-list"], "/": ["info"],
