@@ -12,7 +12,7 @@ enum { KEY, OUTPUT };
 
 static const struct cl_opt options[] = {
     [KEY] = {"key", "KEY", "the file's name, as file-list shows it", CL_OPT_REQUIRED},
-    [OUTPUT] = {"output", "PATH", "where to write it; default, and -, standard output",
+    [OUTPUT] = {"output", "FILE", "where to write it; default -, which is standard output",
                 CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };

@@ -10,7 +10,7 @@ enum { KEY, FILE_OPTION, TYPE };
 
 static const struct cl_opt options[] = {
     [KEY] = {"key", "KEY", "the name that others fetch it by", CL_OPT_REQUIRED},
-    [FILE_OPTION] = {"file", "PATH", "what to share; - reads standard input", CL_OPT_REQUIRED},
+    [FILE_OPTION] = {"file", "FILE", "what to share; - reads standard input", CL_OPT_REQUIRED},
     [TYPE] = {"type", "TYPE", "what kind of text it is; default text", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };

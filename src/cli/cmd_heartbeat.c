@@ -7,7 +7,9 @@
 enum { EVERY };
 
 static const struct cl_opt options[] = {
-    [EVERY] = {"every", "SECONDS", "go on, one heartbeat each so many seconds, 1 to 3600",
+    [EVERY] = {"every", "SECONDS",
+               "go on, one heartbeat each so many seconds, 1 to 3600;\n"
+               "default: one, and no more",
                CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };

@@ -8,7 +8,9 @@
 enum { WAIT, FOLLOW };
 
 static const struct cl_opt options[] = {
-    [WAIT] = {"wait", "SECONDS", "when nothing is there, wait so long for it, 0 to 60",
+    [WAIT] = {"wait", "SECONDS",
+              "when nothing is there, wait so long for it, 0 to 60;\n"
+              "default 0, with --follow 60",
               CL_OPT_OPTIONAL},
     [FOLLOW] = {"follow", NULL, "go on for ever, as messages come", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},

@@ -7,7 +7,7 @@
 enum { TIMEOUT };
 
 static const struct cl_opt options[] = {
-    [TIMEOUT] = {"timeout", "S", "seconds to listen, 1 to 60; default 3", CL_OPT_OPTIONAL},
+    [TIMEOUT] = {"timeout", "SECONDS", "how long to listen, 1 to 60; default 3", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 

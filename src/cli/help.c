@@ -121,7 +121,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"
                       "CLAWLINK_STATE          the agent's state file, without --as; else\n"
-                      "                        ~/.clawlink/agent_state.json");
+                      "                        ~/.clawlink/agent_state.json\n"
+                      "http_proxy and its like are not used: connections go to the relay itself.");
     cl_page_print(page, "\nexit status:\n");
     print_lines(page, "0  done                             4  no such agent or file\n"
                       "1  failed on this machine           5  too late: timeout, or a stale agent\n"

@@ -107,6 +107,16 @@ def check_messages():
         check(f"README.md: '{words}' is printed", wanted in said)
 
 
+def check_verbs():
+    """The table of verbs has those of the help, in the same order."""
+    table = (ROOT / "README.md").read_text().partition("\n## The verbs\n")[2].partition("```")[0]
+    shown = [verb for row in re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE)
+             for verb in re.findall(r"`([^`]+)`", row)]
+    listed = re.findall(r"^  ([a-z-]+(?: [a-z]+)?)  +[A-Z]", help_of().partition("\ncommon")[0],
+                        re.MULTILINE)
+    check(f"README.md shows the verbs of the help in their order: {shown}", shown == listed != [])
+
+
 def check_citations():
     """`clawlink-v1.md, X` in a source: X is a heading or a paragraph's bold beginning there."""
     page = (ROOT / "docs/protocol/clawlink-v1.md").read_text()
@@ -148,6 +158,7 @@ def main():
                         (ROOT / "src/base/err.h").read_text(), re.MULTILINE)
     check_errors(errors)
     check_messages()
+    check_verbs()
     check_citations()
     print(f"{passed} passed, {len(failures)} failed")
     sys.exit(0 if passed and not failures else 1)

@@ -436,6 +436,16 @@ def one_endless_name_does_not_blow_up_the_table():
         check("\na" + " " * 201 + "b\n" in out, "the other rows")
 
 
+@test(relay=False)
+def proxies_of_the_environment_are_not_used():
+    with OriginalRelay() as proxy, Relay() as relay, Home(relay.url) as home:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"):
+            home.env[name] = proxy.url
+        check(home.ok("info", "--json").json()[0]["service"] == "ClawLink Relay", "info")
+        home.register("ana")
+        check(not proxy.calls and not proxy.agents, proxy.calls)
+
+
 # -- the state file ---------------------------------------------------------------------------
 
 

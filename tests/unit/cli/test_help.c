@@ -128,6 +128,25 @@ TEST(the_table_keeps_its_own_rules)
     CHECK(cl_cmd_find(CL_STR("survey")) == NULL);
 }
 
+/* What stands for a value is the same word in every verb of an agent. */
+TEST(values_are_called_by_the_same_words)
+{
+    static const char *const words[] = {"SECONDS", "FILE",  "NAME",  "AGENT", "ID",
+                                        "TEXT",    "A,B",   "JSON",  "LEVEL", "KEY",
+                                        "TYPE",    "TOPIC", "STATUS"};
+    for (size_t i = 0; cl_cmds[i] != NULL; i++) {
+        const struct cl_cmd *cmd = cl_cmds[i];
+        for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++) {
+            bool is_known =
+                opt->value == NULL || cl_str_starts(cl_str_z(cmd->name), CL_STR("relay"));
+            for (size_t w = 0; w < sizeof words / sizeof *words && !is_known; w++)
+                is_known = strcmp(opt->value, words[w]) == 0;
+            test_note("%s --%s %s", cmd->name, opt->name, opt->value == NULL ? "" : opt->value);
+            CHECK(is_known);
+        }
+    }
+}
+
 /* The words of a line, as a shell would cut them; enough for our own examples. */
 static int
 cut_words(char *line, char **words, int words_max)
