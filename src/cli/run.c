@@ -46,7 +46,7 @@ open_client(struct cl_run *run, struct cl_why *why)
         err = cl_client_new(url, &token, &run->client, why);
     if (err == CL_OK)
         err = set_pin(run, url, why);
-    if (err == CL_OK && cl_client_is_exposed(run->client))
+    if (err == CL_OK && !run->is_found && cl_client_is_exposed(run->client))
         cl_view_note(&run->view,
                      "The connection to %.*s is not encrypted: everybody on the way can read the "
                      "messages and the token. A relay with --tls-self-signed is safe to reach as "

@@ -5,6 +5,8 @@
 
 /* A name in a sentence; the rest of a longer one says nothing more. */
 #define NAME_SHOWN 64
+/* A verb, --as and its name in front of the words of cl_seek_words. */
+#define HOW_CAP (CL_SEEK_WORDS_CAP + 128)
 
 void
 cl_seek_words(const struct cl_seen *seen, char ret_words[static CL_SEEK_WORDS_CAP])
@@ -30,13 +32,26 @@ is_anybody_here(void)
     return err != CL_ERR_NO_RELAY;
 }
 
+/* The command that names it: for a verb of an agent the one that is remembered. */
+static void
+say_how(const struct cl_run *run, const struct cl_seen *seen, char ret_how[static HOW_CAP])
+{
+    char words[CL_SEEK_WORDS_CAP];
+    const struct cl_cmd *cmd = run->opts.cmd;
+    const char *as = run->opts.globals[CL_GLOBAL_AS];
+    cl_seek_words(seen, words);
+    (void)snprintf(ret_how, HOW_CAP, "clawlink %s%s%s %s",
+                   cmd->needs_agent ? cl_cmd_register.name : cmd->name, as == NULL ? "" : " --as ",
+                   as == NULL ? "" : as, words);
+}
+
 static enum cl_err
 take_one(struct cl_run *run, const struct cl_seen *seen, bool has_token, struct cl_seek *seek,
          struct cl_why *why)
 {
-    char words[CL_SEEK_WORDS_CAP];
+    char how[HOW_CAP];
     cl_str name = cl_str_part(seen->name, 0, NAME_SHOWN);
-    cl_seek_words(seen, words);
+    say_how(run, seen, how);
     if (seen->url.len == 0)
         return cl_fail(CL_ERR_NO_RELAY, why,
                        "\"%.*s\" answers on the local network with addresses that no URL can name "
@@ -45,17 +60,16 @@ take_one(struct cl_run *run, const struct cl_seen *seen, bool has_token, struct 
     if (has_token || seen->is_tls || seen->is_contradictory)
         return cl_fail(CL_ERR_NO_RELAY, why,
                        "Nothing listens at " CL_RELAY_DEFAULT ". \"%.*s\" answers on the local "
-                       "network, unverified, and %s. If it is yours: clawlink %s %.*s",
+                       "network, unverified, and %s. If it is yours: %s",
                        CL_STR_ARG(name),
                        has_token      ? "a token is never sent to a relay that you have not named"
                        : seen->is_tls ? "its key has to be named"
                                       : "contradicts itself",
-                       run->opts.cmd->name, CL_STR_ARG(cl_str_z(words)));
-    cl_view_note(
-        &run->view,
-        "Using \"%.*s\", found on the local network and not verified. To name it: clawlink "
-        "%s %s",
-        CL_STR_ARG(name), run->opts.cmd->name, words);
+                       how);
+    cl_view_note(&run->view,
+                 "Using \"%.*s\" at %.*s, found on the local network, not verified and not "
+                 "encrypted: others may read what is sent, and answer it. To name it: %s",
+                 CL_STR_ARG(name), CL_STR_ARG(seen->url), how);
     (void)cl_str_copy(seek->url, sizeof seek->url, seen->url); // it was made to fit
     seek->is_found = true;
     return CL_OK;

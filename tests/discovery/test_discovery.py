@@ -402,12 +402,30 @@ def a_client_without_a_relay_finds_one_and_does_not_keep_it():
     with network(), relay("a", "--no-auth", "--name", NAME):
         result = clawlink("b", "register", "--name", "otto")
         equal(result.returncode, 0, f"exit status ({result.stderr})")
-        holds("not verified" in result.stderr and "--relay http://10.99.0.1:9077" in result.stderr,
-              result.stderr)
+        holds(f'"{NAME}" at http://10.99.0.1:9077, found' in result.stderr and
+              "not verified" in result.stderr and
+              "clawlink register --relay http://10.99.0.1:9077" in result.stderr, result.stderr)
         holds("relay_url" not in result.state or not result.state["relay_url"], result.state)
         result = clawlink("b", "register", "--name", "otto", "--relay", "http://10.99.0.1:9077")
         equal(result.state["relay_url"], "http://10.99.0.1:9077", "what is named is kept")
         equal(clawlink("a", "info").stderr, "", "one of this machine comes first")
+
+
+@test(relay=False)
+def each_run_tells_of_the_found_relay_until_it_is_named():
+    with network(), relay("a", "--no-auth", "--name", NAME), tempfile.TemporaryDirectory() as home:
+        def otto(*words):
+            result = clawlink("b", *words, "--as", "otto", env={"HOME": home})
+            equal(result.returncode, 0, f"exit status ({result.stderr})")
+            return result.stderr.splitlines()
+        how = "clawlink register --as otto --relay http://10.99.0.1:9077"
+        for words in (("register",), ("broadcast", "--content", "c"), ("poll", "--json")):
+            said = [line for line in otto(*words) if "No messages" not in line]
+            equal(len(said), 1, f"lines of {said}")
+            holds("not verified and not encrypted" in said[0] and how in said[0], said)
+        otto(*how.split()[1:2], "--relay", how.split()[-1])
+        said = otto("broadcast", "--content", "c")
+        holds(len(said) == 1 and "found" not in said[0] and "not encrypted" in said[0], said)
 
 
 # -- spoofing --------------------------------------------------------------------------------------
