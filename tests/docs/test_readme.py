@@ -117,6 +117,17 @@ def check_verbs():
     check(f"README.md shows the verbs of the help in their order: {shown}", shown == listed != [])
 
 
+def check_rooms():
+    """The tour names every folder of src, and of tests where it tells of them."""
+    rooms = (ROOT / "docs/TOUR.md").read_text().partition("\n## The rooms\n")[2].partition("\n## ")[0]
+    tests = rooms.partition("\ntests ")[2].partition("\nbench ")[0]
+    for path in sorted([*(ROOT / "src").iterdir(), *(ROOT / "tests").iterdir()]):
+        if path.is_dir() and path.name != "__pycache__":
+            told = (f"\nsrc/{path.name} " in rooms if path.parent.name == "src" else
+                    re.search(rf"\b{path.name}\b", tests))
+            check(f"docs/TOUR.md tells of {path.relative_to(ROOT)}", told)
+
+
 def check_citations():
     """`clawlink-v1.md, X` in a source: X is a heading or a paragraph's bold beginning there."""
     page = (ROOT / "docs/protocol/clawlink-v1.md").read_text()
@@ -159,6 +170,7 @@ def main():
     check_errors(errors)
     check_messages()
     check_verbs()
+    check_rooms()
     check_citations()
     print(f"{passed} passed, {len(failures)} failed")
     sys.exit(0 if passed and not failures else 1)
