@@ -106,8 +106,8 @@
 #define CL_NET_ACCEPTS_PER_TURN CL_NET_HEALTH_RESERVE
 /* Without a free descriptor nothing is accepted for so long. */
 #define CL_NET_ACCEPT_PAUSE_MS 100
-/* Pieces of output in one system call. */
-#define CL_NET_OUT_SLICES_MAX 256
+/* Pieces of output in one system call. The lists of them are cleared before they are filled. */
+#define CL_NET_OUT_SLICES_MAX 64
 /* Small output is copied together into chunks: the first one of the first size, all others of
  * the second, blocks of the pool. One larger piece has a chunk of its own. */
 #define CL_NET_OUT_CHUNK_BYTES_MIN 512

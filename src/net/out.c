@@ -189,27 +189,45 @@ consume(struct cl_out *out, size_t taken)
     }
 }
 
+/* Offers the first segments to the stream. */
+static enum cl_err
+offer(const struct cl_out *out, struct cl_stream *stream, size_t *ret_offered, size_t *ret_taken)
+{
+    cl_str slices[CL_NET_OUT_SLICES_MAX];
+    size_t count = 0;
+    size_t offered = 0;
+    const struct cl_out_segment *at = out->first;
+    for (; at != NULL && count < CL_NET_OUT_SLICES_MAX; at = at->next) {
+        slices[count++] = cl_str_of(at->ptr, at->len);
+        offered += at->len;
+    }
+    *ret_offered = offered;
+    return cl_stream_write(stream, slices, count, ret_taken);
+}
+
+static enum cl_err
+offer_one(const struct cl_out *out, struct cl_stream *stream, size_t *ret_offered,
+          size_t *ret_taken)
+{
+    cl_str slice = cl_str_of(out->first->ptr, out->first->len);
+    *ret_offered = slice.len;
+    return cl_stream_write(stream, &slice, 1, ret_taken);
+}
+
 enum cl_err
 cl_out_write(struct cl_out *out, struct cl_stream *stream, size_t *ret_taken)
 {
     size_t total = 0;
-    while (out->waiting > 0) {
-        cl_str slices[CL_NET_OUT_SLICES_MAX];
-        size_t count = 0;
-        size_t offered = 0;
-        const struct cl_out_segment *at = out->first;
-        for (; at != NULL && count < CL_NET_OUT_SLICES_MAX; at = at->next) {
-            slices[count++] = cl_str_of(at->ptr, at->len);
-            offered += at->len;
-        }
-        size_t taken = 0;
-        enum cl_err err = cl_stream_write(stream, slices, count, &taken);
+    size_t offered = 0;
+    size_t taken = 0;
+    while (out->waiting > 0 && taken == offered) {
+        taken = 0;
+        enum cl_err err = out->first->next == NULL ? offer_one(out, stream, &offered, &taken)
+                                                   : offer(out, stream, &offered, &taken);
         if (err != CL_OK)
             return err;
         consume(out, taken);
         total += taken;
-        if (taken < offered)
-            break;
     }
     *ret_taken = total;
     return CL_OK;

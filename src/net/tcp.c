@@ -111,21 +111,16 @@ on_ready(uv_poll_t *poll, int status, int events)
         read_some(tcp);
 }
 
-/* As writev, by the calls for sockets, which have less to look at. -1 with errno. */
+/* As writev, by the call for sockets, which has less to look at. -1 with errno. */
 static ssize_t
-send_slices(int fd, const cl_str *slices, size_t count, size_t *ret_offered)
+send_many(int fd, const cl_str *slices, size_t count)
 {
     struct iovec pieces[CL_NET_OUT_SLICES_MAX];
     CL_ASSERT(count <= CL_NET_OUT_SLICES_MAX);
-    *ret_offered = slices[0].len;
-    if (count == 1)
-        return send(fd, slices[0].ptr, slices[0].len, 0);
-    *ret_offered = 0;
     for (size_t at = 0; at < count; at++) {
         // sendmsg reads only, but its struct serves recvmsg as well and so is not const.
         pieces[at].iov_base = (void *)(uintptr_t)slices[at].ptr;
         pieces[at].iov_len = slices[at].len;
-        *ret_offered += slices[at].len;
     }
     const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
     return sendmsg(fd, &message, 0);
@@ -135,10 +130,13 @@ static enum cl_err
 tcp_write(struct cl_stream *stream, const cl_str *slices, size_t count, size_t *ret_taken)
 {
     struct cl_tcp *tcp = tcp_of(stream);
-    size_t offered;
+    size_t offered = 0;
     ssize_t put;
+    for (size_t at = 0; at < count; at++)
+        offered += slices[at].len;
     do
-        put = send_slices(tcp->fd, slices, count, &offered);
+        put = count == 1 ? send(tcp->fd, slices[0].ptr, slices[0].len, 0)
+                         : send_many(tcp->fd, slices, count);
     while (put < 0 && errno == EINTR);
     if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
         tcp->is_reset = true;
