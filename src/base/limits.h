@@ -151,8 +151,13 @@
 #define CL_MDNS_DATAGRAM_BYTES_MAX 9000
 /* One that is sent: fits an Ethernet frame under IPv6; what does not fit waits for the next. */
 #define CL_MDNS_SEND_BYTES_MAX 1440
-/* Questions and records of one message; more is malformed. Bounds the work of one datagram. */
-#define CL_MDNS_ITEMS_MAX 256
+/* Questions and records of one message, and pointers in one name; more is refused. Together they
+ * bound the work of one datagram: without the second a name leads through thousands of pointers. */
+#define CL_MDNS_ITEMS_MAX    256
+#define CL_MDNS_POINTERS_MAX 16
+/* Records that a query may claim for its sender (RFC 6762 section 8.2); a relay claims 10 at the
+ * most. A query with more is refused by its header. */
+#define CL_MDNS_CLAIMS_MAX 32
 /* Names that a writer remembers for compression; later ones are written whole. */
 #define CL_MDNS_WRITER_NAMES_MAX 64
 /* Members of a TXT record, all together; a longer record is read as an empty one. */

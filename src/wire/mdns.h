@@ -121,12 +121,14 @@ struct cl_mdns_reader {
 };
 
 /*
- * Checks a whole datagram, which must stay where it is as long as it is read. CL_ERR_MALFORMED:
+ * Checks a whole datagram, which must stay where it is as long as it is read. CL_ERR_TOO_LARGE,
+ * by its header alone: more than CL_MDNS_ITEMS_MAX items, or a query with more than
+ * CL_MDNS_CLAIMS_MAX authorities. CL_ERR_MALFORMED:
  *   - shorter than its header, cut off, or longer than its items
  *   - an opcode or a response code other than 0 (RFC 6762 sections 18.3 and 18.11)
- *   - more than CL_MDNS_ITEMS_MAX items
  *   - a name over 255 bytes, a label over 63 or of a reserved kind, a pointer that does not point
- *     backwards (so that there are no loops) or points into the header
+ *     backwards (so that there are no loops) or points into the header, more than
+ *     CL_MDNS_POINTERS_MAX pointers in one name
  *   - data whose length is not that of its type, TXT strings that do not fill their record
  */
 CL_MUST_CHECK enum cl_err cl_mdns_open(cl_str message, struct cl_mdns_reader *ret_reader);
@@ -151,7 +153,8 @@ struct cl_mdns_writer {
     enum cl_mdns_style style;
     enum cl_mdns_section section; // of the last item: sections come in their order
     uint16_t counts[4];
-    uint16_t names[CL_MDNS_WRITER_NAMES_MAX]; // where a name, or the rest of one, was written
+    uint16_t names[CL_MDNS_WRITER_NAMES_MAX];      // where a name, or the rest of one, was written
+    uint8_t names_bytes[CL_MDNS_WRITER_NAMES_MAX]; // how long each is without compression
     size_t names_len;
 };
 

@@ -46,6 +46,7 @@ cl_mdns_read_name(cl_str message, size_t *at, size_t end, cl_mdns_name *ret_name
     const uint8_t *bytes = bytes_of(message);
     cl_mdns_name name = {0};
     size_t here = *at, part = *at, behind = 0; // behind the name; 0: no pointer was met so far
+    unsigned pointers = 0;
     for (;;) {
         if (here >= within.len)
             return false;
@@ -53,7 +54,7 @@ cl_mdns_read_name(cl_str message, size_t *at, size_t end, cl_mdns_name *ret_name
         if ((len & POINTER) == POINTER) {
             if (behind == 0)
                 behind = here + 2;
-            if (!follow(within, here, part, &here))
+            if (++pointers > CL_MDNS_POINTERS_MAX || !follow(within, here, part, &here))
                 return false;
             part = here;
             continue;
@@ -283,7 +284,10 @@ cl_mdns_open(cl_str message, struct cl_mdns_reader *ret_reader)
         reader.left[i] = cl_mdns_get16(bytes + 4 + 2 * (ptrdiff_t)i);
         items += reader.left[i];
     }
-    if ((flags & FLAGS_REFUSED) != 0 || items > CL_MDNS_ITEMS_MAX || !check_items(reader))
+    if (items > CL_MDNS_ITEMS_MAX ||
+        (!reader.is_response && reader.left[CL_MDNS_AUTHORITY] > CL_MDNS_CLAIMS_MAX))
+        return CL_ERR_TOO_LARGE;
+    if ((flags & FLAGS_REFUSED) != 0 || !check_items(reader))
         return CL_ERR_MALFORMED;
     *ret_reader = reader;
     return CL_OK;

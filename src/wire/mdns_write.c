@@ -65,30 +65,34 @@ is_written_at(const struct cl_mdns_writer *writer, size_t at, const uint8_t *wir
     }
 }
 
-/* Which of the first `known` names, or ends of names, is that one; 0: none. */
+/* Which of the first `known` names, or ends of names, is that one; 0: none. Only those of its
+ * length are looked at: names of many labels that end alike would cost their product. */
 static size_t
-find_name(const struct cl_mdns_writer *writer, size_t known, const uint8_t *wire)
+find_name(const struct cl_mdns_writer *writer, size_t known, const uint8_t *wire, size_t len)
 {
     for (size_t i = 0; writer->style == CL_MDNS_COMPRESSED && i < known; i++)
-        if (is_written_at(writer, writer->names[i], wire))
+        if (writer->names_bytes[i] == len && is_written_at(writer, writer->names[i], wire))
             return writer->names[i];
     return 0;
 }
 
 static bool
-put_name(struct cl_mdns_writer *writer, const uint8_t *wire)
+put_name(struct cl_mdns_writer *writer, const uint8_t *wire, size_t len)
 {
     size_t known = writer->names_len; // this one itself has no end yet
     while (*wire != 0) {
-        size_t before = find_name(writer, known, wire);
+        size_t before = find_name(writer, known, wire, len), label = 1 + (size_t)*wire;
         if (before != 0)
             return put_number(writer, (uint16_t)(POINTER | before));
         size_t at = writer->len;
-        if (!put_bytes(writer, wire, 1 + (size_t)*wire))
+        if (!put_bytes(writer, wire, label))
             return false;
-        if (at <= OFFSET_MAX && writer->names_len < CL_MDNS_WRITER_NAMES_MAX)
+        if (at <= OFFSET_MAX && writer->names_len < CL_MDNS_WRITER_NAMES_MAX) {
+            writer->names_bytes[writer->names_len] = (uint8_t)len;
             writer->names[writer->names_len++] = (uint16_t)at;
-        wire += 1 + (size_t)*wire;
+        }
+        wire += label;
+        len -= label;
     }
     return put_bytes(writer, wire, 1);
 }
@@ -100,14 +104,16 @@ put_data(struct cl_mdns_writer *writer, const struct cl_mdns_record *record)
     size_t head = record->type == CL_MDNS_SRV ? CL_MDNS_SRV_HEAD_BYTES : 0;
     if (record->type != CL_MDNS_PTR && record->type != CL_MDNS_SRV)
         return put_bytes(writer, record->data, record->len);
-    return put_bytes(writer, record->data, head) && put_name(writer, record->data + head);
+    return put_bytes(writer, record->data, head) &&
+           put_name(writer, record->data + head, record->len - head);
 }
 
 static bool
 put_whole_record(struct cl_mdns_writer *writer, const struct cl_mdns_record *record)
 {
     bool is_flush = record->is_flush && writer->style == CL_MDNS_COMPRESSED;
-    if (!put_name(writer, record->name.wire) || !put_number(writer, record->type) ||
+    if (!put_name(writer, record->name.wire, record->name.len) ||
+        !put_number(writer, record->type) ||
         !put_number(writer, (uint16_t)(CLASS_IN | (is_flush ? CLASS_BIT : 0))) ||
         !put_number(writer, (uint16_t)(record->ttl >> 16)) ||
         !put_number(writer, (uint16_t)record->ttl))
@@ -122,7 +128,8 @@ put_whole_record(struct cl_mdns_writer *writer, const struct cl_mdns_record *rec
 static bool
 put_whole_question(struct cl_mdns_writer *writer, const struct cl_mdns_question *question)
 {
-    return put_name(writer, question->name.wire) && put_number(writer, question->type) &&
+    return put_name(writer, question->name.wire, question->name.len) &&
+           put_number(writer, question->type) &&
            put_number(writer, (uint16_t)(CLASS_IN | (question->wants_unicast ? CLASS_BIT : 0)));
 }
 

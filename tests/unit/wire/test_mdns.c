@@ -317,7 +317,49 @@ TEST(more_items_than_the_limit_are_refused)
     memcpy(space + message.len, message.ptr + message.len - 16, 16);
     space[6] = 1;
     space[7] = 1;
-    CHECK_INT(cl_mdns_open(cl_str_of(space, message.len + 16), &reader), CL_ERR_MALFORMED);
+    CHECK_INT(cl_mdns_open(cl_str_of(space, message.len + 16), &reader), CL_ERR_TOO_LARGE);
+}
+
+// RFC 6762 8.2: what one sender claims
+TEST(a_query_that_claims_more_than_the_limit_is_refused)
+{
+    struct cl_mdns_writer writer;
+    struct cl_mdns_reader reader;
+    fill_records();
+    cl_mdns_begin(&writer, space, sizeof space, CL_MDNS_COMPRESSED);
+    for (int i = 0; i < CL_MDNS_CLAIMS_MAX; i++)
+        CHECK_OK(cl_mdns_put_record(&writer, CL_MDNS_AUTHORITY, &a));
+    CHECK_OK(cl_mdns_open(cl_mdns_end(&writer, (struct cl_mdns_head){0}), &reader));
+    CHECK_OK(cl_mdns_put_record(&writer, CL_MDNS_AUTHORITY, &a));
+    CHECK_INT(cl_mdns_open(cl_mdns_end(&writer, (struct cl_mdns_head){0}), &reader),
+              CL_ERR_TOO_LARGE);
+    CHECK_OK(cl_mdns_open(cl_mdns_end(&writer, (struct cl_mdns_head){.is_response = true}),
+                          &reader)); // those of a response are not looked at
+}
+
+// RFC 1035 4.1.4: a name may be a pointer to a pointer; thousands of them are an attack
+TEST(a_name_with_more_pointers_than_the_limit_is_refused)
+{
+    static const char head[] = HEADER(ANSWER, "\0", "\2") "\0\0\x63\0\1" TTL "\0";
+    for (int count = CL_MDNS_POINTERS_MAX; count <= CL_MDNS_POINTERS_MAX + 1; count++) {
+        struct cl_mdns_reader reader;
+        size_t len = sizeof head - 1;
+        memcpy(space, head, len);
+        // Data of a type that nobody reads: a label, and pointers each to the one before.
+        space[len++] = (char)(3 + 2 * (count - 1));
+        size_t before = len;
+        memcpy(space + len, "\1a\0", 3);
+        len += 3;
+        for (int i = 0; i < count; i++) { // the last of them is the name of the second record
+            space[len] = (char)0xc0;
+            space[len + 1] = (char)before;
+            before = len;
+            len += 2;
+        }
+        memcpy(space + len, A_IN TTL "\0\4\12\0\0\5", 14);
+        CHECK_INT(cl_mdns_open(cl_str_of(space, len + 14), &reader),
+                  count == CL_MDNS_POINTERS_MAX ? CL_OK : CL_ERR_MALFORMED);
+    }
 }
 
 /* -- what is passed over ------------------------------------------------------------- */
