@@ -38,9 +38,13 @@ CL_MUST_CHECK enum cl_err cl_mdns_advert_open(struct cl_loop *loop,
 /* Says goodbye on all interfaces, now. Accepts NULL. */
 void cl_mdns_advert_close(struct cl_mdns_advert *advert);
 
+struct ifaddrs;
+
 /* Is the machine at home in the Internet? It has a public IPv4 address, or an interface with a
- * public IPv6 address and no private IPv4 address: in a home network it would have one. */
-bool cl_mdns_is_machine_public(const struct cl_mdns_link *links, size_t len);
+ * public IPv6 address and no private IPv4 address: in a home network it would have one. All
+ * interfaces that are up count, those over which nothing is advertised as well: PPP, tunnels,
+ * loopback. all is the list of getifaddrs(3). */
+bool cl_mdns_is_machine_public(const struct ifaddrs *all);
 /* Is who listens at that address reached at the interface's? */
 bool cl_mdns_is_offered(const cl_address *listening, const cl_address *own);
 

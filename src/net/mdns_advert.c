@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/list.h"
 #include "base/random.h"
 #include "net/mdns.h"
 #include "net/mdns_private.h"
@@ -12,7 +11,6 @@ struct cl_mdns_advert {
     struct cl_loop *loop;
     struct cl_mdns_advert_config config;
     struct cl_mdns_udp *udp;
-    struct cl_timer deadline;
     bool is_public_told;
     bool is_silenced;
     struct cl_mdns_responder blank;                          // of which each interface has a copy
@@ -21,25 +19,6 @@ struct cl_mdns_advert {
 };
 
 /* -- which machine, which address -------------------------------------------------------------- */
-
-bool
-cl_mdns_is_machine_public(const struct cl_mdns_link *links, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        bool has_public_v6 = false, has_private_v4 = false;
-        for (size_t at = 0; at < links[i].addresses_len; at++) {
-            const cl_address *own = &links[i].addresses[at].address;
-            bool is_v4 = cl_address_is_v4(own), is_public = cl_mdns_is_public(own);
-            if (is_v4 && is_public)
-                return true;
-            has_public_v6 |= is_public;
-            has_private_v4 |= is_v4 && !cl_mdns_is_link_local(own);
-        }
-        if (has_public_v6 && !has_private_v4)
-            return true;
-    }
-    return false;
-}
 
 bool
 cl_mdns_is_offered(const cl_address *listening, const cl_address *own)
@@ -51,24 +30,6 @@ cl_mdns_is_offered(const cl_address *listening, const cl_address *own)
     if (memcmp(listening->ip, every4, sizeof every4) == 0)
         return cl_address_is_v4(own);
     return memcmp(listening->ip, own->ip, sizeof own->ip) == 0;
-}
-
-/* Everything is looked at anew, because one public address silences all interfaces. */
-static bool
-is_silenced(struct cl_mdns_advert *advert)
-{
-    struct cl_mdns_link links[CL_MDNS_LINKS_MAX];
-    size_t len;
-    if (advert->config.is_forced)
-        return false;
-    if (!cl_mdns_links(links, &len))
-        return advert->is_silenced; // as it was, until the system tells
-    if (!cl_mdns_is_machine_public(links, len))
-        return false;
-    if (!advert->is_public_told)
-        advert->config.on_news(advert->config.ctx, CL_MDNS_NEWS_PUBLIC, CL_STR(""), CL_STR(""));
-    advert->is_public_told = true;
-    return true;
 }
 
 /* -- what the responders have to say ----------------------------------------------------------- */
@@ -86,33 +47,6 @@ tell(struct cl_mdns_advert *advert, size_t slot)
     advert->config.on_news(advert->config.ctx, is_on ? CL_MDNS_NEWS_ON : CL_MDNS_NEWS_OFF,
                            cl_str_z(link != NULL ? link->name : NULL),
                            is_on ? cl_mdns_name_first(&responder->instance) : CL_STR(""));
-}
-
-/* All that is due goes out, and the timer is set for what is due next. */
-static void
-pump(struct cl_mdns_advert *advert)
-{
-    struct cl_mdns_datagram datagram;
-    cl_instant now = cl_loop_now(advert->loop), next = CL_INSTANT_NEVER;
-    for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++) {
-        struct cl_mdns_responder *responder = advert->responders[slot];
-        if (responder == NULL)
-            continue;
-        while (cl_mdns_responder_send(responder, now, &datagram))
-            cl_mdns_udp_send(advert->udp, slot, &datagram);
-        next = cl_instant_earlier(next, cl_mdns_responder_deadline(responder));
-        tell(advert, slot);
-    }
-    if (next.ms != INT64_MAX)
-        cl_loop_timer_start(advert->loop, &advert->deadline, next);
-    else
-        cl_loop_timer_stop(advert->loop, &advert->deadline);
-}
-
-static void
-on_deadline(struct cl_timer *timer)
-{
-    pump(CL_LIST_ENTRY(timer, struct cl_mdns_advert, deadline));
 }
 
 static void
@@ -152,35 +86,69 @@ place(struct cl_mdns_advert *advert, size_t slot, const struct cl_mdns_link *lin
     advert->is_on[slot] = false;
 }
 
+/* One public address silences all interfaces. */
+static void
+on_look(void *ctx, bool is_public)
+{
+    struct cl_mdns_advert *advert = ctx;
+    bool is_silenced = is_public && !advert->config.is_forced;
+    if (is_silenced && !advert->is_public_told) {
+        advert->config.on_news(advert->config.ctx, CL_MDNS_NEWS_PUBLIC, CL_STR(""), CL_STR(""));
+        advert->is_public_told = true;
+    }
+    if (is_silenced == advert->is_silenced)
+        return;
+    advert->is_silenced = is_silenced;
+    for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++)
+        place(advert, slot, is_silenced ? NULL : cl_mdns_udp_link(advert->udp, slot));
+}
+
 static void
 on_link(void *ctx, size_t slot, const struct cl_mdns_link *link)
 {
     struct cl_mdns_advert *advert = ctx;
-    bool was_silenced = advert->is_silenced;
-    advert->is_silenced = is_silenced(advert);
-    for (size_t i = 0; was_silenced != advert->is_silenced && i < CL_MDNS_LINKS_MAX; i++)
-        if (i != slot)
-            place(advert, i, advert->is_silenced ? NULL : cl_mdns_udp_link(advert->udp, i));
     place(advert, slot, advert->is_silenced ? NULL : link);
-    pump(advert);
 }
 
 static void
 on_packet(void *ctx, size_t slot, const struct cl_mdns_packet *packet)
 {
     struct cl_mdns_advert *advert = ctx;
-    if (advert->responders[slot] == NULL)
+    struct cl_mdns_responder *responder = advert->responders[slot];
+    if (responder == NULL)
         return;
-    enum cl_mdns_state before = advert->responders[slot]->state;
-    cl_mdns_responder_receive(advert->responders[slot], packet, cl_loop_now(advert->loop));
-    if (before == CL_MDNS_UP && advert->responders[slot]->state != CL_MDNS_UP)
+    enum cl_mdns_state before = responder->state;
+    cl_mdns_responder_receive(responder, packet, cl_loop_now(advert->loop));
+    if (before == CL_MDNS_UP && responder->state != CL_MDNS_UP)
         advert->is_on[slot] = false; // its new name is told
-    pump(advert);
+}
+
+static bool
+send_one(void *ctx, size_t slot, cl_instant now, struct cl_mdns_datagram *ret_datagram)
+{
+    struct cl_mdns_advert *advert = ctx;
+    struct cl_mdns_responder *responder = advert->responders[slot];
+    if (responder != NULL && cl_mdns_responder_send(responder, now, ret_datagram))
+        return true;
+    tell(advert, slot);
+    return false;
+}
+
+static cl_instant
+deadline(void *ctx, size_t slot)
+{
+    const struct cl_mdns_advert *advert = ctx;
+    const struct cl_mdns_responder *responder = advert->responders[slot];
+    return responder != NULL ? cl_mdns_responder_deadline(responder) : CL_INSTANT_NEVER;
 }
 
 /* -- open and close ---------------------------------------------------------------------------- */
 
-static const struct cl_mdns_udp_events events = {.on_link = on_link, .on_packet = on_packet};
+static const struct cl_mdns_udp_events events = {.on_look = on_look,
+                                                 .on_link = on_link,
+                                                 .on_packet = on_packet,
+                                                 .send = send_one,
+                                                 .deadline = deadline};
 
 enum cl_err
 cl_mdns_advert_open(struct cl_loop *loop, const struct cl_mdns_advert_config *config,
@@ -191,7 +159,6 @@ cl_mdns_advert_open(struct cl_loop *loop, const struct cl_mdns_advert_config *co
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
     advert->loop = loop;
     advert->config = *config;
-    cl_timer_init(&advert->deadline, on_deadline);
     enum cl_err err = cl_mdns_responder_init(&advert->blank, &config->service, 0);
     if (err != CL_OK)
         err = cl_fail(err, why, "the relay's name must have a character");
@@ -214,7 +181,6 @@ cl_mdns_advert_close(struct cl_mdns_advert *advert)
         say_goodbye(advert, slot);
         cl_free(advert->responders[slot]);
     }
-    cl_loop_timer_stop(advert->loop, &advert->deadline);
     cl_mdns_udp_close(advert->udp);
     cl_free(advert);
 }

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "net/mdns.h"
 #include "net/mdns_private.h"
 #include "net/tcp_private.h"
 
@@ -77,19 +78,57 @@ link_of(struct cl_mdns_link *links, size_t *len, const char *name)
     return link;
 }
 
-bool
-cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX], size_t *ret_len)
+/* An address of an interface that is up; false: it is down, or no address of the Internet's. */
+static bool
+address_in(const struct ifaddrs *at, cl_address *ret_address)
 {
-    size_t len = 0;
+    if (at->ifa_addr == NULL || (at->ifa_flags & IFF_UP) == 0 ||
+        (at->ifa_addr->sa_family != AF_INET && at->ifa_addr->sa_family != AF_INET6))
+        return false;
+    *ret_address = cl_tcp_address(at->ifa_addr);
+    return true;
+}
+
+static bool
+has_private_v4(const struct ifaddrs *all, const char *name)
+{
+    cl_address own;
+    for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
+        if (strcmp(at->ifa_name, name) == 0 && address_in(at, &own) && cl_address_is_v4(&own) &&
+            !cl_mdns_is_link_local(&own) && !cl_address_is_loopback(&own))
+            return true; // a public one has been met before
+    return false;
+}
+
+bool
+cl_mdns_is_machine_public(const struct ifaddrs *all)
+{
+    cl_address own;
+    // First all of IPv4, so that has_private_v4 meets no public one.
+    for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
+        if (address_in(at, &own) && cl_address_is_v4(&own) && cl_mdns_is_public(&own))
+            return true;
+    for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
+        if (address_in(at, &own) && !cl_address_is_v4(&own) && cl_mdns_is_public(&own) &&
+            !has_private_v4(all, at->ifa_name))
+            return true;
+    return false;
+}
+
+bool
+cl_mdns_look(struct cl_mdns_look *ret_look)
+{
     struct ifaddrs *all = NULL;
     if (getifaddrs(&all) != 0)
         return false;
+    ret_look->len = 0;
     for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
-        struct cl_mdns_link *link = is_usable(at) ? link_of(links, &len, at->ifa_name) : NULL;
+        struct cl_mdns_link *link =
+            is_usable(at) ? link_of(ret_look->links, &ret_look->len, at->ifa_name) : NULL;
         if (link != NULL)
             insert(link, address_of(at));
     }
+    ret_look->is_public = cl_mdns_is_machine_public(all);
     freeifaddrs(all);
-    *ret_len = len;
     return true;
 }

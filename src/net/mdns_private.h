@@ -38,8 +38,14 @@ void cl_mdns_schedule(struct cl_mdns_responder *responder, enum cl_mdns_family f
 
 /* -- mdns_links.c ------------------------------------------------------------------------------ */
 
-/* All that can be used now, in links; is_offered is false everywhere. False with errno: the system
- * does not tell, as in a sandbox without AF_NETLINK. */
-bool cl_mdns_links(struct cl_mdns_link links[static CL_MDNS_LINKS_MAX], size_t *ret_len);
+/* One look at the interfaces. */
+struct cl_mdns_look {
+    size_t len;
+    struct cl_mdns_link links[CL_MDNS_LINKS_MAX]; // all that can be used; nothing is_offered
+    bool is_public;                               // cl_mdns_is_machine_public of all there are
+};
+
+/* False with errno: the system does not tell, as in a sandbox without AF_NETLINK. */
+bool cl_mdns_look(struct cl_mdns_look *ret_look);
 
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "base/alloc.h"
-#include "base/list.h"
 #include "base/random.h"
 #include "net/mdns.h"
 #include "net/mdns_udp.h"
@@ -8,35 +7,9 @@
 struct cl_mdns_scan {
     struct cl_loop *loop;
     struct cl_mdns_udp *udp;
-    struct cl_timer deadline;
     struct cl_mdns_browser *browsers[CL_MDNS_LINKS_MAX]; // NULL: no interface in that slot
     bool is_short;                                       // there was no memory for a browser
 };
-
-static void
-pump(struct cl_mdns_scan *scan)
-{
-    struct cl_mdns_datagram datagram;
-    cl_instant now = cl_loop_now(scan->loop), next = CL_INSTANT_NEVER;
-    for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++) {
-        struct cl_mdns_browser *browser = scan->browsers[slot];
-        if (browser == NULL)
-            continue;
-        while (cl_mdns_browser_send(browser, now, &datagram))
-            cl_mdns_udp_send(scan->udp, slot, &datagram);
-        next = cl_instant_earlier(next, cl_mdns_browser_deadline(browser));
-    }
-    if (next.ms != INT64_MAX)
-        cl_loop_timer_start(scan->loop, &scan->deadline, next);
-    else
-        cl_loop_timer_stop(scan->loop, &scan->deadline);
-}
-
-static void
-on_deadline(struct cl_timer *timer)
-{
-    pump(CL_LIST_ENTRY(timer, struct cl_mdns_scan, deadline));
-}
 
 static void
 on_link(void *ctx, size_t slot, const struct cl_mdns_link *link)
@@ -56,20 +29,32 @@ on_link(void *ctx, size_t slot, const struct cl_mdns_link *link)
         else
             scan->is_short = true;
     }
-    pump(scan);
 }
 
 static void
 on_packet(void *ctx, size_t slot, const struct cl_mdns_packet *packet)
 {
     struct cl_mdns_scan *scan = ctx;
-    if (scan->browsers[slot] == NULL)
-        return;
-    cl_mdns_browser_receive(scan->browsers[slot], packet, cl_loop_now(scan->loop));
-    pump(scan);
+    if (scan->browsers[slot] != NULL)
+        cl_mdns_browser_receive(scan->browsers[slot], packet, cl_loop_now(scan->loop));
 }
 
-static const struct cl_mdns_udp_events events = {.on_link = on_link, .on_packet = on_packet};
+static bool
+send_one(void *ctx, size_t slot, cl_instant now, struct cl_mdns_datagram *ret_datagram)
+{
+    struct cl_mdns_browser *browser = ((struct cl_mdns_scan *)ctx)->browsers[slot];
+    return browser != NULL && cl_mdns_browser_send(browser, now, ret_datagram);
+}
+
+static cl_instant
+deadline(void *ctx, size_t slot)
+{
+    const struct cl_mdns_browser *browser = ((const struct cl_mdns_scan *)ctx)->browsers[slot];
+    return browser != NULL ? cl_mdns_browser_deadline(browser) : CL_INSTANT_NEVER;
+}
+
+static const struct cl_mdns_udp_events events = {
+    .on_link = on_link, .on_packet = on_packet, .send = send_one, .deadline = deadline};
 
 enum cl_err
 cl_mdns_scan_open(struct cl_loop *loop, struct cl_mdns_scan **ret_scan, struct cl_why *why)
@@ -78,7 +63,6 @@ cl_mdns_scan_open(struct cl_loop *loop, struct cl_mdns_scan **ret_scan, struct c
     if (scan == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
     scan->loop = loop;
-    cl_timer_init(&scan->deadline, on_deadline);
     enum cl_err err = cl_mdns_udp_open(loop, &events, scan, &scan->udp, why);
     if (err != CL_OK) {
         cl_free(scan);
@@ -95,7 +79,6 @@ cl_mdns_scan_close(struct cl_mdns_scan *scan)
         return;
     for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++)
         cl_free(scan->browsers[slot]);
-    cl_loop_timer_stop(scan->loop, &scan->deadline);
     cl_mdns_udp_close(scan->udp);
     cl_free(scan);
 }

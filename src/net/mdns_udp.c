@@ -33,6 +33,7 @@ struct cl_mdns_udp {
     bool is_closed;
     struct cl_mdns_link links[CL_MDNS_LINKS_MAX]; // index 0: the slot is free
     struct cl_timer rescan;
+    struct cl_timer due;  // something goes out
     struct cl_timer rest; // runs: the sockets are not read
     cl_instant slice;     // when it began
     unsigned slice_reads;
@@ -103,6 +104,84 @@ join(const struct cl_mdns_udp *udp, unsigned index)
     const struct ipv6_mreq v6 = {.ipv6mr_multiaddr = group_v6, .ipv6mr_interface = index};
     (void)setsockopt(udp->sockets[CL_MDNS_V4].fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &v4, sizeof v4);
     (void)setsockopt(udp->sockets[CL_MDNS_V6].fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &v6, sizeof v6);
+}
+
+/* -- sending ----------------------------------------------------------------------------------- */
+
+static void
+send_v4(const struct cl_mdns_udp *udp, unsigned index, const struct cl_mdns_datagram *datagram)
+{
+    int fd = udp->sockets[CL_MDNS_V4].fd;
+    const struct ip_mreqn over = {.imr_ifindex = (int)index};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(CL_MDNS_PORT)};
+    to.sin_addr.s_addr = htonl(GROUP_V4);
+    if (datagram->to.port != 0) {
+        memcpy(&to.sin_addr, datagram->to.ip + 12, 4);
+        to.sin_port = htons(datagram->to.port);
+    } else if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &over, sizeof over) != 0) {
+        return; // the interface has gone; the next look will find that
+    }
+    (void)sendto(fd, datagram->bytes, datagram->len, 0, (const struct sockaddr *)&to, sizeof to);
+}
+
+static void
+send_v6(const struct cl_mdns_udp *udp, unsigned index, const struct cl_mdns_datagram *datagram)
+{
+    int fd = udp->sockets[CL_MDNS_V6].fd;
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(CL_MDNS_PORT),
+                              .sin6_addr = group_v6,
+                              .sin6_scope_id = index};
+    if (datagram->to.port != 0) {
+        memcpy(&to.sin6_addr, datagram->to.ip, 16);
+        to.sin6_port = htons(datagram->to.port);
+        to.sin6_scope_id = cl_mdns_is_link_local(&datagram->to) ? index : 0;
+    } else if (!set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index)) {
+        return;
+    }
+    (void)sendto(fd, datagram->bytes, datagram->len, 0, (const struct sockaddr *)&to, sizeof to);
+}
+
+void
+cl_mdns_udp_send(struct cl_mdns_udp *udp, size_t slot, const struct cl_mdns_datagram *datagram)
+{
+    unsigned index = udp->links[slot].index;
+    bool is_unicast = datagram->to.port != 0;
+    bool is_to_v4 = is_unicast ? cl_address_is_v4(&datagram->to) : datagram->families[CL_MDNS_V4];
+    bool is_to_v6 = is_unicast ? !is_to_v4 : datagram->families[CL_MDNS_V6];
+    if (index == 0)
+        return;
+    if (is_to_v4 && udp->sockets[CL_MDNS_V4].fd >= 0)
+        send_v4(udp, index, datagram);
+    if (is_to_v6 && udp->sockets[CL_MDNS_V6].fd >= 0)
+        send_v6(udp, index, datagram);
+}
+
+/* All that is due goes out, and the timer is set for what is due next. */
+static void
+pump(struct cl_mdns_udp *udp)
+{
+    struct cl_mdns_datagram datagram;
+    cl_instant now = cl_loop_now(udp->loop), next = CL_INSTANT_NEVER;
+    if (udp->is_closed)
+        return;
+    for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++) {
+        if (udp->links[slot].index == 0)
+            continue;
+        while (udp->events->send(udp->ctx, slot, now, &datagram))
+            cl_mdns_udp_send(udp, slot, &datagram);
+        next = cl_instant_earlier(next, udp->events->deadline(udp->ctx, slot));
+    }
+    if (next.ms != INT64_MAX)
+        cl_loop_timer_start(udp->loop, &udp->due, next);
+    else
+        cl_loop_timer_stop(udp->loop, &udp->due);
+}
+
+static void
+on_due(struct cl_timer *timer)
+{
+    pump(CL_LIST_ENTRY(timer, struct cl_mdns_udp, due));
 }
 
 /* -- receiving --------------------------------------------------------------------------------- */
@@ -222,67 +301,17 @@ on_ready(uv_poll_t *poll, int status, int events)
         udp->slice = now;
         udp->slice_reads = 0;
     }
-    for (int i = 0; i < CL_MDNS_READS_PER_TURN; i++) {
+    bool is_more = true;
+    for (int i = 0; i < CL_MDNS_READS_PER_TURN && is_more; i++) {
         if (++udp->slice_reads > CL_MDNS_READS_PER_SLICE) {
             watch(udp, false);
             cl_loop_timer_start(udp->loop, &udp->rest,
                                 cl_instant_add(udp->slice, CL_MDNS_SLICE_MS));
-            return;
+            break;
         }
-        if (!read_one(socket) || udp->is_closed)
-            return;
+        is_more = read_one(socket) && !udp->is_closed;
     }
-}
-
-/* -- sending ----------------------------------------------------------------------------------- */
-
-static void
-send_v4(const struct cl_mdns_udp *udp, unsigned index, const struct cl_mdns_datagram *datagram)
-{
-    int fd = udp->sockets[CL_MDNS_V4].fd;
-    const struct ip_mreqn over = {.imr_ifindex = (int)index};
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(CL_MDNS_PORT)};
-    to.sin_addr.s_addr = htonl(GROUP_V4);
-    if (datagram->to.port != 0) {
-        memcpy(&to.sin_addr, datagram->to.ip + 12, 4);
-        to.sin_port = htons(datagram->to.port);
-    } else if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &over, sizeof over) != 0) {
-        return; // the interface has gone; the next look will find that
-    }
-    (void)sendto(fd, datagram->bytes, datagram->len, 0, (const struct sockaddr *)&to, sizeof to);
-}
-
-static void
-send_v6(const struct cl_mdns_udp *udp, unsigned index, const struct cl_mdns_datagram *datagram)
-{
-    int fd = udp->sockets[CL_MDNS_V6].fd;
-    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
-                              .sin6_port = htons(CL_MDNS_PORT),
-                              .sin6_addr = group_v6,
-                              .sin6_scope_id = index};
-    if (datagram->to.port != 0) {
-        memcpy(&to.sin6_addr, datagram->to.ip, 16);
-        to.sin6_port = htons(datagram->to.port);
-        to.sin6_scope_id = cl_mdns_is_link_local(&datagram->to) ? index : 0;
-    } else if (!set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index)) {
-        return;
-    }
-    (void)sendto(fd, datagram->bytes, datagram->len, 0, (const struct sockaddr *)&to, sizeof to);
-}
-
-void
-cl_mdns_udp_send(struct cl_mdns_udp *udp, size_t slot, const struct cl_mdns_datagram *datagram)
-{
-    unsigned index = udp->links[slot].index;
-    bool is_unicast = datagram->to.port != 0;
-    bool is_to_v4 = is_unicast ? cl_address_is_v4(&datagram->to) : datagram->families[CL_MDNS_V4];
-    bool is_to_v6 = is_unicast ? !is_to_v4 : datagram->families[CL_MDNS_V6];
-    if (index == 0)
-        return;
-    if (is_to_v4 && udp->sockets[CL_MDNS_V4].fd >= 0)
-        send_v4(udp, index, datagram);
-    if (is_to_v6 && udp->sockets[CL_MDNS_V6].fd >= 0)
-        send_v6(udp, index, datagram);
+    pump(udp);
 }
 
 /* -- interfaces -------------------------------------------------------------------------------- */
@@ -314,20 +343,22 @@ put_link(struct cl_mdns_udp *udp, size_t slot, const struct cl_mdns_link *link)
 static void
 rescan(struct cl_mdns_udp *udp)
 {
-    struct cl_mdns_link links[CL_MDNS_LINKS_MAX];
-    size_t len;
-    if (!cl_mdns_links(links, &len))
+    struct cl_mdns_look look;
+    if (!cl_mdns_look(&look))
         return; // nothing is known to have changed
+    if (udp->events->on_look != NULL)
+        udp->events->on_look(udp->ctx, look.is_public);
     for (size_t slot = 0; slot < CL_MDNS_LINKS_MAX; slot++)
         if (udp->links[slot].index != 0)
-            put_link(udp, slot, find_index(links, len, udp->links[slot].index));
-    for (size_t i = 0; i < len; i++) {
-        if (find_index(udp->links, CL_MDNS_LINKS_MAX, links[i].index) != NULL)
+            put_link(udp, slot, find_index(look.links, look.len, udp->links[slot].index));
+    for (size_t i = 0; i < look.len; i++) {
+        if (find_index(udp->links, CL_MDNS_LINKS_MAX, look.links[i].index) != NULL)
             continue;
         // There are as many slots as links, and who has gone left its own.
         put_link(udp, (size_t)(find_index(udp->links, CL_MDNS_LINKS_MAX, 0) - udp->links),
-                 &links[i]);
+                 &look.links[i]);
     }
+    pump(udp);
 }
 
 static void
@@ -371,20 +402,17 @@ enum cl_err
 cl_mdns_udp_open(struct cl_loop *loop, const struct cl_mdns_udp_events *events, void *ctx,
                  struct cl_mdns_udp **ret_udp, struct cl_why *why)
 {
-    size_t len;
+    struct cl_mdns_look look; // its links come in the first turn
+    if (!cl_mdns_look(&look))
+        return cl_fail(CL_ERR_IO, why, "the interfaces cannot be listed: %s", strerror(errno));
     struct cl_mdns_udp *udp = cl_alloc(sizeof *udp);
     if (udp == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    if (!cl_mdns_links(udp->links, &len)) {
-        int reason = errno;
-        cl_free(udp);
-        return cl_fail(CL_ERR_IO, why, "the interfaces cannot be listed: %s", strerror(reason));
-    }
-    memset(udp->links, 0, sizeof udp->links); // they come in the first turn
     udp->loop = loop;
     udp->events = events;
     udp->ctx = ctx;
     cl_timer_init(&udp->rescan, on_rescan);
+    cl_timer_init(&udp->due, on_due);
     cl_timer_init(&udp->rest, on_rested);
     bool has_v4 = open_family(udp, CL_MDNS_V4);
     int reason = errno;
@@ -417,6 +445,7 @@ cl_mdns_udp_close(struct cl_mdns_udp *udp)
         return;
     udp->is_closed = true;
     cl_loop_timer_stop(udp->loop, &udp->rescan);
+    cl_loop_timer_stop(udp->loop, &udp->due);
     cl_loop_timer_stop(udp->loop, &udp->rest);
     for (int f = 0; f < CL_MDNS_FAMILIES; f++)
         if (udp->sockets[f].fd >= 0)

@@ -8,7 +8,7 @@
  * CL_MDNS_LINKS_MAX that stays the same as long as it is there.
  *
  * What comes in is bounded: a flood costs CL_MDNS_READS_PER_SLICE datagrams in each
- * CL_MDNS_SLICE_MS and no more.
+ * CL_MDNS_SLICE_MS and no more. What goes out is asked for: after each event, and when it is due.
  */
 #ifndef CL_NET_MDNS_UDP_H
 #define CL_NET_MDNS_UDP_H
@@ -20,11 +20,18 @@
 struct cl_mdns_udp;
 
 struct cl_mdns_udp_events {
+    /* The interfaces were looked at; what has changed is told next. is_public:
+     * cl_mdns_is_machine_public. May be NULL. */
+    void (*on_look)(void *ctx, bool is_public);
     /* The interface is there, or has other addresses than before; NULL: it has gone. */
     void (*on_link)(void *ctx, size_t slot, const struct cl_mdns_link *link);
     /* A datagram; its bytes are good during the call. What another interface of this machine sent
      * does not come here. */
     void (*on_packet)(void *ctx, size_t slot, const struct cl_mdns_packet *packet);
+    /* The next datagram that is due there; false: none. */
+    bool (*send)(void *ctx, size_t slot, cl_instant now, struct cl_mdns_datagram *ret_datagram);
+    /* When something is due there at the latest. */
+    cl_instant (*deadline)(void *ctx, size_t slot);
 };
 
 /* The first interfaces come in a later turn. CL_ERR_IO when neither family has a socket, or the

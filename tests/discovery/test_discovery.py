@@ -358,6 +358,38 @@ def a_machine_with_a_public_address_stays_silent_unless_it_is_told_to_speak():
             equal([seen["name"] for seen in scan("b")[1]], [NAME], "relays")
 
 
+def wan_up(kind):
+    """An interface over which nothing is advertised, with a public address."""
+    if kind == "tun":  # point to point
+        ip("-n", space("a"), "tuntap", "add", "wan", "mode", "tun")
+    else:
+        ip("-n", space("a"), "link", "add", "wan", "type", "veth", "peer", "name", "nowhere")
+        ip("-n", space("a"), "link", "set", "wan", "multicast", "off")
+    ip("-n", space("a"), "link", "set", "wan", "up")
+    ip("-n", space("a"), "addr", "add", "198.18.0.1/32", "dev", "wan")
+
+
+@test(relay=False, seconds=90)
+def a_public_address_counts_wherever_it_is():
+    for kind in ("tun", "without multicast"):
+        with network(), peer("b", "browse", "4") as browser:
+            wan_up(kind)
+            with relay("a", "--no-auth", wait=False) as program:
+                program.says("event=discovery.silent")
+                equal((scan("b")[1], browser.events("add")), ([], []), f"heard with {kind}")
+
+
+@test(relay=False, seconds=90)
+def a_public_address_that_comes_later_ends_it_and_its_going_begins_it_anew():
+    with network(), relay("a", "--no-auth", "--name", NAME) as program:
+        equal([seen["name"] for seen in scan("b")[1]], [NAME], "relays before")
+        wan_up("tun")
+        program.says("event=discovery.silent")
+        equal(scan("b")[1], [], "relays meanwhile")
+        ip("-n", space("a"), "link", "set", "wan", "down")
+        until(lambda: [seen["name"] for seen in scan("b")[1]] == [NAME], "it is back", 20)
+
+
 @test(relay=False)
 def loopback_and_no_mdns_are_silent():
     with network():

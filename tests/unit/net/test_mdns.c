@@ -5,7 +5,11 @@
  */
 #include "net/mdns.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "support/fault.h"
 #include "support/test.h"
@@ -20,27 +24,121 @@ static const cl_address global = {.ip = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
 static const cl_address local6 = {.ip = {0xfe, 0x80, [15] = 1}};
 static const cl_address unique = {.ip = {0xfd, [15] = 1}};
 
-static bool
-is_public(cl_address first, cl_address second)
+/* -- which machine ----------------------------------------------------------------------------- */
+
+TEST(public_addresses_are_told_from_those_of_a_home)
 {
-    struct cl_mdns_link links[2] = {
-        {.index = 2, .addresses_len = 1, .addresses = {{v4(172, 17, 0, 1), 112, false}}},
-        {.index = 3, .addresses_len = 2, .addresses = {{first, 120, false}, {second, 64, false}}},
+    static const struct {
+        uint8_t ip[4];
+        bool is_public;
+    } rows[] = {
+        {{10, 1, 2, 3}, false},    {{172, 16, 0, 1}, false},  {{172, 31, 9, 9}, false},
+        {{172, 32, 0, 1}, true},   {{192, 168, 1, 1}, false}, {{192, 169, 1, 1}, true},
+        {{169, 254, 1, 1}, false}, {{100, 64, 0, 1}, false},  {{100, 128, 0, 1}, true},
+        {{127, 0, 0, 1}, false},   {{8, 8, 8, 8}, true},      {{0, 0, 0, 0}, false},
     };
-    return cl_mdns_is_machine_public(links, 2);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const uint8_t *ip = rows[i].ip;
+        const cl_address address = v4(ip[0], ip[1], ip[2], ip[3]);
+        test_note("row %zu", i);
+        CHECK_INT(cl_mdns_is_public(&address), rows[i].is_public);
+    }
+    CHECK(cl_mdns_is_public(&(cl_address){.ip = {0x20, 0x01, 0x0d}}));
+    CHECK(!cl_mdns_is_public(&(cl_address){.ip = {0xfd}}));
+    CHECK(!cl_mdns_is_public(&(cl_address){.ip = {0xfe, 0x80}}));
+    CHECK(!cl_mdns_is_public(&(cl_address){.ip = {[15] = 1}}));
 }
+
+#define OWNS_MAX 4
+
+struct own {
+    char name[8]; // of the interface; empty behind the last
+    unsigned flags;
+    cl_address address; // a port: not of the Internet at all
+};
+
+static struct sockaddr_storage
+sockaddr_of(const cl_address *address)
+{
+    struct sockaddr_storage storage = {.ss_family = AF_UNIX};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    memcpy(&in.sin_addr, address->ip + 12, 4);
+    memcpy(&in6.sin6_addr, address->ip, 16);
+    if (address->port == 0 && cl_address_is_v4(address))
+        memcpy(&storage, &in, sizeof in);
+    else if (address->port == 0)
+        memcpy(&storage, &in6, sizeof in6);
+    return storage;
+}
+
+/* As getifaddrs(3) tells it. */
+static bool
+is_public(struct own owns[OWNS_MAX])
+{
+    struct ifaddrs list[OWNS_MAX];
+    struct sockaddr_storage addresses[OWNS_MAX];
+    size_t len = 0;
+    for (; len < OWNS_MAX && owns[len].name[0] != '\0'; len++) {
+        addresses[len] = sockaddr_of(&owns[len].address);
+        list[len] = (struct ifaddrs){.ifa_name = owns[len].name,
+                                     .ifa_flags = owns[len].flags,
+                                     .ifa_addr = (struct sockaddr *)&addresses[len]};
+        if (len > 0)
+            list[len - 1].ifa_next = &list[len];
+    }
+    return cl_mdns_is_machine_public(len > 0 ? list : NULL);
+}
+
+#define ETHERNET (IFF_UP | IFF_BROADCAST | IFF_MULTICAST)
 
 // SECURITY.md: not on a machine of the Internet
 TEST(a_machine_of_the_internet_is_told_from_one_at_home)
 {
-    CHECK(is_public(v4(8, 8, 8, 8), local6));
-    CHECK(is_public(v4(192, 168, 0, 5), v4(8, 8, 8, 8)));
-    CHECK(is_public(global, local6)); // a server with IPv6 alone
-    CHECK(is_public(v4(169, 254, 1, 1), global));
-    CHECK(!is_public(v4(192, 168, 0, 5), global)); // a home network with both
-    CHECK(!is_public(v4(10, 0, 0, 5), local6));
-    CHECK(!is_public(unique, local6));
-    CHECK(!cl_mdns_is_machine_public(NULL, 0));
+    const cl_address home = v4(192, 168, 0, 5), loop4 = v4(127, 0, 0, 1), www = v4(8, 8, 8, 8);
+    struct {
+        const char *what;
+        struct own owns[OWNS_MAX];
+        bool is_public;
+    } rows[] = {
+        {"nothing", {{"", 0, local6}}, false},
+        {"a public IPv4 address", {{"eth0", ETHERNET, local6}, {"eth0", ETHERNET, www}}, true},
+        {"beside a private one", {{"eth0", ETHERNET, home}, {"eth0", ETHERNET, www}}, true},
+        {"a server with IPv6 alone",
+         {{"eth0", ETHERNET, local6}, {"eth0", ETHERNET, global}},
+         true},
+        {"IPv6 and 169.254",
+         {{"eth0", ETHERNET, v4(169, 254, 1, 1)}, {"eth0", ETHERNET, global}},
+         true},
+        {"a home with both", {{"eth0", ETHERNET, global}, {"eth0", ETHERNET, home}}, false},
+        {"a home", {{"eth0", ETHERNET, v4(10, 0, 0, 5)}, {"eth0", ETHERNET, local6}}, false},
+        {"unique local", {{"eth0", ETHERNET, unique}, {"eth0", ETHERNET, local6}}, false},
+        // Interfaces over which nothing is advertised
+        {"PPP", {{"eth0", ETHERNET, home}, {"ppp0", IFF_UP | IFF_POINTOPOINT, www}}, true},
+        {"a tunnel, IPv6",
+         {{"eth0", ETHERNET, home}, {"wg0", IFF_UP | IFF_POINTOPOINT, global}},
+         true},
+        {"no multicast", {{"eth0", ETHERNET, home}, {"dummy0", IFF_UP, www}}, true},
+        {"loopback, IPv6", {{"lo", IFF_UP | IFF_LOOPBACK, loop4}, {"lo", IFF_UP, global}}, true},
+        {"a tunnel that is down", {{"eth0", ETHERNET, home}, {"wg0", IFF_POINTOPOINT, www}}, false},
+        {"a private tunnel", {{"eth0", ETHERNET, home}, {"wg0", IFF_UP, v4(100, 64, 0, 1)}}, false},
+        {"the private address is another's",
+         {{"eth0", ETHERNET, home}, {"eth1", ETHERNET, global}},
+         true},
+        {"the private address is down", {{"eth0", 0, home}, {"eth0", ETHERNET, global}}, true},
+        {"another family", {{"eth0", ETHERNET, {.ip = {0x20, 1}, .port = 1}}}, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        test_note("%s", rows[i].what);
+        CHECK_INT(is_public(rows[i].owns), rows[i].is_public);
+    }
+}
+
+TEST(an_interface_without_an_address_says_nothing)
+{
+    char name[] = "wg0";
+    const struct ifaddrs at = {.ifa_name = name, .ifa_flags = IFF_UP};
+    CHECK(!cl_mdns_is_machine_public(&at));
 }
 
 TEST(only_addresses_at_which_the_relay_listens_are_offered)

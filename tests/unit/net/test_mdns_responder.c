@@ -651,28 +651,3 @@ TEST(goodbye_takes_back_all_but_the_type_of_service)
     query(&service, CL_MDNS_PTR, false);
     CHECK(!next_until(now.ms + 2000));
 }
-
-/* -- addresses ------------------------------------------------------------------------------ */
-
-TEST(public_addresses_are_told_from_those_of_a_home)
-{
-    static const struct {
-        uint8_t ip[4];
-        bool is_public;
-    } rows[] = {
-        {{10, 1, 2, 3}, false},    {{172, 16, 0, 1}, false},  {{172, 31, 9, 9}, false},
-        {{172, 32, 0, 1}, true},   {{192, 168, 1, 1}, false}, {{192, 169, 1, 1}, true},
-        {{169, 254, 1, 1}, false}, {{100, 64, 0, 1}, false},  {{100, 128, 0, 1}, true},
-        {{127, 0, 0, 1}, false},   {{8, 8, 8, 8}, true},      {{0, 0, 0, 0}, false},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        cl_address address = v4(0, 0, 0);
-        memcpy(address.ip + 12, rows[i].ip, 4);
-        test_note("row %zu", i);
-        CHECK_INT(cl_mdns_is_public(&address), rows[i].is_public);
-    }
-    CHECK(cl_mdns_is_public(&(cl_address){.ip = {0x20, 0x01, 0x0d}}));
-    CHECK(!cl_mdns_is_public(&(cl_address){.ip = {0xfd}}));
-    CHECK(!cl_mdns_is_public(&(cl_address){.ip = {0xfe, 0x80}}));
-    CHECK(!cl_mdns_is_public(&(cl_address){.ip = {[15] = 1}}));
-}
