@@ -175,11 +175,13 @@
 #define CL_MDNS_FOUND_PER_SOURCE_MAX 16
 /* Interfaces are looked at so often, so that a cable plugged in later works. */
 #define CL_MDNS_RESCAN_MS 5000
-/* Datagrams read of one socket in one turn of the loop, and of both in each slice of time; past
- * that the sockets rest until the next slice, and the system drops what they cannot hold. */
-#define CL_MDNS_READS_PER_TURN  16
-#define CL_MDNS_READS_PER_SLICE 100
-#define CL_MDNS_SLICE_MS        200
+/* Datagrams read of one socket in one turn of the loop, and of both in each slice of time, and
+ * what reading and answering them may take of that; past that the sockets rest until the next
+ * slice, and the system drops what they cannot hold. */
+#define CL_MDNS_READS_PER_TURN     8
+#define CL_MDNS_READS_PER_SLICE    100
+#define CL_MDNS_SPENT_US_PER_SLICE 10000
+#define CL_MDNS_SLICE_MS           200
 /* `clawlink scan`, and the search of a client that knows no relay. */
 #define CL_MDNS_SCAN_MS       3000
 #define CL_MDNS_SCAN_MAX_S    60

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * net/counts.h - every connection refused or cut, counted by its reason.
+ * net/counts.h - every connection refused or cut, and every datagram dropped, by its reason.
  *
  * The table is the truth for the counting places, for `GET /metrics`, for `clawlink relay status`
  * and for docs/operations.md, which a test compares with it. Counting is one addition; the
@@ -13,8 +13,9 @@
 
 #include "base/err.h"
 
-/* REFUSED: a connection that was not let in, or only on the reserve. CUT: one that was in. */
-enum cl_count_kind { CL_COUNT_REFUSED, CL_COUNT_CUT };
+/* REFUSED: a connection that was not let in, or only on the reserve. CUT: one that was in.
+ * DROPPED: a datagram of multicast DNS that was not acted upon. */
+enum cl_count_kind { CL_COUNT_REFUSED, CL_COUNT_CUT, CL_COUNT_DROPPED };
 
 // clang-format off
 /*   reason        kind      label                  what is counted */
@@ -37,7 +38,12 @@ enum cl_count_kind { CL_COUNT_REFUSED, CL_COUNT_CUT };
     X(DEAD,        CUT,      "dead",                "a WebSocket that answered no ping")          \
     X(BROKEN,      CUT,      "broken_frames",       "a WebSocket that broke RFC 6455")            \
     X(HANDSHAKE,   CUT,      "tls_handshake",       "no TLS, or a handshake that failed")         \
-    X(RECORD,      CUT,      "tls_record",          "a TLS record that cannot be opened")
+    X(RECORD,      CUT,      "tls_record",          "a TLS record that cannot be opened")         \
+    X(MDNS_BROKEN, DROPPED,  "mdns_broken",         "no message of multicast DNS")                \
+    X(MDNS_CROWDED, DROPPED, "mdns_crowded",        "a message of too many records")              \
+    X(MDNS_LARGE,  DROPPED,  "mdns_large",          "a datagram of too many bytes")               \
+    X(MDNS_FAR,    DROPPED,  "mdns_far",            "from another network")                       \
+    X(MDNS_REST,   DROPPED,  "mdns_rest",           "pauses in reading, after a flood")
 // clang-format on
 
 enum cl_count {

@@ -111,6 +111,17 @@ on_link(void *ctx, size_t slot, const struct cl_mdns_link *link)
 }
 
 static void
+count(struct cl_counts *counts, enum cl_err err)
+{
+    if (err == CL_ERR_FORBIDDEN)
+        counts->of[CL_COUNT_MDNS_FAR]++;
+    else if (err == CL_ERR_TOO_LARGE)
+        counts->of[CL_COUNT_MDNS_CROWDED]++;
+    else if (err != CL_OK)
+        counts->of[CL_COUNT_MDNS_BROKEN]++;
+}
+
+static void
 on_packet(void *ctx, size_t slot, const struct cl_mdns_packet *packet)
 {
     struct cl_mdns_advert *advert = ctx;
@@ -118,7 +129,8 @@ on_packet(void *ctx, size_t slot, const struct cl_mdns_packet *packet)
     if (responder == NULL)
         return;
     enum cl_mdns_state before = responder->state;
-    cl_mdns_responder_receive(responder, packet, cl_loop_now(advert->loop));
+    count(cl_loop_counts(advert->loop),
+          cl_mdns_responder_receive(responder, packet, cl_loop_now(advert->loop)));
     if (before == CL_MDNS_UP && responder->state != CL_MDNS_UP)
         advert->is_on[slot] = false; // its new name is told
 }

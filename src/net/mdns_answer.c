@@ -93,60 +93,90 @@ on_response(struct cl_mdns_responder *r, struct cl_mdns_reader *reader,
 
 /* -- ties -------------------------------------------------------------------------------------- */
 
-/* The lowest record of that name that is above *floor (NULL: of all); false: there is none. */
+/* RFC 6762 8.2.1: both sides' records in order, pair by pair; the first pair that differs decides,
+ * and so does a side that ends first. That is found out in one walk over theirs, in any order:
+ * what both have decides nothing, so of what theirs alone have the lowest is kept. */
+struct tie {
+    const cl_mdns_name *name;
+    cl_mdns_set ours;
+    cl_mdns_set theirs; // of ours, what they have as well
+    bool has_other;
+    struct cl_mdns_record other; // the lowest that we do not have
+};
+
+static void
+begin_tie(const struct cl_mdns_responder *r, const cl_mdns_name *name, struct tie *tie)
+{
+    tie->name = name;
+    tie->ours = tie->theirs = 0;
+    tie->has_other = false;
+    for (size_t i = CL_MDNS_E_SRV; i < r->entries_len; i++) {
+        const struct cl_mdns_record *record = &r->entries[i].record;
+        if (record->type != CL_MDNS_NSEC && cl_mdns_name_eq(&record->name, name))
+            tie->ours |= CL_MDNS_BIT(i);
+    }
+}
+
+static void
+put_theirs(const struct cl_mdns_responder *r, struct tie *tie, const struct cl_mdns_record *record)
+{
+    if (!cl_mdns_name_eq(&record->name, tie->name))
+        return;
+    for (size_t i = CL_MDNS_E_SRV; i < r->entries_len; i++) {
+        if ((tie->ours & CL_MDNS_BIT(i)) != 0 &&
+            cl_mdns_record_compare(record, &r->entries[i].record) == 0) {
+            tie->theirs |= CL_MDNS_BIT(i);
+            return;
+        }
+    }
+    if (!tie->has_other || cl_mdns_record_compare(record, &tie->other) < 0)
+        tie->other = *record;
+    tie->has_other = true;
+}
+
+/* The lowest of these that is above *floor (NULL: of all); NULL: there is none. */
+static const struct cl_mdns_record *
+lowest(const struct cl_mdns_responder *r, cl_mdns_set set, const struct cl_mdns_record *floor)
+{
+    const struct cl_mdns_record *found = NULL;
+    for (size_t i = 0; i < r->entries_len; i++) {
+        const struct cl_mdns_record *record = &r->entries[i].record;
+        if ((set & CL_MDNS_BIT(i)) != 0 &&
+            (floor == NULL || cl_mdns_record_compare(record, floor) > 0) &&
+            (found == NULL || cl_mdns_record_compare(record, found) < 0))
+            found = record;
+    }
+    return found;
+}
+
+/* Where the lists part one side has its lowest that the other has not. There the other side has
+ * something higher, and wins, or has ended, and loses. */
 static bool
-next_theirs(struct cl_mdns_reader reader, const cl_mdns_name *name,
-            const struct cl_mdns_record *floor, struct cl_mdns_record *ret_next)
+do_they_win(const struct cl_mdns_responder *r, const struct tie *tie)
+{
+    const struct cl_mdns_record *own = lowest(r, tie->ours & ~tie->theirs, NULL);
+    if (tie->theirs == 0 && !tie->has_other)
+        return false; // they do not claim that name
+    if (tie->has_other && (own == NULL || cl_mdns_record_compare(&tie->other, own) < 0))
+        return lowest(r, tie->ours, &tie->other) == NULL;
+    return own != NULL && (tie->has_other || lowest(r, tie->theirs, own) != NULL);
+}
+
+static bool
+is_probe_lost(const struct cl_mdns_responder *r, struct cl_mdns_reader *reader)
 {
     struct cl_mdns_record record;
     enum cl_mdns_section section;
-    bool is_found = false;
-    while (cl_mdns_next_record(&reader, &section, &record)) {
-        if (section != CL_MDNS_AUTHORITY || !cl_mdns_name_eq(&record.name, name) ||
-            (floor != NULL && cl_mdns_record_compare(&record, floor) <= 0) ||
-            (is_found && cl_mdns_record_compare(&record, ret_next) >= 0))
+    struct tie instance, host;
+    begin_tie(r, &r->instance, &instance);
+    begin_tie(r, &r->host, &host);
+    while (cl_mdns_next_record(reader, &section, &record)) {
+        if (section != CL_MDNS_AUTHORITY)
             continue;
-        *ret_next = record;
-        is_found = true;
+        put_theirs(r, &instance, &record);
+        put_theirs(r, &host, &record);
     }
-    return is_found;
-}
-
-static bool
-next_ours(const struct cl_mdns_responder *r, const cl_mdns_name *name,
-          const struct cl_mdns_record *floor, const struct cl_mdns_record **ret_next)
-{
-    *ret_next = NULL;
-    for (size_t i = CL_MDNS_E_SRV; i < r->entries_len; i++) {
-        const struct cl_mdns_record *record = &r->entries[i].record;
-        if (record->type != CL_MDNS_NSEC && cl_mdns_name_eq(&record->name, name) &&
-            (floor == NULL || cl_mdns_record_compare(record, floor) > 0) &&
-            (*ret_next == NULL || cl_mdns_record_compare(record, *ret_next) < 0))
-            *ret_next = record;
-    }
-    return *ret_next != NULL;
-}
-
-/* RFC 6762 8.2.1: both sides' records in order, pair by pair; the first that differs decides, and
- * so does a side that ends first. */
-static bool
-do_they_win(const struct cl_mdns_responder *r, const struct cl_mdns_reader *reader,
-            const cl_mdns_name *name)
-{
-    struct cl_mdns_record theirs, before;
-    const struct cl_mdns_record *ours = NULL;
-    if (!next_theirs(*reader, name, NULL, &theirs))
-        return false;
-    bool has_ours = next_ours(r, name, NULL, &ours), has_theirs = true;
-    while (has_ours && has_theirs) {
-        int order = cl_mdns_record_compare(&theirs, ours);
-        if (order != 0)
-            return order > 0;
-        before = theirs;
-        has_theirs = next_theirs(*reader, name, &before, &theirs);
-        has_ours = next_ours(r, name, &before, &ours);
-    }
-    return has_theirs;
+    return do_they_win(r, &instance) || do_they_win(r, &host);
 }
 
 /* -- questions --------------------------------------------------------------------------------- */
@@ -314,20 +344,24 @@ on_query(struct cl_mdns_responder *r, struct cl_mdns_reader *reader,
                                                is_probe ? PROBE_AGAIN_MS : CL_MDNS_AGAIN_MS});
 }
 
-void
+enum cl_err
 cl_mdns_responder_receive(struct cl_mdns_responder *r, const struct cl_mdns_packet *packet,
                           cl_instant now)
 {
     struct cl_mdns_reader reader;
-    if (r->state == CL_MDNS_DOWN || !cl_mdns_link_is_near(&r->link, &packet->from) ||
-        cl_mdns_open(packet->bytes, &reader) != CL_OK)
-        return;
+    if (r->state == CL_MDNS_DOWN)
+        return CL_OK;
+    if (!cl_mdns_link_is_near(&r->link, &packet->from))
+        return CL_ERR_FORBIDDEN;
+    enum cl_err err = cl_mdns_open(packet->bytes, &reader);
+    if (err != CL_OK)
+        return err;
     if (reader.is_response) {
         on_response(r, &reader, packet, now);
     } else if (r->state != CL_MDNS_PROBING) {
         on_query(r, &reader, packet, now);
-    } else if (r->step > 0 &&
-               (do_they_win(r, &reader, &r->instance) || do_they_win(r, &reader, &r->host))) {
+    } else if (r->step > 0 && is_probe_lost(r, &reader)) {
         cl_mdns_lose_probe(r, now);
     }
+    return CL_OK;
 }

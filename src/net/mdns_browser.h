@@ -54,7 +54,8 @@ struct cl_mdns_browser {
 /* Begins to ask 20 to 120 ms from now, then 1, 2, 4, ... s later. */
 void cl_mdns_browser_init(struct cl_mdns_browser *browser, const struct cl_mdns_link *link,
                           uint64_t seed, cl_instant now);
-/* What came over this interface; as for cl_mdns_responder_receive. */
+/* What came over this interface. Broken messages, and those of hosts that are not near, change
+ * nothing. */
 void cl_mdns_browser_receive(struct cl_mdns_browser *browser, const struct cl_mdns_packet *packet,
                              cl_instant now);
 bool cl_mdns_browser_send(struct cl_mdns_browser *browser, cl_instant now,

@@ -106,10 +106,11 @@ void cl_mdns_responder_up(struct cl_mdns_responder *responder, const struct cl_m
  * be sent at once; false: nobody has heard of it yet. */
 bool cl_mdns_responder_goodbye(struct cl_mdns_responder *responder,
                                struct cl_mdns_datagram *ret_datagram);
-/* What came over this interface. Broken messages, and those of hosts that are not near, change
- * nothing. */
-void cl_mdns_responder_receive(struct cl_mdns_responder *responder,
-                               const struct cl_mdns_packet *packet, cl_instant now);
+/* What came over this interface. An error changes nothing: those of cl_mdns_open, and
+ * CL_ERR_FORBIDDEN where the sender is not near (RFC 6762 section 11). */
+CL_MUST_CHECK enum cl_err cl_mdns_responder_receive(struct cl_mdns_responder *responder,
+                                                    const struct cl_mdns_packet *packet,
+                                                    cl_instant now);
 /* The next datagram that is due; false: none. */
 bool cl_mdns_responder_send(struct cl_mdns_responder *responder, cl_instant now,
                             struct cl_mdns_datagram *ret_datagram);

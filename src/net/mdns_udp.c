@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "net/loop_private.h"
+#include "net/mdns_budget.h"
 #include "net/mdns_private.h"
 #include "net/tcp_private.h"
 
@@ -35,8 +36,7 @@ struct cl_mdns_udp {
     struct cl_timer rescan;
     struct cl_timer due;  // something goes out
     struct cl_timer rest; // runs: the sockets are not read
-    cl_instant slice;     // when it began
-    unsigned slice_reads;
+    struct cl_mdns_budget budget;
 };
 
 static const struct in6_addr group_v6 = {{{0xff, 0x02, [15] = 0xfb}}};
@@ -255,6 +255,8 @@ read_one(struct socket *socket)
     ssize_t got = recvmsg(socket->fd, &message, 0);
     if (got < 0)
         return errno == EINTR;
+    if ((message.msg_flags & MSG_TRUNC) != 0)
+        udp->loop->counts.of[CL_COUNT_MDNS_LARGE]++;
     if ((message.msg_flags & MSG_TRUNC) != 0 || name.ss_family == AF_UNSPEC)
         return true;
     const struct cl_mdns_packet packet = {
@@ -283,10 +285,35 @@ watch(struct cl_mdns_udp *udp, bool is_on)
     }
 }
 
+/* The sockets are not read until the next slice. */
+static void
+take_rest(struct cl_mdns_udp *udp)
+{
+    udp->loop->counts.of[CL_COUNT_MDNS_REST]++;
+    watch(udp, false);
+    cl_loop_timer_start(udp->loop, &udp->rest, cl_mdns_budget_next(&udp->budget));
+}
+
 static void
 on_rested(struct cl_timer *timer)
 {
     watch(CL_LIST_ENTRY(timer, struct cl_mdns_udp, rest), true);
+}
+
+/* The loop's clock stands still within a turn, and counts no parts of a millisecond. */
+static int64_t
+clock_ns(void)
+{
+    return (int64_t)uv_hrtime();
+}
+
+/* How long it is since *since, which becomes now. */
+static int64_t
+lap_ns(int64_t *since)
+{
+    int64_t before = *since;
+    *since = clock_ns();
+    return *since - before;
 }
 
 static void
@@ -296,22 +323,18 @@ on_ready(uv_poll_t *poll, int status, int events)
     (void)events;
     struct socket *socket = poll->data;
     struct cl_mdns_udp *udp = socket->udp;
-    cl_instant now = cl_loop_now(udp->loop);
-    if (now.ms - udp->slice.ms >= CL_MDNS_SLICE_MS) {
-        udp->slice = now;
-        udp->slice_reads = 0;
-    }
+    int64_t begun = clock_ns();
     bool is_more = true;
     for (int i = 0; i < CL_MDNS_READS_PER_TURN && is_more; i++) {
-        if (++udp->slice_reads > CL_MDNS_READS_PER_SLICE) {
-            watch(udp, false);
-            cl_loop_timer_start(udp->loop, &udp->rest,
-                                cl_instant_add(udp->slice, CL_MDNS_SLICE_MS));
+        if (!cl_mdns_budget_take(&udp->budget, cl_loop_now(udp->loop))) {
+            take_rest(udp);
             break;
         }
         is_more = read_one(socket) && !udp->is_closed;
+        cl_mdns_budget_spend(&udp->budget, lap_ns(&begun));
     }
     pump(udp);
+    cl_mdns_budget_spend(&udp->budget, lap_ns(&begun));
 }
 
 /* -- interfaces -------------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
  * ones are not; they are looked at again every CL_MDNS_RESCAN_MS. Each has a slot, a number below
  * CL_MDNS_LINKS_MAX that stays the same as long as it is there.
  *
- * What comes in is bounded: a flood costs CL_MDNS_READS_PER_SLICE datagrams in each
- * CL_MDNS_SLICE_MS and no more. What goes out is asked for: after each event, and when it is due.
+ * What comes in is bounded (net/mdns_budget.h). What goes out is asked for: after each event, and
+ * when it is due.
  */
 #ifndef CL_NET_MDNS_UDP_H
 #define CL_NET_MDNS_UDP_H

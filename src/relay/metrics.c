@@ -217,6 +217,11 @@ write_ends(struct cl_relay *relay, struct family *family)
         if (cl_count_kind((enum cl_count)i) == CL_COUNT_CUT)
             labelled(family, "reason", cl_count_label((enum cl_count)i), counts->of[i]);
     labelled(family, "reason", "slow_reader", relay->readers_cut);
+    begin(family, "clawlink_discovery_dropped_total", "counter",
+          "Datagrams of multicast DNS that were not acted upon.");
+    for (unsigned i = 0; i < CL_COUNT_LEN; i++)
+        if (cl_count_kind((enum cl_count)i) == CL_COUNT_DROPPED)
+            labelled(family, "reason", cl_count_label((enum cl_count)i), counts->of[i]);
 }
 
 static void

@@ -129,14 +129,15 @@ put_by_code(struct cl_json_writer *json, const char *what, const uint64_t *count
 static void
 put_refusals(struct cl_relay *relay, struct cl_json_writer *json)
 {
+    static const char *const kinds[] = {[CL_COUNT_REFUSED] = "connection refused",
+                                        [CL_COUNT_CUT] = "connection cut",
+                                        [CL_COUNT_DROPPED] = "datagram dropped"};
     const struct cl_counts *counts = cl_loop_counts(relay->loop);
     cl_json_put_name(json, CL_STR("refusals"));
     cl_json_array_begin(json);
     for (unsigned i = 0; i < CL_COUNT_LEN; i++)
-        put_refusal(json,
-                    cl_count_kind((enum cl_count)i) == CL_COUNT_REFUSED ? "connection refused"
-                                                                        : "connection cut",
-                    cl_count_label((enum cl_count)i), counts->of[i]);
+        put_refusal(json, kinds[cl_count_kind((enum cl_count)i)], cl_count_label((enum cl_count)i),
+                    counts->of[i]);
     put_refusal(json, "connection cut", "slow_reader", relay->readers_cut);
     put_by_code(json, "http broken", counts->broken);
     put_by_code(json, "call refused", counts->refused);

@@ -9,11 +9,15 @@
     peer.py sink PORT                   a TCP listener that tells what it is sent
     peer.py hog                         holds UDP port 5353 alone
     peer.py flood ADDRESS SECONDS       datagrams to port 5353 as fast as they go
+    peer.py forge KIND ADDRESS SECONDS  likewise, messages made to be dear to who reads them
+    peer.py health ADDRESS SECONDS      how long GET /healthz takes on port 9077, in a row
 
-All but flood go on until they are told to end.
+All but the last three go on until they are told to end.
 """
+import http.client
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -170,10 +174,68 @@ def flood(address, seconds):
     tell(event="sent", count=sent)
 
 
+def header(flags, *counts):
+    return struct.pack(">HHHHHH", 0, flags, *counts)
+
+
+LONGEST = b"\1x" * 127 + b"\0"  # a name of 255 bytes
+HERE = b"\xc0\x0c"  # a pointer to the first name of a message
+
+
+def chain():
+    """A known answer whose data are pointers, each to the one before; names that begin there."""
+    start = 12 + len(LONGEST) + 10
+    data = HERE + b"".join(struct.pack(">H", 0xc000 | start + 2 * i) for i in range(2000))
+    last = struct.pack(">H", 0xc000 | start + len(data) - 2)
+    return (header(0, 0, 256, 0, 0) + record(LONGEST, 99, data) +
+            record(last, 12, last) * 255)
+
+
+def claims():
+    """A probe that claims a name of the relay, and much else."""
+    name = wire_name(b"Mira's relay", b"_clawlink", b"_tcp", b"local")
+    return (header(0, 1, 0, 255, 0) + name + struct.pack(">HH", 255, 1) +
+            record(LONGEST, 12, HERE) + record(HERE, 16, b"\0") * 254)
+
+
+def names():
+    """Nothing is wrong with it but the work it makes."""
+    return header(0x8400, 0, 256, 0, 0) + record(LONGEST, 12, HERE) + record(HERE, 12, HERE) * 255
+
+
+def forge(kind, address, seconds):
+    box = group_socket()
+    message = {"chain": chain, "claims": claims, "names": names}[kind]()
+    sent, end = 0, time.monotonic() + float(seconds)
+    tell(event="ready")
+    while time.monotonic() < end:
+        try:
+            sent += box.sendto(message, (address, 5353)) > 0
+        except OSError:
+            pass
+    tell(event="sent", count=sent)
+
+
+def health(address, seconds):
+    took, end = [], time.monotonic() + float(seconds)
+    line = http.client.HTTPConnection(address, 9077, timeout=10)
+    line.connect()
+    tell(event="ready")
+    # A call every 5 ms, as long as the relay does not end the line.
+    while time.monotonic() < end and not select.select([line.sock], [], [], 0.005)[0]:
+        begun = time.monotonic()
+        line.request("GET", "/healthz")
+        line.getresponse().read()
+        took.append((time.monotonic() - begun) * 1000)
+    took.sort()
+    tell(event="took", count=len(took), **{f"p{p}": took[len(took) * p // 100] for p in (50, 90, 99)},
+         most=took[-1])
+
+
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] in
                        ("announce", "hog", "browse") else set())
 {"browse": browse, "announce": announce, "spoof": spoof, "crowd": crowd, "sink": sink, "hog": hog,
- "flood": flood}[sys.argv[1]](*sys.argv[2:])
+ "flood": flood, "forge": forge, "health": health}[sys.argv[1]](*sys.argv[2:])
 if sys.argv[1] == "browse":
     signal.sigwait({signal.SIGTERM})
     sys.stdout.flush()

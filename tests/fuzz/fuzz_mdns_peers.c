@@ -83,7 +83,7 @@ receive(uint8_t who, cl_str bytes, cl_instant now)
     packet.bytes = cl_str_of(block + 1, bytes.len);
     packet.from.port = (who & PLAIN_RESOLVER) != 0 ? 40000 : CL_MDNS_PORT;
     packet.from.ip[15] = (who & OWN) != 0 ? 5 : (uint8_t)(6 + who / 8);
-    cl_mdns_responder_receive(&responder, &packet, now);
+    cl_err_ignore(cl_mdns_responder_receive(&responder, &packet, now));
     cl_mdns_browser_receive(&browser, &packet, now);
     free(block);
 }

@@ -72,6 +72,7 @@ TEST(labels_are_what_prometheus_allows_and_no_two_are_alike)
     }
     CHECK_INT(cl_count_kind(CL_COUNT_TURNED_AWAY), CL_COUNT_REFUSED);
     CHECK_INT(cl_count_kind(CL_COUNT_STALL), CL_COUNT_CUT);
+    CHECK_INT(cl_count_kind(CL_COUNT_MDNS_REST), CL_COUNT_DROPPED);
 }
 
 TEST(a_good_request_is_counted_as_nothing_else)

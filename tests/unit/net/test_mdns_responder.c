@@ -5,8 +5,10 @@
 #include "net/mdns_responder.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "support/rng.h"
 #include "support/test.h"
 
 #define SEED 7
@@ -132,6 +134,7 @@ record_at(size_t index)
 
 static struct cl_mdns_writer in;
 static uint8_t in_bytes[CL_MDNS_SEND_BYTES_MAX];
+static enum cl_err received; // what came of the last
 
 static void
 begin(void)
@@ -151,7 +154,7 @@ deliver(struct cl_mdns_head head, cl_address from)
 {
     struct cl_mdns_packet packet = {.bytes = cl_mdns_end(&in, head), .from = from};
     packet.family = cl_address_is_v4(&from) ? CL_MDNS_V4 : CL_MDNS_V6;
-    cl_mdns_responder_receive(&responder, &packet, now);
+    received = cl_mdns_responder_receive(&responder, &packet, now);
 }
 
 static void
@@ -322,8 +325,127 @@ TEST(an_echo_of_our_own_probe_is_no_rival)
     CHECK(next_until(now.ms + 1000));
     struct cl_mdns_packet echo = {.bytes = cl_str_of(out.bytes, out.len), .from = v4(0, 5, 5353)};
     int64_t at = cl_mdns_responder_deadline(&responder).ms;
-    cl_mdns_responder_receive(&responder, &echo, now);
+    CHECK_OK(cl_mdns_responder_receive(&responder, &echo, now));
     CHECK_INT(cl_mdns_responder_deadline(&responder).ms, at);
+}
+
+/* -- ties as RFC 6762 8.2.1 says it: two sorted lists, side by side -------------------------- */
+
+#define CLAIMS 16 // of the two names, ours among them
+
+struct claims {
+    struct cl_mdns_record of[CLAIMS];
+    size_t len;
+};
+
+static void
+claim(struct claims *claims, const cl_mdns_name *name, const struct cl_mdns_record *data)
+{
+    CHECK(claims->len < CLAIMS);
+    claims->of[claims->len] = *data;
+    claims->of[claims->len++].name = *name;
+}
+
+/* Ours, and for each one that comes before and one that comes after. */
+static void
+fill_claims(struct claims *claims)
+{
+    claims->len = 0;
+    for (size_t i = CL_MDNS_E_SRV; i < responder.entries_len; i++) {
+        struct cl_mdns_record record = responder.entries[i].record;
+        if (record.type == CL_MDNS_NSEC)
+            continue;
+        claim(claims, &record.name, &record);
+        record.data[3]--;
+        claim(claims, &record.name, &record);
+        record.data[3] = (uint8_t)(record.data[3] + 2);
+        claim(claims, &record.name, &record);
+    }
+    // And of types that we do not have there, before and after all of ours.
+    claim(claims, &instance, &responder.entries[CL_MDNS_E_ADDRESSES].record);
+    claim(claims, &instance, &responder.entries[CL_MDNS_E_NSEC_INSTANCE].record);
+    claim(claims, &host, &responder.entries[CL_MDNS_E_SRV].record);
+}
+
+static int
+by_order(const void *a, const void *b)
+{
+    return cl_mdns_record_compare(a, b);
+}
+
+/* Those of the set with that name, in order. */
+static struct claims
+sorted(const struct claims *all, uint64_t set, const cl_mdns_name *name)
+{
+    struct claims some = {.len = 0};
+    for (size_t i = 0; i < all->len; i++)
+        if ((set >> i & 1) != 0 && cl_mdns_name_eq(&all->of[i].name, name))
+            claim(&some, name, &all->of[i]);
+    qsort(some.of, some.len, sizeof some.of[0], by_order);
+    return some;
+}
+
+static bool
+wins(const struct claims *all, uint64_t theirs_set, uint64_t ours_set, const cl_mdns_name *name)
+{
+    struct claims theirs = sorted(all, theirs_set, name), ours = sorted(all, ours_set, name);
+    for (size_t i = 0; i < theirs.len && i < ours.len; i++) {
+        int order = cl_mdns_record_compare(&theirs.of[i], &ours.of[i]);
+        if (order != 0)
+            return order > 0;
+    }
+    return theirs.len > ours.len;
+}
+
+// RFC 6762 8.2.1
+TEST(a_tie_is_broken_as_by_two_sorted_lists_whatever_the_order_in_the_message)
+{
+    const uint64_t ours = 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9;
+    struct rng rng = {SEED};
+    static struct claims all;
+    unsigned won = 0;
+    for (int round = 0; round < 4000; round++) {
+        set_up();
+        CHECK(next_until(now.ms + 1000));
+        fill_claims(&all);
+        // Often all of ours, because only what is left then decides.
+        uint64_t set = rng_next(&rng) & rng_next(&rng) & ((UINT64_C(1) << all.len) - 1);
+        if (rng_below(&rng, 2) == 0)
+            set |= ours;
+        size_t first = (size_t)rng_below(&rng, all.len);
+        begin();
+        ask(&instance, CL_MDNS_ANY, false);
+        for (size_t i = 0; i < 2 * all.len; i++) { // some of them twice
+            size_t at = (first + i * 7) % all.len;
+            if ((set >> at & 1) != 0 && (i < all.len || rng_below(&rng, 8) == 0))
+                CHECK_OK(cl_mdns_put_record(&in, CL_MDNS_AUTHORITY, &all.of[at]));
+        }
+        deliver((struct cl_mdns_head){0}, v4(0, 9, 5353));
+        bool is_lost = wins(&all, set, ours, &instance) || wins(&all, set, ours, &host);
+        test_note("round %d: %#llx", round, (unsigned long long)set);
+        CHECK_INT(cl_mdns_responder_deadline(&responder).ms - now.ms, is_lost ? 1000 : 250);
+        won += is_lost;
+    }
+    CHECK(won > 400 && won < 3600);
+}
+
+TEST(a_probe_that_claims_too_much_is_not_weighed)
+{
+    struct cl_mdns_record theirs = {.name = host, .ttl = 120};
+    for (int more = 0; more < 2; more++) {
+        set_up();
+        theirs.name = host;
+        CHECK(next_until(now.ms + 1000));
+        begin();
+        ask(&host, CL_MDNS_ANY, false);
+        for (int i = 0; i < CL_MDNS_CLAIMS_MAX + more; i++) {
+            cl_mdns_set_a(&theirs, (const uint8_t[4]){10, 0, 1, (uint8_t)i});
+            CHECK_OK(cl_mdns_put_record(&in, CL_MDNS_AUTHORITY, &theirs));
+        }
+        deliver((struct cl_mdns_head){0}, v4(0, 9, 5353));
+        CHECK_INT(received, more ? CL_ERR_TOO_LARGE : CL_OK);
+        CHECK_INT(cl_mdns_responder_deadline(&responder).ms - now.ms, more ? 250 : 1000);
+    }
 }
 
 // RFC 6762 8.1: after fifteen conflicts in ten seconds each probe waits for five
@@ -602,6 +724,7 @@ TEST(who_is_not_of_this_network_gets_no_answer)
         begin();
         ask(&host, CL_MDNS_A, false);
         deliver((struct cl_mdns_head){0}, i < 2 ? far[i] : near[i - 2]);
+        CHECK_INT(received, i >= 2 ? CL_OK : CL_ERR_FORBIDDEN);
         CHECK_INT(next_until(now.ms + 2000), i >= 2);
         CHECK(i < 3 || out.families[CL_MDNS_V6]);
         now.ms += 1500;
