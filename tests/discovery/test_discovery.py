@@ -517,13 +517,13 @@ def what_strangers_say_is_shown_and_never_obeyed():
 def of_several_none_is_used():
     with network(), peer("b", "sink", "9077") as sink, peer("b", "spoof", NAME, "9077"), \
             peer("b", "announce", "Otto", "9077", "auth=no"):
+        # Who has just announced itself answers a second later (RFC 6762 section 6).
+        until(lambda: {seen["name"] for seen in scan("a")[1]} == {NAME, "Otto"}, "both answer", 20)
         for words in (("info",), ("register", "--name", "x")):
             result = clawlink("a", *words)
             equal(result.returncode, 4, f"exit status ({result.stderr})")
             holds("2 relays answer" in result.stderr and "--relay URL" in result.stderr,
                   result.stderr)
-        result, found = scan("a")
-        equal({seen["name"] for seen in found}, {NAME, "Otto"}, "listed")
         equal(sink.events("got"), [], "what the listener was sent")
 
 
