@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/pool.h"
 #include "base/random.h"
 #include "relay/state.h"
 
@@ -151,10 +152,16 @@ ack_agent(const struct cl_ack *ack)
     return cl_str_of(ack->agent, ack->agent_len);
 }
 
+static size_t
+ack_len(cl_str agent)
+{
+    return sizeof(struct cl_ack) + agent.len;
+}
+
 static struct cl_ack *
 ack_new(struct cl_relay *relay, const struct cl_effect *effect)
 {
-    struct cl_ack *ack = cl_alloc(sizeof *ack + effect->agent.len);
+    struct cl_ack *ack = cl_pool_get(ack_len(effect->agent));
     struct cl_command draft = {
         .kind = CL_COMMAND_ACK,
         .ack = {.agent = effect->agent, .rung = CL_RUNG_DELIVERED, .ranges = effect->ack.ranges}};
@@ -164,7 +171,7 @@ ack_new(struct cl_relay *relay, const struct cl_effect *effect)
     if (ack->command == NULL ||
         cl_peer_begin(relay, &ack->peer, CL_PEER_ACK, &relay->acks) != CL_OK) {
         cl_command_free(ack->command);
-        cl_free(ack);
+        cl_pool_put(ack, ack_len(effect->agent));
         return NULL;
     }
     ack->holder = effect->ack.holder;
@@ -179,7 +186,7 @@ ack_free(struct cl_relay *relay, struct cl_ack *ack)
 {
     cl_peer_end(relay, &ack->peer);
     cl_command_free(ack->command);
-    cl_free(ack);
+    cl_pool_put(ack, ack_len(ack_agent(ack)));
 }
 
 static void
