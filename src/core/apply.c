@@ -173,8 +173,9 @@ deliver_to_all(struct run *run, struct cl_msg *msg)
         struct cl_agent *agent = cl_state_agent_at(at);
         if (agent == sender)
             continue;
-        if (cl_state_inbox_takes(run->core, &agent->inbox, msg->from, msg->priority, cost) ==
-            CL_OK) {
+        enum cl_err err =
+            cl_state_inbox_takes(run->core, &agent->inbox, msg->from, msg->priority, cost);
+        if (err == CL_OK) {
             must(cl_state_enqueue(run->core, agent, msg));
             recipients++;
         } else {

@@ -181,23 +181,29 @@ share_of(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from)
     return cl_shares_of(&inbox->shares, cl_hash_long(&core->agents_by_id.hash_key, from));
 }
 
+/* For an inbox of which more than half would be in use. */
+static enum cl_err
+share_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from, uint64_t cost)
+{
+    uint32_t half_of_messages = core->inbox_messages_max / 2;
+    struct cl_share share = share_of(core, inbox, from);
+    if (share.count > 0 &&
+        (share.count >= half_of_messages || share.bytes + cost > core->inbox_bytes_max / 2))
+        return CL_ERR_FAIR_SHARE;
+    return CL_OK;
+}
+
 enum cl_err
 cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from,
                      enum cl_priority priority, uint64_t cost)
 {
     uint64_t bytes = inbox->bytes + cost;
-    uint32_t half_of_messages = core->inbox_messages_max / 2;
-    uint64_t half_of_bytes = core->inbox_bytes_max / 2;
     if (inbox->count >= core->inbox_messages_max || bytes > core->inbox_bytes_max ||
         !cl_inbox_has_room(inbox, priority))
         return CL_ERR_INBOX_FULL;
-    if (inbox->count < half_of_messages && bytes <= half_of_bytes)
+    if (inbox->count < core->inbox_messages_max / 2 && bytes <= core->inbox_bytes_max / 2)
         return CL_OK; // all of it together is no more than half
-
-    struct cl_share share = share_of(core, inbox, from);
-    if (share.count > 0 && (share.count >= half_of_messages || share.bytes + cost > half_of_bytes))
-        return CL_ERR_FAIR_SHARE;
-    return CL_OK;
+    return share_takes(core, inbox, from, cost);
 }
 
 enum cl_err
