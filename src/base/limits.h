@@ -252,7 +252,7 @@
 #define CL_PROOF_BUSY_MESSAGES 256
 #define CL_PROOF_MESSAGES      (CL_CREDIT_MESSAGES / 4 * 3)
 #define CL_PROOF_BYTES         (CL_CREDIT_BYTES / 4)
-#define CL_PROOF_DELAY_MS      50
+#define CL_PROOF_DELAY_MS      100
 /* Bytes of bodies up to which the frames of a broadcast's batch are written once for all who take
  * the same one. More waits by reference to the bodies anyway. */
 #define CL_SHARED_BYTES_MAX (64 * CL_KIB)
