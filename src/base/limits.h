@@ -121,6 +121,8 @@
 
 /* Plaintext in one record (RFC 8446 section 5.1), which is how much is sealed at a time. */
 #define CL_TLS_RECORD_BYTES (16 * CL_KIB)
+/* Pieces of output that go into one record; with more of them there is another record. */
+#define CL_TLS_SLICES_MAX 64
 /* Sealed before it is offered to the layer below: two records, so that one system call carries
  * them. What is not taken of it waits in the layer, and no more is sealed meanwhile. */
 #define CL_TLS_CHUNK_BYTES (2 * CL_TLS_RECORD_BYTES)

@@ -40,7 +40,9 @@ cl_tls_ctx_new(bool is_client)
                                        SSL_OP_PRIORITIZE_CHACHA);
     // A connection at rest keeps no buffers; what comes is opened a read at a time.
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_read_ahead(ctx, is_client ? 1 : 0);
+    if (!is_client)
+        SSL_CTX_set_keylog_callback(ctx, cl_tls_on_secret);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_security_level(ctx, 2);
     // Both lists have AES-128 first: it is the faster one, and 128 bits are out of everybody's

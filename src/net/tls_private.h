@@ -8,6 +8,16 @@
 #include <openssl/ssl.h>
 
 #include "net/tls.h"
+#include "net/tls_record.h"
+
+/* To whoever speaks HTTP without TLS. */
+// clang-format off
+#define CL_TLS_PLAIN_BODY "This port speaks https.\n"
+#define CL_TLS_PLAIN_ANSWER                                                       \
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"              \
+    "Content-Length: 24\r\nConnection: close\r\n\r\n" CL_TLS_PLAIN_BODY
+// clang-format on
+_Static_assert(sizeof CL_TLS_PLAIN_BODY - 1 == 24, "what CL_TLS_PLAIN_ANSWER says");
 
 struct cl_tls {
     struct cl_loop *loop;
@@ -29,6 +39,8 @@ struct cl_tls {
 
 /* tls_stream.c: how OpenSSL reads from and writes to a stream. NULL without memory. */
 BIO_METHOD *cl_tls_bio_method(void);
+/* The callback for secrets of a server's context. */
+void cl_tls_on_secret(const SSL *ssl, const char *line);
 
 /* tls_context.c */
 /* Versions, ciphers, modes: what both sides have in common. NULL without memory. */

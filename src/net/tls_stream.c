@@ -27,17 +27,6 @@
 #include "net/loop_private.h"
 #include "net/tls_private.h"
 
-/* The first byte of every TLS connection (RFC 8446 section 5.1: a handshake record). */
-#define HANDSHAKE_RECORD 22
-
-// clang-format off
-#define PLAIN_BODY "This port speaks https.\n"
-#define PLAIN_ANSWER                                                       \
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"              \
-    "Content-Length: 24\r\nConnection: close\r\n\r\n" PLAIN_BODY
-// clang-format on
-_Static_assert(sizeof PLAIN_BODY - 1 == 24, "what PLAIN_ANSWER says");
-
 enum state {
     TLS_FRESH,   // not a byte came or went
     TLS_SHAKING, // the handshake is on
@@ -50,7 +39,8 @@ struct tls_stream {
     struct cl_stream stream;
     struct cl_stream *below;
     struct cl_tls *tls;
-    SSL *ssl; // NULL in TLS_FRESH of a server, and after it when it was no TLS
+    SSL *ssl; // NULL in TLS_FRESH of a server, after it when it was no TLS, and with keys
+    struct cl_tls_keys *keys; // NULL: OpenSSL seals and opens
     enum state state;
     struct cl_link in_waiting; // a step of the handshake waits for its turn
     struct cl_timer resume;    // reading was paused and goes on
@@ -124,6 +114,35 @@ cl_tls_bio_method(void)
     return method;
 }
 
+/* What the keys are made of comes during the handshake; nothing of it is kept anywhere else. */
+void
+cl_tls_on_secret(const SSL *ssl, const char *line)
+{
+    struct tls_stream *t = BIO_get_data(SSL_get_rbio(ssl));
+    if (t->keys == NULL)
+        t->keys = cl_alloc(sizeof *t->keys);
+    if (t->keys != NULL)
+        cl_tls_keys_hear(t->keys, cl_str_z(line));
+}
+
+/* The handshake is over. Where the keys are ours to use, OpenSSL's part ends. */
+static void
+take_over(struct tls_stream *t)
+{
+    bool is_ours = t->keys != NULL && SSL_version(t->ssl) == TLS1_3_VERSION &&
+                   SSL_has_pending(t->ssl) == 0 &&
+                   cl_tls_keys_begin(t->keys, SSL_get_current_cipher(t->ssl));
+    if (is_ours) {
+        SSL_free(t->ssl);
+        t->ssl = NULL;
+        return;
+    }
+    ERR_clear_error();
+    cl_tls_keys_free(t->keys);
+    t->keys = NULL;
+    SSL_set_read_ahead(t->ssl, 1);
+}
+
 static bool
 begin_ssl(struct tls_stream *t)
 {
@@ -149,6 +168,7 @@ static void
 free_stream(struct tls_stream *t)
 {
     SSL_free(t->ssl);
+    cl_tls_keys_free(t->keys);
     cl_buf_done(&t->held);
     cl_buf_done(&t->out);
     cl_free(t);
@@ -269,35 +289,60 @@ fail_open(struct tls_stream *t)
     break_off(t, CL_ERR_IO);
 }
 
+/* Opens a record behind the `*len` bytes in the shared buffer. DATA: there may be more. */
+static enum cl_tls_word
+open_own(struct tls_stream *t, size_t *len)
+{
+    cl_str record;
+    size_t got = 0;
+    if (!cl_tls_keys_next(t->keys, &t->input, &record))
+        return CL_TLS_WORD_BROKEN;
+    if (record.len == 0)
+        return CL_TLS_WORD_NONE;
+    enum cl_tls_word word = cl_tls_keys_open(t->keys, record, t->tls->opened + *len, &got, &t->out);
+    *len += got;
+    return word;
+}
+
+/* Who asks OpenSSL once too often pays half a read for it. */
+static enum cl_tls_word
+open_by_openssl(struct tls_stream *t, size_t *len)
+{
+    size_t got = 0;
+    t->sink = &t->out; // the answer to a key update
+    int status = SSL_read_ex(t->ssl, t->tls->opened + *len, sizeof t->tls->opened - *len, &got);
+    int reason = status == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, status);
+    if (reason == SSL_ERROR_ZERO_RETURN)
+        return CL_TLS_WORD_END;
+    if (reason != SSL_ERROR_NONE)
+        return reason == SSL_ERROR_WANT_READ ? CL_TLS_WORD_NONE : CL_TLS_WORD_BROKEN;
+    *len += got;
+    bool has_more = t->input.len > 0 || SSL_has_pending(t->ssl) == 1;
+    return has_more ? CL_TLS_WORD_DATA : CL_TLS_WORD_NONE;
+}
+
 /* Opens records, as many as fit, and hands them over together. True: there may be more. */
 static bool
 deliver(struct tls_stream *t)
 {
-    char *opened = t->tls->opened;
-    size_t len = 0, got = 0;
-    int status = 1;
-    t->sink = &t->out;    // the answer to a key update
-    bool has_more = true; // whoever asks OpenSSL once too often pays half a read for it
-    while (has_more && len < sizeof t->tls->opened) {
-        status = SSL_read_ex(t->ssl, opened + len, sizeof t->tls->opened - len, &got);
-        len += status == 1 ? got : 0;
-        has_more = status == 1 && (t->input.len > 0 || SSL_has_pending(t->ssl) == 1);
-    }
-    int reason = status == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, status);
+    size_t len = 0, room = t->keys == NULL ? 1 : CL_TLS_RECORD_WIRE_BYTES_MAX;
+    enum cl_tls_word word = CL_TLS_WORD_DATA;
+    while (word == CL_TLS_WORD_DATA && sizeof t->tls->opened - len >= room)
+        word = t->keys == NULL ? open_by_openssl(t, &len) : open_own(t, &len);
     if (t->out.len > 0)
         cl_stream_want_write(t->below);
     if (len > 0)
-        t->stream.events->on_data(t->stream.ctx, opened, len);
+        t->stream.events->on_data(t->stream.ctx, t->tls->opened, len);
     if (t->is_closed || t->state != TLS_OPEN)
         return false;
-    if (reason == SSL_ERROR_ZERO_RETURN) {
+    if (word == CL_TLS_WORD_END) {
         t->has_notify = true;
         t->input = CL_STR(""); // nothing counts behind it
         tell_eof(t);
-    } else if (reason != SSL_ERROR_NONE && reason != SSL_ERROR_WANT_READ) {
+    } else if (word == CL_TLS_WORD_BROKEN) {
         fail_open(t);
     }
-    return has_more;
+    return word == CL_TLS_WORD_DATA;
 }
 
 static void
@@ -310,6 +355,7 @@ shake(struct tls_stream *t)
     if (status == 1) {
         t->state = TLS_OPEN;
         t->tls->counts.handshakes++;
+        take_over(t);
         if (t->wants_room)
             cl_stream_want_write(&t->stream);
     } else if (SSL_get_error(t->ssl, status) != SSL_ERROR_WANT_READ) {
@@ -405,9 +451,9 @@ static void
 begin_serving(struct tls_stream *t, char first)
 {
     t->sink = &t->out;
-    if (first != HANDSHAKE_RECORD) {
+    if (first != CL_TLS_RECORD_HANDSHAKE) {
         t->tls->counts.plain++;
-        if (cl_buf_append(&t->out, CL_STR(PLAIN_ANSWER)) != CL_OK)
+        if (cl_buf_append(&t->out, CL_STR(CL_TLS_PLAIN_ANSWER)) != CL_OK)
             break_off(t, CL_ERR_IO);
         else
             refuse(t);
@@ -531,43 +577,52 @@ skip(struct cursor *cursor, size_t len)
     cursor->into += len;
 }
 
-/* The plaintext of one record: a part of one slice, or several copied together. */
-static cl_str
-next_record(struct cursor *cursor, char *record)
+/* The pieces of the next record. Returns how long they are together. */
+static size_t
+next_record(struct cursor *cursor, cl_str *pieces, size_t *ret_count)
 {
-    size_t len = 0;
-    cl_str first = cl_str_part(cursor->slices[cursor->at], cursor->into, CL_TLS_RECORD_BYTES);
-    if (first.len == CL_TLS_RECORD_BYTES || cursor->at + 1 == cursor->count) {
-        skip(cursor, first.len);
-        return first;
+    size_t len = 0, count = 0;
+    while (cursor->at < cursor->count && len < CL_TLS_RECORD_BYTES && count < CL_TLS_SLICES_MAX) {
+        cl_str slice = cursor->slices[cursor->at];
+        pieces[count] = cl_str_part(slice, cursor->into, CL_TLS_RECORD_BYTES - len);
+        len += pieces[count].len;
+        skip(cursor, pieces[count++].len);
     }
-    while (cursor->at < cursor->count && len < CL_TLS_RECORD_BYTES) {
-        cl_str piece =
-            cl_str_part(cursor->slices[cursor->at], cursor->into, CL_TLS_RECORD_BYTES - len);
-        if (piece.len > 0)
-            memcpy(record + len, piece.ptr, piece.len);
-        len += piece.len;
-        skip(cursor, piece.len);
-    }
-    return cl_str_of(record, len);
+    *ret_count = count;
+    return len;
+}
+
+static bool
+seal_by_openssl(struct tls_stream *t, const cl_str *pieces, size_t count, size_t len)
+{
+    size_t put = 0;
+    char *record = t->tls->record;
+    if (count == 1)
+        return SSL_write_ex(t->ssl, pieces[0].ptr, len, &put) == 1;
+    for (size_t at = 0; at < count; put += pieces[at++].len)
+        if (pieces[at].len > 0)
+            memcpy(record + put, pieces[at].ptr, pieces[at].len);
+    return SSL_write_ex(t->ssl, record, len, &put) == 1;
 }
 
 /* Seals the next chunk into the shared buffer. *ret_len is its plaintext; false: OpenSSL failed. */
 static bool
 seal(struct tls_stream *t, struct cursor *cursor, size_t *ret_len)
 {
-    size_t len = 0, put;
+    cl_str pieces[CL_TLS_SLICES_MAX];
+    size_t count, record_len;
+    bool is_sealed = true;
     cl_buf_clear(&t->tls->sealed);
     t->sink = &t->tls->sealed;
-    while (cursor->at < cursor->count && len < CL_TLS_CHUNK_BYTES) {
-        cl_str record = next_record(cursor, t->tls->record);
-        if (record.len > 0 && SSL_write_ex(t->ssl, record.ptr, record.len, &put) != 1)
-            return false;
-        len += record.len;
+    for (*ret_len = 0; is_sealed && cursor->at < cursor->count && *ret_len < CL_TLS_CHUNK_BYTES;
+         *ret_len += record_len) {
+        record_len = next_record(cursor, pieces, &count);
+        if (record_len > 0)
+            is_sealed = t->keys == NULL ? seal_by_openssl(t, pieces, count, record_len)
+                                        : cl_tls_keys_seal(t->keys, pieces, count, t->sink);
     }
     t->sink = &t->out;
-    *ret_len = len;
-    return true;
+    return is_sealed;
 }
 
 /* Seals and writes chunks until below takes no more. What it left of the last one is owed. */
@@ -641,7 +696,9 @@ tls_shut(struct cl_stream *stream)
         return;
     t->is_shut = true;
     t->sink = &t->out;
-    if (t->state == TLS_OPEN)
+    if (t->state == TLS_OPEN && t->keys != NULL)
+        cl_tls_keys_end(t->keys, &t->out);
+    else if (t->state == TLS_OPEN)
         (void)SSL_shutdown(t->ssl); // what it has to say of the peer's side is no matter here
     ERR_clear_error();
     // Often the user closes next, so what can go goes now. A failure shows in the loop.
