@@ -123,11 +123,21 @@
 #define CL_TLS_RECORD_BYTES (16 * CL_KIB)
 /* Pieces of output that go into one record; with more of them there is another record. */
 #define CL_TLS_SLICES_MAX 64
+/* Records that one key of AES-GCM seals before there is a new one, and that the peer's key may seal
+ * before it is asked for a new one: 2^24, so that there is time below 2^24.5. */
+#define CL_TLS_KEY_RECORDS (UINT64_C(1) << 24)
+/* Records of one key that are safe: 2^24.5 (RFC 8446 section 5.5). A peer that goes on with a key
+ * beyond that is cut. */
+#define CL_TLS_KEY_RECORDS_MAX UINT64_C(23726566)
+/* Records in a row without data: key updates, empty ones. They cost us work and move nothing, and
+ * OpenSSL draws the line at the same place. A peer that sends more is cut. */
+#define CL_TLS_IDLE_RECORDS_MAX 32
 /* Sealed before it is offered to the layer below: two records, so that one system call carries
  * them. What is not taken of it waits in the layer, and no more is sealed meanwhile. */
-#define CL_TLS_CHUNK_BYTES (2 * CL_TLS_RECORD_BYTES)
-/* A sealed chunk, or a handshake's answer with a long chain of certificates. A peer that makes
- * more wait, by asking for key updates and reading nothing, is cut. */
+#define CL_TLS_CHUNK_RECORDS 2
+#define CL_TLS_CHUNK_BYTES   (CL_TLS_CHUNK_RECORDS * CL_TLS_RECORD_BYTES)
+/* A sealed chunk and an alert, or a handshake's answer with a long chain of certificates. A peer
+ * that makes more wait, by having OpenSSL answer key updates and reading nothing, is cut. */
 #define CL_TLS_OUT_BYTES_MAX (64 * CL_KIB)
 /* Bytes that came and are not opened: one read, while the handshake waits or reading is paused. */
 #define CL_TLS_HELD_BYTES_MAX (2 * CL_NET_READ_BYTES)

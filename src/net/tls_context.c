@@ -14,8 +14,8 @@
 #include "base/secret.h"
 #include "net/tls_private.h"
 
-/* What one record has besides its plaintext: head, nonce, tag, type and padding of TLS 1.2 or 1.3
- * with room to spare. */
+/* What one record has besides its plaintext: head, nonce, tag, type and padding of TLS 1.2 or 1.3,
+ * and a key update in front of it, with room to spare. */
 #define RECORD_EXTRA 256
 
 /* -- beginning ------------------------------------------------------------------------------- */
@@ -40,6 +40,7 @@ cl_tls_ctx_new(bool is_client)
                                        SSL_OP_PRIORITIZE_CHACHA);
     // A connection at rest keeps no buffers; what comes is opened a read at a time.
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // A server reads no further than the handshake: the records behind it may be ours to open.
     SSL_CTX_set_read_ahead(ctx, is_client ? 1 : 0);
     if (!is_client)
         SSL_CTX_set_keylog_callback(ctx, cl_tls_on_secret);
@@ -70,7 +71,7 @@ new_side(struct cl_loop *loop, bool is_client, struct cl_tls **ret_tls)
     tls->loop = loop;
     tls->is_client = is_client;
     cl_list_init(&tls->waiting);
-    cl_buf_init(&tls->sealed, CL_TLS_CHUNK_BYTES + RECORD_EXTRA * 2);
+    cl_buf_init(&tls->sealed, CL_TLS_CHUNK_BYTES + RECORD_EXTRA * CL_TLS_CHUNK_RECORDS);
     tls->method = cl_tls_bio_method();
     // Reserved here, sealing cannot run out of memory halfway through a record.
     enum cl_err err = cl_buf_reserve(&tls->sealed, tls->sealed.max, &space);

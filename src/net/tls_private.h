@@ -8,7 +8,6 @@
 #include <openssl/ssl.h>
 
 #include "net/tls.h"
-#include "net/tls_record.h"
 
 /* To whoever speaks HTTP without TLS. */
 // clang-format off
@@ -37,9 +36,11 @@ struct cl_tls {
     char opened[CL_NET_READ_BYTES];   // what on_data is handed
 };
 
-/* tls_stream.c: how OpenSSL reads from and writes to a stream. NULL without memory. */
+/* tls_engine.c */
+/* How OpenSSL reads from and writes to a stream. NULL without memory. */
 BIO_METHOD *cl_tls_bio_method(void);
-/* The callback for secrets of a server's context. */
+/* The key log callback of a server's context (SSL_CTX_set_keylog_callback): what the keys are made
+ * of comes to the stream's engine, and nowhere else. */
 void cl_tls_on_secret(const SSL *ssl, const char *line);
 
 /* tls_context.c */

@@ -1,91 +1,87 @@
 // SPDX-License-Identifier: MIT
 /*
- * net/tls_record.h - the records of TLS 1.3 with AES-GCM (RFC 8446 section 5), for net/tls_*.c.
+ * net/tls_record.h - one record of TLS 1.3 with AES-GCM (RFC 8446 section 5), for net/tls_*.c.
  *
- * OpenSSL shakes hands; then a server's stream seals and opens by itself what it sends and gets,
- * through OpenSSL's AES-GCM. Only what follows a handshake is known here: application data, alerts
- * and key updates.
+ * One direction of a connection behind its handshake: its traffic secret, the keys that are made
+ * of it (section 7), and the number of the next record. The cipher is OpenSSL's. Nothing here
+ * knows what records say; that is net/tls_keys.h.
+ *
+ * A nonce is never used twice: the number moves before the cipher runs, a new key comes with a
+ * number of 0 or not at all, and after any failure the half is over and refuses for good.
  */
 #ifndef CL_NET_TLS_RECORD_H
 #define CL_NET_TLS_RECORD_H
 
-#include <openssl/ssl.h>
-
 #include "base/buf.h"
+#include "base/limits.h"
+
+struct evp_cipher_ctx_st; // OpenSSL's EVP_CIPHER_CTX
 
 #define CL_TLS_RECORD_HEAD_BYTES 5
-/* Head, type and tag. */
-#define CL_TLS_RECORD_EXTRA_BYTES (CL_TLS_RECORD_HEAD_BYTES + 1 + 16)
-/* The longest that a peer may send (section 5.2), its head with it. */
-#define CL_TLS_RECORD_WIRE_BYTES_MAX (CL_TLS_RECORD_HEAD_BYTES + (1 << 14) + 256)
+#define CL_TLS_RECORD_TAG_BYTES  16
+/* What a record has besides its content: head, type and tag. */
+#define CL_TLS_RECORD_EXTRA_BYTES (CL_TLS_RECORD_HEAD_BYTES + 1 + CL_TLS_RECORD_TAG_BYTES)
+/* A whole record. Content, type and padding are 2^14 + 1 bytes at most (section 5.4), and AES-GCM
+ * adds 16, so the 2^14 + 256 that section 5.2 lets other ciphers have cannot be opened. */
+#define CL_TLS_RECORD_WIRE_BYTES_MAX (CL_TLS_RECORD_BYTES + CL_TLS_RECORD_EXTRA_BYTES)
 /* SHA-384's. */
-#define CL_TLS_TRAFFIC_SECRET_BYTES_MAX 48
+#define CL_TLS_SECRET_BYTES_MAX 48
 
+/* ContentType (section 5.1). */
 enum cl_tls_record_type {
+    CL_TLS_RECORD_NONE = 0, // none was found: padding alone
     CL_TLS_RECORD_ALERT = 21,
     CL_TLS_RECORD_HANDSHAKE = 22,
     CL_TLS_RECORD_DATA = 23,
 };
 
-/* One direction: its secret, the keys made of it, and how many records it had. */
+/* AlertDescription (section 6): what is wrong with what came. */
+enum cl_tls_alert {
+    CL_TLS_ALERT_NONE = 0, // close_notify's number, which is no fault
+    CL_TLS_ALERT_UNEXPECTED_MESSAGE = 10,
+    CL_TLS_ALERT_BAD_RECORD_MAC = 20,
+    CL_TLS_ALERT_RECORD_OVERFLOW = 22,
+    CL_TLS_ALERT_ILLEGAL_PARAMETER = 47,
+    CL_TLS_ALERT_DECODE_ERROR = 50,
+    CL_TLS_ALERT_INTERNAL_ERROR = 80,
+    CL_TLS_ALERT_USER_CANCELED = 90,
+};
+
+/* CipherSuite (appendix B.4): those that are known here. */
+enum { CL_TLS_AES_128_GCM_SHA256 = 0x1301, CL_TLS_AES_256_GCM_SHA384 = 0x1302 };
+
 struct cl_tls_half {
-    EVP_CIPHER_CTX *cipher;
-    uint64_t records; // with the present key
+    struct evp_cipher_ctx_st *cipher;
+    uint64_t records; // begun with the present key: the number of the next one
     uint8_t iv[12];
     uint8_t secret_len;
-    uint8_t secret[CL_TLS_TRAFFIC_SECRET_BYTES_MAX];
+    bool is_over;
+    uint8_t secret[CL_TLS_SECRET_BYTES_MAX];
 };
 
-/* False, with nothing to be done, without memory or for another cipher than AES-GCM. */
-bool cl_tls_half_init(struct cl_tls_half *half, const SSL_CIPHER *cipher, bool seals,
-                      const uint8_t *secret, size_t secret_len);
-/* Wipes the secret. Harmless for zeros and to repeat. */
+/* Of a traffic secret, which is copied. False, with nothing to be done: another suite, a length
+ * that is not the suite's, or no memory. */
+bool cl_tls_half_init(struct cl_tls_half *half, unsigned suite, bool seals, const uint8_t *secret,
+                      size_t secret_len);
+/* Wipes secret and keys. Harmless for zeros and to repeat. */
 void cl_tls_half_done(struct cl_tls_half *half);
-/* The next secret and its keys (section 7.2). False without memory. */
+/* The next secret and its keys (section 7.2); the one before is wiped. False without memory: the
+ * half is over. */
 bool cl_tls_half_update(struct cl_tls_half *half);
 
-/* Adds one record with all slices, 16 KiB at most together. False: OpenSSL failed, out is as before
- * or the room of out was too small. */
+/* Adds one record with all slices, CL_TLS_RECORD_BYTES at most together. False: there was no room
+ * or no memory, or OpenSSL failed. Then out is as before and the half is over. */
 bool cl_tls_seal(struct cl_tls_half *half, enum cl_tls_record_type type, const cl_str *slices,
                  size_t count, struct cl_buf *out);
-/* Opens a whole record into `opened`, with room for as many bytes as it has. *ret_len is without
- * type and padding. False: it is not what the peer with the key has sent at this place. */
+/* Opens a whole record, whose head is good, into `opened`, which has room for as many bytes as the
+ * record. *ret_len is without type and padding. False: it is not what the owner of the key has
+ * sealed at this place; `opened` holds nonsense and the half is over. */
 bool cl_tls_open(struct cl_tls_half *half, cl_str record, char *opened, size_t *ret_len,
                  enum cl_tls_record_type *ret_type);
-/* Length of the record that begins there, head included; 0 while its head is not complete. False:
- * it cannot be one. */
-bool cl_tls_record_len(cl_str bytes, size_t *ret_len);
 
-/* -- both directions ------------------------------------------------------------------------- */
-
-struct cl_tls_keys {
-    struct cl_tls_half in, out;
-    struct cl_buf partial; // the beginning of a record that came; or a whole one, being opened
-};
-
-/* What a record said. */
-enum cl_tls_word {
-    CL_TLS_WORD_NONE,
-    CL_TLS_WORD_DATA,   // bytes, or nothing to be told
-    CL_TLS_WORD_END,    // close_notify
-    CL_TLS_WORD_BROKEN, // the connection is over; an alert was sealed, unless it came from the peer
-};
-
-/* A line of SSL_CTX_set_keylog_callback: a server's two secrets are kept, others are not. */
-void cl_tls_keys_hear(struct cl_tls_keys *keys, cl_str line);
-/* False: these keys cannot be used, without memory or for another cipher. */
-bool cl_tls_keys_begin(struct cl_tls_keys *keys, const SSL_CIPHER *cipher);
-void cl_tls_keys_free(struct cl_tls_keys *keys);
-/* Takes the next record from the input: *ret_record is good until the next call, and empty when it
- * is not whole yet; then its beginning is kept. False: it is no record, or there is no memory. */
-bool cl_tls_keys_next(struct cl_tls_keys *keys, cl_str *input, cl_str *ret_record);
-/* Opens a record (cl_tls_open) and answers a key update or a fault into out. */
-enum cl_tls_word cl_tls_keys_open(struct cl_tls_keys *keys, cl_str record, char *opened,
-                                  size_t *ret_len, struct cl_buf *out);
-/* Seals data (cl_tls_seal), with new keys in front of it when it is time. */
-bool cl_tls_keys_seal(struct cl_tls_keys *keys, const cl_str *slices, size_t count,
-                      struct cl_buf *out);
-/* Seals a close_notify; nothing where there is no memory. */
-void cl_tls_keys_end(struct cl_tls_keys *keys, struct cl_buf *out);
+/* How long the record is that begins there, head included; 0 while the head is not complete. As
+ * soon as it cannot be a record of data behind a handshake: the alert that says so. Among these
+ * are change_cipher_spec, which may come only during a handshake, and alerts in plain text. */
+enum cl_tls_alert cl_tls_record_check(cl_str bytes, size_t *ret_len);
 
 #endif

@@ -7,8 +7,9 @@
  *       │ no TLS               v                    v                 v
  *       └───────────────> REFUSED ──EOF──────────> OVER <────────────┘
  *
- * OpenSSL reads from `input`, the bytes just received, and writes to `sink`: to the buffer that
- * all streams share while a chunk is sealed, else to `out`. So at rest a stream owns no buffers.
+ * What seals and opens is the engine (net/tls_engine.h): it reads the bytes just received, and adds
+ * to the buffer that all streams share while a chunk is sealed, else to `out`. So at rest a stream
+ * owns no buffers.
  *
  * What is sealed cannot be taken back, but it is not reported as taken before the layer below has
  * taken it: `owed` counts its plaintext, which the user offers again at the front of its next
@@ -25,6 +26,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "net/loop_private.h"
+#include "net/tls_engine.h"
 #include "net/tls_private.h"
 
 enum state {
@@ -39,23 +41,20 @@ struct tls_stream {
     struct cl_stream stream;
     struct cl_stream *below;
     struct cl_tls *tls;
-    SSL *ssl; // NULL in TLS_FRESH of a server, after it when it was no TLS, and with keys
-    struct cl_tls_keys *keys; // NULL: OpenSSL seals and opens
+    struct cl_tls_engine engine;
     enum state state;
     struct cl_link in_waiting; // a step of the handshake waits for its turn
     struct cl_timer resume;    // reading was paused and goes on
-    cl_str input;              // during an entry: ciphertext for OpenSSL to read
     struct cl_buf held;        // ciphertext that came and cannot be opened yet
     struct cl_buf out;         // ciphertext that below has not taken
-    struct cl_buf *sink;
-    size_t owed;        // plaintext in `out` that was not reported as taken
-    size_t credit;      // of that: may be reported now
-    bool is_reading;    // the user wants to
-    bool wants_room;    // a write was not taken whole
-    bool is_shut;       // the user has ended our side
-    bool is_shut_below; // and below knows
-    bool has_notify;    // the peer said close_notify
-    bool has_eof;       // below ended
+    size_t owed;               // plaintext in `out` that was not reported as taken
+    size_t credit;             // of that: may be reported now
+    bool is_reading;           // the user wants to
+    bool wants_room;           // a write was not taken whole
+    bool is_shut;              // the user has ended our side
+    bool is_shut_below;        // and below knows
+    bool has_notify;           // the peer said close_notify
+    bool has_eof;              // below ended
     bool is_eof_told;
     bool is_busy;   // an entry is on the stack
     bool is_closed; // free it behind the entry
@@ -67,108 +66,12 @@ tls_of(struct cl_stream *stream)
     return CL_LIST_ENTRY(stream, struct tls_stream, stream);
 }
 
-/* -- OpenSSL's way to our bytes -------------------------------------------------------------- */
-
-static int
-bio_read(BIO *bio, char *bytes, int cap)
-{
-    struct tls_stream *t = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (t->input.len == 0) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    size_t len = t->input.len < (size_t)cap ? t->input.len : (size_t)cap;
-    memcpy(bytes, t->input.ptr, len);
-    t->input = cl_str_part(t->input, len, t->input.len);
-    return (int)len;
-}
-
-/* Without room or memory the connection is over: OpenSSL hears an error for good. */
-static int
-bio_write(BIO *bio, const char *bytes, int len)
-{
-    struct tls_stream *t = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    return cl_buf_append(t->sink, cl_str_of(bytes, (size_t)len)) == CL_OK ? len : -1;
-}
-
-static long
-bio_ctrl(BIO *bio, int command, long number, void *pointer)
-{
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-BIO_METHOD *
-cl_tls_bio_method(void)
-{
-    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
-    if (method == NULL || BIO_meth_set_read(method, bio_read) != 1 ||
-        BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_ctrl(method, bio_ctrl) != 1) {
-        BIO_meth_free(method);
-        return NULL;
-    }
-    return method;
-}
-
-/* What the keys are made of comes during the handshake; nothing of it is kept anywhere else. */
-void
-cl_tls_on_secret(const SSL *ssl, const char *line)
-{
-    struct tls_stream *t = BIO_get_data(SSL_get_rbio(ssl));
-    if (t->keys == NULL)
-        t->keys = cl_alloc(sizeof *t->keys);
-    if (t->keys != NULL)
-        cl_tls_keys_hear(t->keys, cl_str_z(line));
-}
-
-/* The handshake is over. Where the keys are ours to use, OpenSSL's part ends. */
-static void
-take_over(struct tls_stream *t)
-{
-    bool is_ours = t->keys != NULL && SSL_version(t->ssl) == TLS1_3_VERSION &&
-                   SSL_has_pending(t->ssl) == 0 &&
-                   cl_tls_keys_begin(t->keys, SSL_get_current_cipher(t->ssl));
-    if (is_ours) {
-        SSL_free(t->ssl);
-        t->ssl = NULL;
-        return;
-    }
-    ERR_clear_error();
-    cl_tls_keys_free(t->keys);
-    t->keys = NULL;
-    SSL_set_read_ahead(t->ssl, 1);
-}
-
-static bool
-begin_ssl(struct tls_stream *t)
-{
-    t->ssl = t->tls->ctx == NULL ? NULL : SSL_new(t->tls->ctx);
-    BIO *bio = t->ssl == NULL ? NULL : BIO_new(t->tls->method);
-    if (bio == NULL) {
-        ERR_clear_error();
-        return false;
-    }
-    BIO_set_data(bio, t);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(t->ssl, bio, bio);
-    if (t->tls->is_client)
-        SSL_set_connect_state(t->ssl);
-    else
-        SSL_set_accept_state(t->ssl);
-    return true;
-}
-
 /* -- entries --------------------------------------------------------------------------------- */
 
 static void
 free_stream(struct tls_stream *t)
 {
-    SSL_free(t->ssl);
-    cl_tls_keys_free(t->keys);
+    cl_tls_engine_free(&t->engine);
     cl_buf_done(&t->held);
     cl_buf_done(&t->out);
     cl_free(t);
@@ -247,7 +150,7 @@ refuse(struct tls_stream *t)
 {
     count_failure(t);
     t->state = TLS_REFUSED;
-    t->input = CL_STR("");
+    t->engine.input = CL_STR("");
     cl_buf_done(&t->held);
     cl_stream_want_write(t->below);
 }
@@ -278,69 +181,43 @@ tell_eof(struct tls_stream *t)
         break_off(t, CL_ERR_CLOSED); // cut short, maybe by somebody on the way
 }
 
-/* OpenSSL gave up on a record: the peer, or somebody on the way, has sent nonsense. */
+/* The peer, or somebody on the way, has sent nonsense. It counts even if the user, who is told
+ * first of what came before it, breaks the stream by answering. */
 static void
-fail_open(struct tls_stream *t)
+count_broken(struct tls_stream *t)
 {
     t->tls->counts.broken++;
     cl_loop_counts(t->stream.loop)->of[CL_COUNT_RECORD]++;
     ERR_clear_error();
-    cl_err_ignore(flush(t)); // the alert
-    break_off(t, CL_ERR_IO);
-}
-
-/* Opens a record behind the `*len` bytes in the shared buffer. DATA: there may be more. */
-static enum cl_tls_word
-open_own(struct tls_stream *t, size_t *len)
-{
-    cl_str record;
-    size_t got = 0;
-    if (!cl_tls_keys_next(t->keys, &t->input, &record))
-        return CL_TLS_WORD_BROKEN;
-    if (record.len == 0)
-        return CL_TLS_WORD_NONE;
-    enum cl_tls_word word = cl_tls_keys_open(t->keys, record, t->tls->opened + *len, &got, &t->out);
-    *len += got;
-    return word;
-}
-
-/* Who asks OpenSSL once too often pays half a read for it. */
-static enum cl_tls_word
-open_by_openssl(struct tls_stream *t, size_t *len)
-{
-    size_t got = 0;
-    t->sink = &t->out; // the answer to a key update
-    int status = SSL_read_ex(t->ssl, t->tls->opened + *len, sizeof t->tls->opened - *len, &got);
-    int reason = status == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, status);
-    if (reason == SSL_ERROR_ZERO_RETURN)
-        return CL_TLS_WORD_END;
-    if (reason != SSL_ERROR_NONE)
-        return reason == SSL_ERROR_WANT_READ ? CL_TLS_WORD_NONE : CL_TLS_WORD_BROKEN;
-    *len += got;
-    bool has_more = t->input.len > 0 || SSL_has_pending(t->ssl) == 1;
-    return has_more ? CL_TLS_WORD_DATA : CL_TLS_WORD_NONE;
 }
 
 /* Opens records, as many as fit, and hands them over together. True: there may be more. */
 static bool
 deliver(struct tls_stream *t)
 {
-    size_t len = 0, room = t->keys == NULL ? 1 : CL_TLS_RECORD_WIRE_BYTES_MAX;
-    enum cl_tls_word word = CL_TLS_WORD_DATA;
-    while (word == CL_TLS_WORD_DATA && sizeof t->tls->opened - len >= room)
-        word = t->keys == NULL ? open_by_openssl(t, &len) : open_own(t, &len);
+    char *opened = t->tls->opened;
+    size_t len = 0, got;
+    enum cl_tls_word word;
+    do {
+        word = cl_tls_engine_open(&t->engine, opened + len, &got, &t->out);
+        len += got;
+    } while (word == CL_TLS_WORD_DATA &&
+             sizeof t->tls->opened - len >= CL_TLS_RECORD_WIRE_BYTES_MAX);
+    if (word == CL_TLS_WORD_BROKEN)
+        count_broken(t);
     if (t->out.len > 0)
         cl_stream_want_write(t->below);
     if (len > 0)
-        t->stream.events->on_data(t->stream.ctx, t->tls->opened, len);
+        t->stream.events->on_data(t->stream.ctx, opened, len);
     if (t->is_closed || t->state != TLS_OPEN)
         return false;
     if (word == CL_TLS_WORD_END) {
         t->has_notify = true;
-        t->input = CL_STR(""); // nothing counts behind it
+        t->engine.input = CL_STR(""); // nothing counts behind it
         tell_eof(t);
     } else if (word == CL_TLS_WORD_BROKEN) {
-        fail_open(t);
+        cl_err_ignore(flush(t)); // the alert
+        break_off(t, CL_ERR_IO);
     }
     return word == CL_TLS_WORD_DATA;
 }
@@ -348,17 +225,15 @@ deliver(struct tls_stream *t)
 static void
 shake(struct tls_stream *t)
 {
-    t->sink = &t->out;
-    int status = SSL_do_handshake(t->ssl);
+    enum cl_tls_word word = cl_tls_engine_shake(&t->engine, &t->out);
     if (t->out.len > 0)
         cl_stream_want_write(t->below);
-    if (status == 1) {
+    if (word == CL_TLS_WORD_DATA) {
         t->state = TLS_OPEN;
         t->tls->counts.handshakes++;
-        take_over(t);
         if (t->wants_room)
             cl_stream_want_write(&t->stream);
-    } else if (SSL_get_error(t->ssl, status) != SSL_ERROR_WANT_READ) {
+    } else if (word == CL_TLS_WORD_BROKEN) {
         fail_handshake(t);
         ERR_clear_error();
     }
@@ -376,14 +251,14 @@ hold(struct tls_stream *t, cl_str bytes)
 static void
 take(struct tls_stream *t, cl_str bytes)
 {
-    t->input = bytes;
+    t->engine.input = bytes;
     if (t->state == TLS_SHAKING)
         shake(t);
     while (t->state == TLS_OPEN && t->is_reading && !t->has_notify && deliver(t)) {
     }
     if (!t->is_closed && t->state == TLS_OPEN && !t->has_notify)
-        hold(t, t->input);
-    t->input = CL_STR("");
+        hold(t, t->engine.input);
+    t->engine.input = CL_STR("");
 }
 
 static void
@@ -450,7 +325,6 @@ wait_for_step(struct tls_stream *t, cl_str bytes)
 static void
 begin_serving(struct tls_stream *t, char first)
 {
-    t->sink = &t->out;
     if (first != CL_TLS_RECORD_HANDSHAKE) {
         t->tls->counts.plain++;
         if (cl_buf_append(&t->out, CL_STR(CL_TLS_PLAIN_ANSWER)) != CL_OK)
@@ -460,8 +334,10 @@ begin_serving(struct tls_stream *t, char first)
         return;
     }
     t->state = TLS_SHAKING;
-    if (!begin_ssl(t))
+    if (!cl_tls_engine_begin(&t->engine)) {
+        ERR_clear_error();
         break_off(t, CL_ERR_IO);
+    }
 }
 
 static void
@@ -592,37 +468,24 @@ next_record(struct cursor *cursor, cl_str *pieces, size_t *ret_count)
     return len;
 }
 
-static bool
-seal_by_openssl(struct tls_stream *t, const cl_str *pieces, size_t count, size_t len)
-{
-    size_t put = 0;
-    char *record = t->tls->record;
-    if (count == 1)
-        return SSL_write_ex(t->ssl, pieces[0].ptr, len, &put) == 1;
-    for (size_t at = 0; at < count; put += pieces[at++].len)
-        if (pieces[at].len > 0)
-            memcpy(record + put, pieces[at].ptr, pieces[at].len);
-    return SSL_write_ex(t->ssl, record, len, &put) == 1;
-}
-
-/* Seals the next chunk into the shared buffer. *ret_len is its plaintext; false: OpenSSL failed. */
+/* Seals the next chunk into the shared buffer. *ret_len is its plaintext; false: that failed. */
 static bool
 seal(struct tls_stream *t, struct cursor *cursor, size_t *ret_len)
 {
     cl_str pieces[CL_TLS_SLICES_MAX];
-    size_t count, record_len;
-    bool is_sealed = true;
+    size_t count, records = 0;
     cl_buf_clear(&t->tls->sealed);
-    t->sink = &t->tls->sealed;
-    for (*ret_len = 0; is_sealed && cursor->at < cursor->count && *ret_len < CL_TLS_CHUNK_BYTES;
-         *ret_len += record_len) {
-        record_len = next_record(cursor, pieces, &count);
-        if (record_len > 0)
-            is_sealed = t->keys == NULL ? seal_by_openssl(t, pieces, count, record_len)
-                                        : cl_tls_keys_seal(t->keys, pieces, count, t->sink);
+    *ret_len = 0;
+    while (cursor->at < cursor->count && records < CL_TLS_CHUNK_RECORDS) {
+        size_t len = next_record(cursor, pieces, &count);
+        if (len == 0)
+            continue;
+        if (!cl_tls_engine_seal(&t->engine, pieces, count, &t->tls->sealed))
+            return false;
+        *ret_len += len;
+        records++;
     }
-    t->sink = &t->out;
-    return is_sealed;
+    return true;
 }
 
 /* Seals and writes chunks until below takes no more. What it left of the last one is owed. */
@@ -695,11 +558,8 @@ tls_shut(struct cl_stream *stream)
     if (t->is_shut || t->state == TLS_OVER)
         return;
     t->is_shut = true;
-    t->sink = &t->out;
-    if (t->state == TLS_OPEN && t->keys != NULL)
-        cl_tls_keys_end(t->keys, &t->out);
-    else if (t->state == TLS_OPEN)
-        (void)SSL_shutdown(t->ssl); // what it has to say of the peer's side is no matter here
+    if (t->state == TLS_OPEN)
+        cl_tls_engine_end(&t->engine, &t->out);
     ERR_clear_error();
     // Often the user closes next, so what can go goes now. A failure shows in the loop.
     if (flush(t) == CL_OK)
@@ -734,8 +594,8 @@ tls_set_reading(struct cl_stream *stream, bool is_on)
     if (t->is_reading == is_on)
         return;
     t->is_reading = is_on;
-    bool is_left = t->held.len > 0 || t->has_notify || t->has_eof ||
-                   (t->ssl != NULL && SSL_has_pending(t->ssl) == 1);
+    bool is_left =
+        t->held.len > 0 || t->has_notify || t->has_eof || cl_tls_engine_has_pending(&t->engine);
     if (!is_on)
         cl_loop_timer_stop(stream->loop, &t->resume);
     else if (t->state == TLS_OPEN && is_left)
@@ -778,13 +638,15 @@ cl_tls_wrap(struct cl_tls *tls, struct cl_stream *below, cl_str host, struct cl_
     }
     t->below = below;
     t->tls = tls;
-    t->sink = &t->out;
+    t->engine.tls = tls;
     cl_link_init(&t->in_waiting);
     cl_timer_init(&t->resume, on_resume);
     cl_buf_init(&t->held, CL_TLS_HELD_BYTES_MAX);
     cl_buf_init(&t->out, CL_TLS_OUT_BYTES_MAX);
     tls->verdict = (struct cl_tls_verdict){.fault = CL_TLS_FAULT_NONE};
-    if (tls->is_client && (!begin_ssl(t) || !cl_tls_expect(t->ssl, host))) {
+    if (tls->is_client &&
+        (!cl_tls_engine_begin(&t->engine) || !cl_tls_expect(t->engine.ssl, host))) {
+        ERR_clear_error();
         cl_stream_close(below);
         free_stream(t);
         return CL_ERR_NO_MEMORY;

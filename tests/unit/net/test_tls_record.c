@@ -1,219 +1,295 @@
 // SPDX-License-Identifier: MIT
+/*
+ * One record, sealed and opened, beside those of RFC 8448 section 3 and of an implementation that
+ * shares nothing with ours: tests/golden/tls/.
+ */
 #include "net/tls_record.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "support/fault.h"
 #include "support/test.h"
 
-static const SSL_CIPHER *
-cipher_named(const char *name)
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    STACK_OF(SSL_CIPHER) *list = SSL_CTX_get_ciphers(ctx);
-    const SSL_CIPHER *found = NULL;
-    for (int at = 0; at < sk_SSL_CIPHER_num(list); at++)
-        if (strcmp(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, at)), name) == 0)
-            found = sk_SSL_CIPHER_value(list, at);
-    SSL_CTX_free(ctx); // the ciphers themselves are OpenSSL's constants
-    return found;
-}
-
-/* Both ends of one connection with the same secrets, and what the first has sealed. */
-static struct cl_tls_keys *ours, *theirs;
-static struct cl_buf sealed, answer;
+static struct cl_buf sealed;
 static char opened[CL_TLS_RECORD_WIRE_BYTES_MAX];
-static size_t len;
+static char text[CL_TLS_RECORD_BYTES];
+static const uint8_t secret[48] = {1, 2, 3};
 
-static void
-hear(struct cl_tls_keys *keys, const char *label, char digit)
+/* -- OpenSSL's memory, so that faults are injected there too --------------------------------- */
+
+static void *
+take(size_t size, const char *file, int line)
 {
-    char line[256];
-    int at = snprintf(line, sizeof line, "%s ", label);
-    memset(line + at, '0', 64);
-    line[at + 64] = ' ';
-    memset(line + at + 65, digit, 64);
-    cl_tls_keys_hear(keys, cl_str_of(line, (size_t)at + 65 + 64));
+    (void)file;
+    (void)line;
+    return cl_alloc(size);
+}
+
+static void *
+take_again(void *memory, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return cl_realloc(memory, size);
 }
 
 static void
-begin(void)
+give(void *memory, const char *file, int line)
 {
-    const SSL_CIPHER *cipher = cipher_named("TLS_AES_128_GCM_SHA256");
-    ours = cl_alloc(sizeof *ours);
-    theirs = cl_alloc(sizeof *theirs);
-    hear(ours, "CLIENT_TRAFFIC_SECRET_0", 'a');
-    hear(ours, "SERVER_TRAFFIC_SECRET_0", '5');
-    hear(theirs, "CLIENT_TRAFFIC_SECRET_0", '5'); // the other way around
-    hear(theirs, "SERVER_TRAFFIC_SECRET_0", 'a');
-    CHECK(cl_tls_keys_begin(ours, cipher) && cl_tls_keys_begin(theirs, cipher));
-    cl_buf_init(&sealed, 4 * CL_TLS_RECORD_WIRE_BYTES_MAX);
-    cl_buf_init(&answer, CL_TLS_RECORD_WIRE_BYTES_MAX);
+    (void)file;
+    (void)line;
+    cl_free(memory);
 }
 
-static void
-end(void)
+__attribute__((constructor)) static void
+share_memory(void)
 {
-    cl_tls_keys_free(ours);
-    cl_tls_keys_free(theirs);
-    cl_buf_done(&sealed);
-    cl_buf_done(&answer);
+    if (CRYPTO_set_mem_functions(take, take_again, give) != 1)
+        abort(); // OpenSSL has allocated before
 }
 
-static enum cl_tls_word
-seal_open(enum cl_tls_record_type type, cl_str text)
+/* -- golden records -------------------------------------------------------------------------- */
+
+struct golden {
+    unsigned suite, updates, type, padding;
+    unsigned long long number;
+    size_t secret_len, content_len, record_len;
+    uint8_t secret[48];
+    char content[1024], record[1024];
+};
+
+static size_t
+from_hex(const char *digits, void *ret_bytes)
 {
-    cl_buf_clear(&sealed);
-    CHECK(cl_tls_seal(&theirs->out, type, &text, 1, &sealed));
-    return cl_tls_keys_open(ours, cl_buf_str(&sealed), opened, &len, &answer);
+    uint8_t *bytes = ret_bytes;
+    size_t len = 0;
+    for (; digits[0] != '-' && digits[0] != '\0'; digits += 2)
+        bytes[len++] = (uint8_t)(cl_str_hex_digit(digits[0]) << 4 | cl_str_hex_digit(digits[1]));
+    return len;
 }
 
 static bool
-arrives(cl_str text)
+read_golden(FILE *file, struct golden *golden)
 {
-    return seal_open(CL_TLS_RECORD_DATA, text) == CL_TLS_WORD_DATA &&
-           cl_str_eq(cl_str_of(opened, len), text);
+    char line[4096], first[128], content[2048], record[2048];
+    do {
+        if (fgets(line, sizeof line, file) == NULL)
+            return false;
+    } while (line[0] == '#');
+    CHECK_INT(sscanf(line, "%x %127s %u %llu %u %u %2047s %2047s", &golden->suite, first,
+                     &golden->updates, &golden->number, &golden->type, &golden->padding, content,
+                     record),
+              8);
+    golden->secret_len = from_hex(first, golden->secret);
+    golden->content_len = from_hex(content, golden->content);
+    golden->record_len = from_hex(record, golden->record);
+    return true;
 }
 
-/* The peer opens what we answered. */
-static enum cl_tls_word
-answered(void)
+static void
+begin_golden(const struct golden *golden, bool seals, struct cl_tls_half *half)
 {
-    enum cl_tls_word word = cl_tls_keys_open(theirs, cl_buf_str(&answer), opened, &len, &sealed);
-    cl_buf_clear(&answer);
-    return word;
-}
-
-TEST(records_arrive_in_order_and_whole)
-{
-    begin();
-    CHECK(arrives(CL_STR("one")));
-    CHECK(arrives(CL_STR("")));
-    CHECK(arrives(CL_STR("two")));
-    CHECK_INT(answer.len, 0);
-    end();
-}
-
-TEST(a_record_again_or_changed_is_refused_with_an_alert)
-{
-    begin();
-    CHECK(arrives(CL_STR("one")));
-    CHECK_INT(cl_tls_keys_open(ours, cl_buf_str(&sealed), opened, &len, &answer),
-              CL_TLS_WORD_BROKEN);
-    CHECK_INT(answered(), CL_TLS_WORD_BROKEN);
-    CHECK(opened[0] == 2 && opened[1] == 20);
-    end();
-    for (size_t at = 0; at < 5 + 3 + 1 + 16; at++) {
-        begin();
-        CHECK(cl_tls_seal(&theirs->out, CL_TLS_RECORD_DATA, &CL_STR("one"), 1, &sealed));
-        sealed.ptr[at] ^= 1;
-        CHECK_INT(cl_tls_keys_open(ours, cl_buf_str(&sealed), opened, &len, &answer),
-                  CL_TLS_WORD_BROKEN);
-        CHECK_INT(len, 0);
-        end();
+    CHECK(cl_tls_half_init(half, golden->suite, seals, golden->secret, golden->secret_len));
+    for (unsigned at = 0; at < golden->updates; at++) {
+        half->records = 77; // is 0 again behind it
+        CHECK(cl_tls_half_update(half));
     }
+    CHECK_INT(half->records, 0);
+    half->records = golden->number;
 }
 
-TEST(padding_is_taken_off_and_nothing_else_is_no_record)
+TEST(records_are_those_of_rfc_8448_and_of_another_implementation)
 {
-    begin();
-    const char padded[] = "text\x17\0\0\0";
-    CHECK_INT(seal_open(0, cl_str_of(padded, sizeof padded - 1)), CL_TLS_WORD_DATA);
-    CHECK(cl_str_eq(cl_str_of(opened, len), CL_STR("text")));
-    CHECK_INT(seal_open(0, cl_str_of("\0\0", 2)), CL_TLS_WORD_BROKEN);
-    end();
+    struct golden golden;
+    struct cl_tls_half half;
+    enum cl_tls_record_type type;
+    size_t len, lines = 0;
+    FILE *file = fopen("tests/golden/tls/records.txt", "rb");
+    CHECK(file != NULL);
+    for (; read_golden(file, &golden); lines++) {
+        test_note("line %zu", lines + 3);
+        cl_str content = cl_str_of(golden.content, golden.content_len);
+        begin_golden(&golden, false, &half);
+        CHECK(cl_tls_open(&half, cl_str_of(golden.record, golden.record_len), opened, &len, &type));
+        CHECK_STR(cl_str_of(opened, len), content);
+        CHECK_INT(type, golden.type);
+        cl_tls_half_done(&half);
+        if (golden.padding > 0)
+            continue; // we send none
+        begin_golden(&golden, true, &half);
+        cl_buf_init(&sealed, 1024);
+        CHECK(cl_tls_seal(&half, golden.type, &content, 1, &sealed));
+        CHECK_STR(cl_buf_str(&sealed), cl_str_of(golden.record, golden.record_len));
+        cl_buf_done(&sealed);
+        cl_tls_half_done(&half);
+    }
+    CHECK_INT(lines, 34);
+    (void)fclose(file);
+    test_note("%s", "");
 }
 
-TEST(a_key_update_is_followed_and_answered)
-{
-    const char ask[] = {24, 0, 0, 1, 1}, tell[] = {24, 0, 0, 1, 0};
-    begin();
-    CHECK_INT(seal_open(CL_TLS_RECORD_HANDSHAKE, cl_str_of(tell, 5)), CL_TLS_WORD_DATA);
-    CHECK_INT(len, 0);
-    CHECK_INT(answer.len, 0);
-    CHECK(cl_tls_half_update(&theirs->out));
-    CHECK(arrives(CL_STR("with the second key")));
-    CHECK_INT(seal_open(CL_TLS_RECORD_HANDSHAKE, cl_str_of(ask, 5)), CL_TLS_WORD_DATA);
-    CHECK(cl_tls_half_update(&theirs->out));
-    CHECK(arrives(CL_STR("with the third")));
-    CHECK_INT(answered(), CL_TLS_WORD_DATA); // and theirs->in has its second
-    CHECK(cl_tls_keys_seal(ours, &CL_STR("back"), 1, &answer));
-    CHECK_INT(answered(), CL_TLS_WORD_DATA);
-    CHECK(cl_str_eq(cl_str_of(opened, len), CL_STR("back")));
-    end();
-}
+/* -- halves ---------------------------------------------------------------------------------- */
 
-TEST(a_key_wears_out_and_is_changed)
-{
-    begin();
-    ours->out.records = theirs->in.records = 1u << 24;
-    CHECK(cl_tls_keys_seal(ours, &CL_STR("new"), 1, &answer));
-    size_t first;
-    CHECK(cl_tls_record_len(cl_buf_str(&answer), &first));
-    CHECK(first < answer.len); // the update comes in front
-    CHECK_INT(
-        cl_tls_keys_open(theirs, cl_str_part(cl_buf_str(&answer), 0, first), opened, &len, &sealed),
-        CL_TLS_WORD_DATA);
-    cl_buf_consume(&answer, first);
-    CHECK_INT(answered(), CL_TLS_WORD_DATA);
-    CHECK(cl_str_eq(cl_str_of(opened, len), CL_STR("new")));
-    end();
-}
-
-TEST(alerts_end_and_everything_else_is_unexpected)
+TEST(only_the_two_suites_with_secrets_of_their_lengths_are_known)
 {
     const struct {
-        enum cl_tls_record_type type;
-        cl_str text;
-        enum cl_tls_word word;
-        int alert; // that we answer; 0: none
+        unsigned suite;
+        size_t len;
+        bool is_known;
     } cases[] = {
-        {CL_TLS_RECORD_ALERT, cl_str_of("\1\0", 2), CL_TLS_WORD_END, 0},
-        {CL_TLS_RECORD_ALERT, cl_str_of("\1\x5a", 2), CL_TLS_WORD_DATA, 0},
-        {CL_TLS_RECORD_ALERT, cl_str_of("\2\x14", 2), CL_TLS_WORD_BROKEN, 0},
-        {CL_TLS_RECORD_ALERT, cl_str_of("\2", 1), CL_TLS_WORD_BROKEN, 10},
-        {CL_TLS_RECORD_HANDSHAKE, cl_str_of("\1\0\0\1\0", 5), CL_TLS_WORD_BROKEN, 10},
-        {CL_TLS_RECORD_HANDSHAKE, cl_str_of("\x18\0\0\1\2", 5), CL_TLS_WORD_BROKEN, 10},
-        {CL_TLS_RECORD_HANDSHAKE, cl_str_of("\x18\0\0", 3), CL_TLS_WORD_BROKEN, 10},
-        {20, cl_str_of("\1", 1), CL_TLS_WORD_BROKEN, 10},
+        {0x1301, 32, true},  {0x1302, 48, true},  {0x1301, 48, false}, {0x1302, 32, false},
+        {0x1303, 32, false}, {0xc02b, 32, false}, {0x1301, 0, false},  {0x1301, 31, false},
     };
-    for (size_t at = 0; at < sizeof cases / sizeof cases[0]; at++) {
-        begin();
-        CHECK_INT(seal_open(cases[at].type, cases[at].text), cases[at].word);
-        CHECK_INT(answer.len > 0, cases[at].alert != 0);
-        if (cases[at].alert != 0) {
-            CHECK_INT(answered(), CL_TLS_WORD_BROKEN);
-            CHECK_INT(opened[1], cases[at].alert);
-        }
-        end();
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        struct cl_tls_half half;
+        CHECK(cl_tls_half_init(&half, cases[at].suite, true, secret, cases[at].len) ==
+              cases[at].is_known);
+        cl_tls_half_done(&half);
+        for (size_t byte = 0; byte < sizeof half; byte++)
+            CHECK_INT(((const char *)&half)[byte], 0); // nothing of the secret stays
     }
 }
 
-TEST(a_head_says_how_long_a_record_is)
+TEST(slices_make_one_record)
 {
-    size_t got;
-    CHECK(cl_tls_record_len(CL_STR(""), &got) && got == 0);
-    CHECK(cl_tls_record_len(CL_STR("\x17\3\3"), &got) && got == 0);
-    CHECK(cl_tls_record_len(cl_str_of("\x17\3\3\0\x12", 5), &got) && got == 23);
-    CHECK(!cl_tls_record_len(cl_str_of("\x17\3\3\0\x10", 5), &got)); // a tag without a type
-    CHECK(cl_tls_record_len(cl_str_of("\x17\3\3\x41\0", 5), &got) && got == 16645);
-    CHECK(!cl_tls_record_len(cl_str_of("\x17\3\3\x41\1", 5), &got));
-    CHECK(!cl_tls_record_len(cl_str_of("\x16\3\3\0\x20", 5), &got));
-    CHECK(!cl_tls_record_len(CL_STR("GET"), &got));
+    struct cl_tls_half out, in;
+    enum cl_tls_record_type type;
+    size_t len;
+    const cl_str slices[] = {CL_STR("one"), CL_STR(""), CL_STR(", two, "), CL_STR("three")};
+    CHECK(cl_tls_half_init(&out, CL_TLS_AES_128_GCM_SHA256, true, secret, 32));
+    CHECK(cl_tls_half_init(&in, CL_TLS_AES_128_GCM_SHA256, false, secret, 32));
+    cl_buf_init(&sealed, 100);
+    CHECK(cl_tls_seal(&out, CL_TLS_RECORD_DATA, slices, 4, &sealed));
+    CHECK_INT(sealed.len, 15 + CL_TLS_RECORD_EXTRA_BYTES);
+    CHECK(cl_tls_open(&in, cl_buf_str(&sealed), opened, &len, &type));
+    CHECK_STR(cl_str_of(opened, len), CL_STR("one, two, three"));
+    cl_buf_done(&sealed);
+    cl_tls_half_done(&out);
+    cl_tls_half_done(&in);
 }
 
-TEST(other_ciphers_and_secrets_that_did_not_come_are_refused)
+TEST(a_changed_byte_anywhere_is_found_and_that_was_the_last_record)
 {
-    struct cl_tls_keys *keys = cl_alloc(sizeof *keys);
-    CHECK(!cl_tls_keys_begin(keys, cipher_named("TLS_AES_128_GCM_SHA256")));
-    hear(keys, "CLIENT_TRAFFIC_SECRET_0", 'a');
-    hear(keys, "SERVER_TRAFFIC_SECRET_0", 'g');
-    CHECK(!cl_tls_keys_begin(keys, cipher_named("TLS_AES_128_GCM_SHA256")));
-    cl_tls_keys_free(keys);
-    keys = cl_alloc(sizeof *keys);
-    hear(keys, "CLIENT_TRAFFIC_SECRET_0", 'a');
-    hear(keys, "SERVER_TRAFFIC_SECRET_0", 'b');
-    CHECK(!cl_tls_keys_begin(keys, cipher_named("TLS_CHACHA20_POLY1305_SHA256")));
-    cl_tls_keys_free(keys);
+    struct cl_tls_half out, in;
+    enum cl_tls_record_type type;
+    size_t len;
+    for (size_t at = 0; at < 3 + CL_TLS_RECORD_EXTRA_BYTES; at++) {
+        CHECK(cl_tls_half_init(&out, CL_TLS_AES_256_GCM_SHA384, true, secret, 48));
+        CHECK(cl_tls_half_init(&in, CL_TLS_AES_256_GCM_SHA384, false, secret, 48));
+        cl_buf_init(&sealed, 100);
+        CHECK(cl_tls_seal(&out, CL_TLS_RECORD_DATA, &CL_STR("one"), 1, &sealed));
+        sealed.ptr[at] ^= 1;
+        CHECK(!cl_tls_open(&in, cl_buf_str(&sealed), opened, &len, &type));
+        sealed.ptr[at] ^= 1;
+        in.records = 0;
+        CHECK(!cl_tls_open(&in, cl_buf_str(&sealed), opened, &len, &type));
+        CHECK(!cl_tls_half_update(&in));
+        cl_buf_done(&sealed);
+        cl_tls_half_done(&out);
+        cl_tls_half_done(&in);
+    }
+}
+
+TEST(padding_is_taken_off_and_alone_it_has_no_type)
+{
+    struct cl_tls_half out, in;
+    enum cl_tls_record_type type;
+    size_t len;
+    CHECK(cl_tls_half_init(&out, CL_TLS_AES_128_GCM_SHA256, true, secret, 32));
+    CHECK(cl_tls_half_init(&in, CL_TLS_AES_128_GCM_SHA256, false, secret, 32));
+    cl_buf_init(&sealed, 2 * CL_TLS_RECORD_WIRE_BYTES_MAX);
+    cl_str padded = cl_str_of("text\x17\0\0", 7); // and the type that is 0 is padding too
+    CHECK(cl_tls_seal(&out, CL_TLS_RECORD_NONE, &padded, 1, &sealed));
+    CHECK(cl_tls_open(&in, cl_buf_str(&sealed), opened, &len, &type));
+    CHECK_STR(cl_str_of(opened, len), CL_STR("text"));
+    CHECK_INT(type, CL_TLS_RECORD_DATA);
+    cl_buf_clear(&sealed);
+    padded = cl_str_of(text, sizeof text);
+    CHECK(cl_tls_seal(&out, CL_TLS_RECORD_NONE, &padded, 1, &sealed));
+    CHECK_INT(sealed.len, CL_TLS_RECORD_WIRE_BYTES_MAX);
+    CHECK(cl_tls_open(&in, cl_buf_str(&sealed), opened, &len, &type));
+    CHECK(len == 0 && type == CL_TLS_RECORD_NONE);
+    cl_buf_done(&sealed);
+    cl_tls_half_done(&out);
+    cl_tls_half_done(&in);
+}
+
+TEST(a_head_says_how_long_a_record_is_or_what_is_wrong_with_it)
+{
+    const struct {
+        cl_str head;
+        enum cl_tls_alert alert;
+        size_t len;
+    } cases[] = {
+        {CL_STR_INIT(""), CL_TLS_ALERT_NONE, 0},
+        {CL_STR_INIT("\x17\3\3\0"), CL_TLS_ALERT_NONE, 0},
+        {CL_STR_INIT("\x17\3\3\0\x11"), CL_TLS_ALERT_NONE, 22},
+        {CL_STR_INIT("\x17\3\3\0\x10"), CL_TLS_ALERT_BAD_RECORD_MAC, 0}, // a tag, no type
+        {CL_STR_INIT("\x17\3\3\0\0"), CL_TLS_ALERT_BAD_RECORD_MAC, 0},
+        {CL_STR_INIT("\x17\3\3\x40\x11"), CL_TLS_ALERT_NONE, 16406},
+        {CL_STR_INIT("\x17\3\3\x40\x12"), CL_TLS_ALERT_RECORD_OVERFLOW, 0},
+        {CL_STR_INIT("\x17\3\3\xff\xff"), CL_TLS_ALERT_RECORD_OVERFLOW, 0},
+        {CL_STR_INIT("\x17\3\1\0\x20"), CL_TLS_ALERT_DECODE_ERROR, 0}, // TLS 1.0
+        {CL_STR_INIT("\x17\2\3\0\x20"), CL_TLS_ALERT_DECODE_ERROR, 0},
+        {CL_STR_INIT("\x14\3\3\0\1\1"), CL_TLS_ALERT_UNEXPECTED_MESSAGE, 0}, // change_cipher_spec
+        {CL_STR_INIT("\x15\3\3\0\2\2"), CL_TLS_ALERT_UNEXPECTED_MESSAGE, 0}, // a bare alert
+        {CL_STR_INIT("\x16"), CL_TLS_ALERT_UNEXPECTED_MESSAGE, 0},
+        {CL_STR_INIT("G"), CL_TLS_ALERT_UNEXPECTED_MESSAGE, 0},
+    };
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        size_t len;
+        test_note("case %zu", at);
+        CHECK_INT(cl_tls_record_check(cases[at].head, &len), cases[at].alert);
+        CHECK_INT(len, cases[at].len);
+    }
+    test_note("%s", "");
+}
+
+/* -- failures -------------------------------------------------------------------------------- */
+
+TEST(without_room_nothing_is_added_and_nothing_is_sealed_any_more)
+{
+    struct cl_tls_half half;
+    CHECK(cl_tls_half_init(&half, CL_TLS_AES_128_GCM_SHA256, true, secret, 32));
+    cl_buf_init(&sealed, 30);
+    CHECK(cl_tls_seal(&half, CL_TLS_RECORD_DATA, &CL_STR("four"), 1, &sealed));
+    CHECK(!cl_tls_seal(&half, CL_TLS_RECORD_DATA, &CL_STR("four"), 1, &sealed));
+    CHECK_INT(sealed.len, 4 + CL_TLS_RECORD_EXTRA_BYTES);
+    cl_buf_clear(&sealed);
+    CHECK(!cl_tls_seal(&half, CL_TLS_RECORD_DATA, &CL_STR("four"), 1, &sealed));
+    CHECK(!cl_tls_half_update(&half));
+    cl_buf_done(&sealed);
+    cl_tls_half_done(&half);
+}
+
+/* Wherever memory fails, in OpenSSL or in us: no number is used twice with a key. */
+TEST(without_memory_no_nonce_comes_again)
+{
+    static char before[64];
+    FOR_EACH_FAULT
+    {
+        struct cl_tls_half half;
+        cl_buf_init(&sealed, 100);
+        if (cl_tls_half_init(&half, CL_TLS_AES_128_GCM_SHA256, true, secret, 32)) {
+            size_t len = 0;
+            if (cl_tls_seal(&half, CL_TLS_RECORD_DATA, &CL_STR("zero"), 1, &sealed)) {
+                len = sealed.len;
+                memcpy(before, sealed.ptr, len);
+            }
+            bool is_renewed = cl_tls_half_update(&half);
+            cl_buf_clear(&sealed);
+            bool is_sealed = cl_tls_seal(&half, CL_TLS_RECORD_DATA, &CL_STR("zero"), 1, &sealed);
+            CHECK(!is_sealed || is_renewed);
+            CHECK((is_renewed && is_sealed) || fault_happened());
+            CHECK(!is_sealed || len == 0 || memcmp(before, sealed.ptr, len) != 0);
+        } else {
+            CHECK(fault_happened());
+        }
+        cl_buf_done(&sealed);
+        cl_tls_half_done(&half);
+    }
 }
