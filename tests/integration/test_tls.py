@@ -151,6 +151,111 @@ def large_bodies_go_both_ways():
         equal([len(task) for task in found], [len(text)] * 3, "lengths")
 
 
+@contextlib.contextmanager
+def s_client(relay, *words):
+    """An openssl s_client that is told lines to send, or a command of its own (K, k)."""
+    client = subprocess.Popen(
+        ["openssl", "s_client", "-connect", f"{relay.host}:{relay.port}", "-CAfile", Files.root,
+         "-crlf", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+    heard = bytearray()
+
+    def listen():
+        while piece := client.stdout.read(65536):
+            heard.extend(piece)
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+
+    def say(line):
+        client.stdin.write(line + b"\n")
+    try:
+        until(lambda: b"Verify return code" in heard, "a handshake")
+        yield say, heard
+    finally:
+        client.kill()
+        client.wait()
+        thread.join()
+
+
+@test(relay=False)
+def every_cipher_of_tls_1_3_serves():
+    """The relay's own records (AES-GCM) and OpenSSL's (ChaCha20): small, large, many, in turn."""
+    suites = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+    body = json.dumps({"file_key": "k", "agent_id": "a", "content": "y" * 600000}).encode()
+    with with_tls() as relay:
+        for suite in suites:
+            with row(suite):
+                for words in ([], ["-d", "@-", "-H", "Content-Type: application/json"]):
+                    target = "/files" if words else "/healthz"
+                    curl = subprocess.run(
+                        ["curl", "-sS", "--tls13-ciphers", suite, "--cacert", Files.root, *words,
+                         relay.url + target], input=body, capture_output=True, timeout=WAIT,
+                        check=False)
+                    holds(b"error" not in curl.stdout and curl.returncode == 0, str(curl))
+                curl = subprocess.run(
+                    ["curl", "-sS", "--tls13-ciphers", suite, "--cacert", Files.root,
+                     relay.url + "/files/k"], capture_output=True, timeout=WAIT, check=False)
+                holds(b"y" * 600000 in curl.stdout, f"{len(curl.stdout)} bytes ({curl.stderr!r})")
+                with s_client(relay, "-ciphersuites", suite) as (say, heard):
+                    holds(suite.encode() in heard, heard[-500:])
+                    for count in range(1, 4):
+                        say(b"GET /healthz HTTP/1.1\nHost: localhost\n")
+                        until(lambda n=count: heard.count(b'{"status":"ok"}') == n, "an answer")
+
+
+@test(relay=False)
+def keys_are_updated_in_the_middle_of_a_dialogue():
+    """By openssl s_client: k tells, K asks for ours too. HTTP kept alive, then a WebSocket."""
+    with with_tls() as relay:
+        relay.http.verify = Files.root
+        relay.register("a", "b")
+        for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"):
+            with row(suite), s_client(relay, "-ciphersuites", suite) as (say, heard):
+                for count, command in enumerate((b"k", b"K", b"K", b"k", b"K"), 1):
+                    say(command)
+                    until(lambda n=count: heard.count(b"KEYUPDATE") == n, "the command")
+                    say(b"GET /healthz HTTP/1.1\nHost: localhost\n")
+                    until(lambda n=count: heard.count(b'{"status":"ok"}') == n, "an answer")
+                say(b"GET /ws/a HTTP/1.1\nHost: localhost\nConnection: Upgrade\nUpgrade: websocket\n"
+                    b"Sec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\n")
+                until(lambda: b" 101 " in heard, "the upgrade")
+                say(b"K")
+                until(lambda: heard.count(b"KEYUPDATE") == 6, "the command")
+                relay.delegate("b", "a", "behind a new key " + suite)
+                until(lambda name=suite: f"behind a new key {name}".encode() in heard, "the task")
+
+
+@test(relay=False)
+def nonsense_behind_the_handshake_is_answered_with_an_alert():
+    """What somebody on the way adds: the client hears which alert it is."""
+    heads = [(b"\x17\3\3\0\x20" + bytes(32), "bad record mac"),
+             (b"\x14\3\3\0\1\1", "unexpected message"),
+             (b"\x15\3\3\0\2\1\0", "unexpected message"),
+             (b"\x17\3\3\xff\xff", "record overflow")]
+    with with_tls() as relay:
+        for bytes_added, alert in heads:
+            with row(alert):
+                sent, come = ssl.MemoryBIO(), ssl.MemoryBIO()
+                client = ssl.create_default_context(cafile=Files.root).wrap_bio(
+                    come, sent, server_hostname="localhost")
+                with socket.create_connection((relay.host, relay.port), timeout=WAIT) as raw:
+                    while True:
+                        try:
+                            client.do_handshake()
+                            break
+                        except ssl.SSLWantReadError:
+                            raw.sendall(sent.read())
+                            come.write(raw.recv(65536))
+                    raw.sendall(sent.read() + bytes_added)
+                    while piece := raw.recv(65536):
+                        come.write(piece)
+                    try:
+                        client.read(1)
+                        holds(False, "there was no alert")
+                    except ssl.SSLError as error:
+                        holds(alert in str(error).lower().replace("_", " "), str(error))
+
+
 @test(relay=False)
 def twelve_without_aead_and_all_before_it_are_refused():
     """openssl s_client with everything allowed gets no connection: TLS 1.0, 1.1, CBC, RSA."""
