@@ -296,6 +296,15 @@ TEST(a_key_update_may_come_in_pieces_with_nothing_between)
     end();
 }
 
+TEST(an_empty_piece_of_a_key_update_is_refused)
+{
+    begin();
+    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, cl_str_part(ask, 0, 2)), CL_TLS_WORD_DATA);
+    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, CL_STR("")), CL_TLS_WORD_BROKEN);
+    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    end();
+}
+
 TEST(key_updates_without_data_are_counted_like_empty_records)
 {
     begin();
