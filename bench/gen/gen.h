@@ -90,6 +90,7 @@ struct gen {
     unsigned count, in_flight, bytes;
     unsigned warm_up_ms, measured_ms; // the measured time and the time before it
     unsigned batches;                 // instead of a time: see measure.c
+    unsigned pause_ms;                // before each batch
     unsigned use_tls;
     uint32_t random;
     int epoll;

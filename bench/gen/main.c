@@ -3,7 +3,7 @@
  * bench/gen/main.c - one job, one kind of server, one JSON object on standard output:
  *
  *     loadgen JOB PROTOCOL PORT PID [--count N] [--in-flight N] [--bytes N] [--tls 1]
- *             [--warm-up-ms N] [--measured-ms N | --batches N]
+ *             [--warm-up-ms N] [--measured-ms N | --batches N [--pause-ms N]]
  *
  * The server is at 127.0.0.1:PORT; its process PID is what the processor time is read of.
  */
@@ -37,7 +37,7 @@ option(struct gen *gen, const char *name)
         {"--count", &gen->count},           {"--in-flight", &gen->in_flight},
         {"--bytes", &gen->bytes},           {"--tls", &gen->use_tls},
         {"--warm-up-ms", &gen->warm_up_ms}, {"--measured-ms", &gen->measured_ms},
-        {"--batches", &gen->batches},
+        {"--batches", &gen->batches},       {"--pause-ms", &gen->pause_ms},
     };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (strcmp(options[i].name, name) == 0)
@@ -67,7 +67,7 @@ main(int argc, char **argv)
     if (argc < 5 || argc % 2 != 1)
         die("usage: loadgen routed|fanout|trip|http|idle relay|ws|nats|redis|mqtt|http PORT PID "
             "[--count N] [--in-flight N] [--bytes N] [--tls 1] [--warm-up-ms N] "
-            "[--measured-ms N | --batches N]");
+            "[--measured-ms N | --batches N [--pause-ms N]]");
     choose(&gen, argv[1], argv[2]);
     gen.count = gen.job->count;
     gen.in_flight = gen.job->in_flight;

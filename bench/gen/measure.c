@@ -57,8 +57,11 @@ wait_for_state(const struct gen *gen, char state)
 static void
 one_batch(struct gen *gen)
 {
+    const struct timespec pause = {.tv_sec = gen->pause_ms / 1000,
+                                   .tv_nsec = gen->pause_ms % 1000 * 1000000L};
     wait_for_state(gen, 'S');
     run_while_ready(gen);
+    (void)nanosleep(&pause, NULL); // so that what it does by time is the same for each batch
     if (kill((pid_t)gen->pid, SIGSTOP) != 0)
         die("cannot stop process %u", gen->pid);
     wait_for_state(gen, 'T');

@@ -132,6 +132,9 @@
 /* Records in a row without data: key updates, empty ones. They cost us work and move nothing, and
  * OpenSSL draws the line at the same place. A peer that sends more is cut. */
 #define CL_TLS_IDLE_RECORDS_MAX 32
+/* Key updates of one connection: each costs us up to 10 us for 27 bytes, and an honest peer needs
+ * one for some 2^24 records. With one more it is cut; another handshake is dearer for it. */
+#define CL_TLS_UPDATES_MAX 256
 /* Sealed before it is offered to the layer below: two records, so that one system call carries
  * them. What is not taken of it waits in the layer, and no more is sealed meanwhile. */
 #define CL_TLS_CHUNK_RECORDS 2

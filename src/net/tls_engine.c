@@ -53,11 +53,14 @@ cl_tls_bio_method(void)
 
 /* -- the handshake --------------------------------------------------------------------------- */
 
-/* Without memory the connection stays with OpenSSL. */
+/* Without memory the connection stays with OpenSSL; so does one whose handshake is over, for which
+ * OpenSSL tells of each new key. */
 void
 cl_tls_on_secret(const SSL *ssl, const char *line)
 {
     struct cl_tls_engine *engine = BIO_get_data(SSL_get_rbio(ssl));
+    if (engine->is_shaken)
+        return;
     if (engine->keys == NULL)
         engine->keys = cl_tls_keys_new();
     if (engine->keys != NULL)
@@ -125,6 +128,7 @@ cl_tls_engine_shake(struct cl_tls_engine *engine, struct cl_buf *out)
     if (status != 1)
         return SSL_get_error(engine->ssl, status) == SSL_ERROR_WANT_READ ? CL_TLS_WORD_NONE
                                                                          : CL_TLS_WORD_BROKEN;
+    engine->is_shaken = true;
     take_over(engine);
     return CL_TLS_WORD_DATA;
 }

@@ -20,6 +20,7 @@ struct cl_tls_engine {
     struct cl_tls *tls;
     SSL *ssl;                 // NULL before begin, and once the keys are ours
     struct cl_tls_keys *keys; // heard during the handshake; in use when ssl is NULL
+    bool is_shaken;           // the handshake is over
     cl_str input;             // ciphertext that came and was not read
     struct cl_buf *sink;      // where OpenSSL writes: during a call alone
 };

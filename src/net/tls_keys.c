@@ -149,6 +149,8 @@ hear_update(struct cl_tls_keys *keys, cl_str piece, struct cl_buf *out)
         return fail(keys, CL_TLS_ALERT_DECODE_ERROR, out);
     if (update[4] != NOT_REQUESTED && update[4] != REQUESTED)
         return fail(keys, CL_TLS_ALERT_ILLEGAL_PARAMETER, out);
+    if (++keys->updates > CL_TLS_UPDATES_MAX)
+        return fail(keys, CL_TLS_ALERT_UNEXPECTED_MESSAGE, out);
     if (!cl_tls_half_update(&keys->in))
         return fail(keys, CL_TLS_ALERT_INTERNAL_ERROR, out);
     keys->owes_update = keys->owes_update || update[4] == REQUESTED; // one answer for many will do

@@ -21,6 +21,7 @@ struct cl_tls_keys {
     uint8_t update[CL_TLS_UPDATE_BYTES]; // the beginning of a key update (section 5.1)
     uint8_t update_len;
     uint8_t idle;     // records in a row that brought no data
+    uint16_t updates; // of the peer's key, so far
     bool owes_update; // the peer asked for our new keys: before the next data
     bool has_asked;   // we asked for the peer's, and they have not come
 };

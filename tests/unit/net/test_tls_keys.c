@@ -318,6 +318,19 @@ TEST(key_updates_without_data_are_counted_like_empty_records)
     end();
 }
 
+TEST(a_peer_that_changes_its_key_all_the_time_is_cut)
+{
+    begin();
+    for (int at = 0; at < CL_TLS_UPDATES_MAX; at++) {
+        CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, tell), CL_TLS_WORD_DATA);
+        CHECK(cl_tls_half_update(&theirs->out));
+        CHECK(arrives(CL_STR("a byte between")));
+    }
+    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, tell), CL_TLS_WORD_BROKEN);
+    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    end();
+}
+
 TEST(our_key_wears_out_and_is_changed)
 {
     begin();
