@@ -46,7 +46,7 @@ ROWS = [
     Row("fanout", "fan-out 1 to 500, 256 bytes, 16 in flight", "deliveries per server CPU second",
         ["fanout"],
         [Ask("nats", 2.0, 3.0), Ask("redis", 1.0, 1.2), Ask("mosquitto"), Ask("node ws"),
-         Ask("aiohttp"), Ask("aiohttp+uvloop"), Ask("raw epoll")]),
+         Ask("aiohttp"), Ask("aiohttp+uvloop"), Ask("raw epoll")], rounds=9),
     Row("fanout-1", "fan-out 1 to 500, 256 bytes, 1 in flight instead of 16",
         "deliveries per server CPU second", ["fanout", "--in-flight", "1"],
         [Ask("nats"), Ask("redis"), Ask("raw epoll")]),
