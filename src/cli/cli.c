@@ -29,8 +29,8 @@ static enum cl_err
 run_verb(const struct cl_opts *opts, struct cl_why *why)
 {
     struct cl_run run;
-    enum cl_err err = cl_opts_require(opts, why);
-    if (err == CL_OK && opts->cmd->check != NULL)
+    enum cl_err err = CL_OK;
+    if (opts->cmd->check != NULL)
         err = opts->cmd->check(opts, why);
     if (err == CL_OK && opts->globals[CL_GLOBAL_RELAY] != NULL)
         err = cl_client_check_url(cl_str_z(opts->globals[CL_GLOBAL_RELAY]), why);
@@ -53,6 +53,9 @@ run_words(struct cl_opts *opts, cl_cli_relay_fn *relay, struct cl_why *why)
                                  : print(cl_help_verb, opts->cmd->name, why);
     if (opts->cmd == NULL)
         return greet(opts, why);
+    enum cl_err err = cl_opts_check(opts, why);
+    if (err != CL_OK)
+        return err;
     return opts->cmd->run == NULL ? relay(opts, why) : run_verb(opts, why);
 }
 

@@ -11,6 +11,7 @@
 #define CL_CLI_CMD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -31,16 +32,24 @@ struct cl_opt {
     enum cl_opt_kind kind;
 };
 
+/* An option whose value is a whole number, min to max. */
+struct cl_number {
+    const char *option;
+    uint64_t min;
+    uint64_t max;
+};
+
 struct cl_cmd {
     const char *name; // one word, or two with a space
     const char *summary;
-    bool needs_agent;             // only for one that has registered: its id is there
-    bool is_local;                // no agent's call to a relay: run has no state and no client
-    const struct cl_opt *options; // ends with a NULL name; their order is the verb's own enum
-    const char *notes;            // what the summary cannot say; NULL, or whole lines
-    const char *examples;         // one per line
-    /* Are the values that were given good ones? Asked before anything is read or sent; NULL: there
-     * is nothing to check. */
+    bool needs_agent;                // only for one that has registered: its id is there
+    bool is_local;                   // no agent's call to a relay: run has no state and no client
+    const struct cl_opt *options;    // ends with a NULL name; their order is the verb's own enum
+    const struct cl_number *numbers; // of them; ends with a NULL option; NULL: there are none
+    const char *notes;               // what the summary cannot say; NULL, or whole lines
+    const char *examples;            // one per line
+    /* Are the other values that were given good ones? Asked before anything is read or sent; NULL:
+     * there is nothing to check. */
     enum cl_err (*check)(const struct cl_opts *opts, struct cl_why *why);
     /* NULL for relay, which cl_cli_main is handed. What it answers is the exit status. */
     enum cl_err (*run)(struct cl_run *run, struct cl_why *why);

@@ -14,6 +14,8 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
+static const struct cl_number numbers[] = {{"every", 1, EVERY_MAX_S}, {NULL, 0, 0}};
+
 static void
 draw(struct cl_page *page, cl_str answer)
 {
@@ -48,25 +50,9 @@ beat_on(struct cl_run *run, uint32_t every_ms, struct cl_why *why)
 }
 
 static enum cl_err
-read_every(const struct cl_opts *opts, uint64_t *every_s, struct cl_why *why)
-{
-    return cl_opts_number(opts, EVERY, (const uint64_t[]){1, EVERY_MAX_S}, every_s, why);
-}
-
-static enum cl_err
-check_heartbeat(const struct cl_opts *opts, struct cl_why *why)
-{
-    uint64_t ignored;
-    return read_every(opts, &ignored, why);
-}
-
-static enum cl_err
 run_heartbeat(struct cl_run *run, struct cl_why *why)
 {
-    uint64_t every_s = 0;
-    enum cl_err err = read_every(&run->opts, &every_s, why);
-    if (err != CL_OK)
-        return err;
+    uint64_t every_s = cl_opts_number(&run->opts, EVERY, 0);
     return every_s == 0 ? beat(run, why) : beat_on(run, (uint32_t)every_s * 1000, why);
 }
 
@@ -75,11 +61,11 @@ const struct cl_cmd cl_cmd_heartbeat = {
     .summary = "Tell the relay that this agent is alive",
     .needs_agent = true,
     .options = options,
+    .numbers = numbers,
     .notes = "An agent that says nothing for 120 seconds counts as stale. A relay that does not\n"
              "know the agent is told who it is. With --every an outage is waited out, and Ctrl-C\n"
              "ends with status 0.",
     .examples = "clawlink heartbeat\n"
                 "clawlink heartbeat --every 60",
-    .check = check_heartbeat,
     .run = run_heartbeat,
 };

@@ -16,6 +16,8 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
+static const struct cl_number numbers[] = {{"wait", 0, CL_POLL_WAIT_MAX_S}, {NULL, 0, 0}};
+
 /* -- one message ---------------------------------------------------------------------------- */
 
 /* ", label value" unless the message has no such member, or an empty one. */
@@ -166,27 +168,11 @@ follow(struct cl_run *run, uint32_t wait_s, struct cl_why *why)
 }
 
 static enum cl_err
-read_wait(const struct cl_opts *opts, uint64_t *wait_s, struct cl_why *why)
-{
-    return cl_opts_number(opts, WAIT, (const uint64_t[]){0, CL_POLL_WAIT_MAX_S}, wait_s, why);
-}
-
-static enum cl_err
-check_poll(const struct cl_opts *opts, struct cl_why *why)
-{
-    uint64_t ignored;
-    return read_wait(opts, &ignored, why);
-}
-
-static enum cl_err
 run_poll(struct cl_run *run, struct cl_why *why)
 {
     bool follows = run->opts.values[FOLLOW] != NULL;
-    uint64_t wait_s = follows ? CL_POLL_WAIT_MAX_S : 0;
-    enum cl_err err = read_wait(&run->opts, &wait_s, why);
-    if (err != CL_OK)
-        return err;
-    return follows ? follow(run, (uint32_t)wait_s, why) : poll_once(run, (uint32_t)wait_s, why);
+    uint32_t wait_s = (uint32_t)cl_opts_number(&run->opts, WAIT, follows ? CL_POLL_WAIT_MAX_S : 0);
+    return follows ? follow(run, wait_s, why) : poll_once(run, wait_s, why);
 }
 
 const struct cl_cmd cl_cmd_poll = {
@@ -194,6 +180,7 @@ const struct cl_cmd cl_cmd_poll = {
     .summary = "Fetch the messages that wait for this agent",
     .needs_agent = true,
     .options = options,
+    .numbers = numbers,
     .notes = "Each message is one line with kind, id, sender and time, and its text below, set\n"
              "back; with --json one object per line. What was printed is gone from the relay.\n"
              "With --follow an outage of the relay is waited out, and Ctrl-C ends with status 0;\n"
@@ -201,6 +188,5 @@ const struct cl_cmd cl_cmd_poll = {
     .examples = "clawlink poll\n"
                 "clawlink poll --wait 30\n"
                 "clawlink poll --follow --json",
-    .check = check_poll,
     .run = run_poll,
 };

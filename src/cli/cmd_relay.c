@@ -72,10 +72,21 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
+/* A limit of 0 would let nothing through at all, which nobody means. */
+static const struct cl_number numbers[] = {
+    {"port", 0, UINT16_MAX},
+    {"max-connections", 1, UINT32_MAX},
+    {"inbox-messages", 1, UINT32_MAX},
+    {"inbox-bytes", 1, UINT64_MAX},
+    {"all-inboxes-bytes", 1, UINT64_MAX},
+    {NULL, 0, 0},
+};
+
 const struct cl_cmd cl_cmd_relay = {
     .name = "relay",
     .summary = "Run the relay that agents meet at",
     .options = options,
+    .numbers = numbers,
     .notes =
         "With a token every request but GET /healthz must show it.\n"
         "When it listens it prints one line with its URL, with TLS a second one with its pin;\n"

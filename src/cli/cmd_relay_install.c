@@ -137,7 +137,10 @@ check_words(int argc, char **argv, struct cl_why *why)
 {
     struct cl_opts opts;
     struct cl_why reason = {""};
-    if (cl_opts_parse(argc, argv, &opts, &reason) != CL_OK)
+    enum cl_err err = cl_opts_parse(argc, argv, &opts, &reason);
+    if (err == CL_OK && opts.cmd == &cl_cmd_relay)
+        err = cl_opts_check(&opts, &reason);
+    if (err != CL_OK)
         return cl_fail(CL_ERR_USAGE, why, "--options: %.300s", reason.text);
     if (opts.cmd != &cl_cmd_relay || opts.wants_help || opts.globals[CL_GLOBAL_VERSION] != NULL)
         return cl_fail(CL_ERR_USAGE, why, "--options takes what `clawlink relay` is given.");

@@ -21,6 +21,8 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
+static const struct cl_number numbers[] = {{"port", 1, UINT16_MAX}, {NULL, 0, 0}};
+
 /* -- drawing ----------------------------------------------------------------------------------- */
 
 /* "messages" is "message" where there is one; "_" is a blank. */
@@ -186,12 +188,10 @@ ask_the_one(struct cl_run *run, uint64_t port, struct cl_why *why)
 static enum cl_err
 run_status(struct cl_run *run, struct cl_why *why)
 {
-    uint64_t port = 0;
     const char *path = run->opts.values[OPTION_SOCKET];
-    enum cl_err err =
-        cl_opts_number(&run->opts, OPTION_PORT, (const uint64_t[]){1, UINT16_MAX}, &port, why);
-    if (err == CL_OK)
-        err = path != NULL ? ask(run, path, why) : ask_the_one(run, port, why);
+    enum cl_err err = path != NULL
+                          ? ask(run, path, why)
+                          : ask_the_one(run, cl_opts_number(&run->opts, OPTION_PORT, 0), why);
     return err == CL_OK ? cl_run_show(run, draw, why) : err;
 }
 
@@ -200,6 +200,7 @@ const struct cl_cmd cl_cmd_relay_status = {
     .summary = "Show how a relay on this machine is doing",
     .is_local = true,
     .options = options,
+    .numbers = numbers,
     .notes = "It asks over a socket that only the relay's own user and root can open.\n"
              "docs/operations.md explains what is shown.",
     .examples = "clawlink relay status\n"

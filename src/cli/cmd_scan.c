@@ -11,6 +11,8 @@ static const struct cl_opt options[] = {
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
+static const struct cl_number numbers[] = {{"timeout", 1, CL_MDNS_SCAN_MAX_S}, {NULL, 0, 0}};
+
 static const struct cl_column columns[] = {
     {"NAME", "name"}, {"URL", "url"}, {"MACHINE", "machine"}, {"ADDRESSES", "addresses"},
     {"AUTH", "auth"}, {"TLS", "tls"}, {"PIN", "pin"},         {"VERSION", "version"},
@@ -110,12 +112,8 @@ static enum cl_err
 run_scan(struct cl_run *run, struct cl_why *why)
 {
     struct cl_seen_list list;
-    uint64_t seconds = CL_MDNS_SCAN_MS / 1000;
-    enum cl_err err = cl_opts_number(&run->opts, TIMEOUT, (const uint64_t[]){1, CL_MDNS_SCAN_MAX_S},
-                                     &seconds, why);
-    if (err != CL_OK)
-        return err;
-    err = cl_scan((uint32_t)seconds * 1000, &list, why);
+    uint64_t seconds = cl_opts_number(&run->opts, TIMEOUT, CL_MDNS_SCAN_MS / 1000);
+    enum cl_err err = cl_scan((uint32_t)seconds * 1000, &list, why);
     if (err == CL_OK && (list.len > 0 || run->opts.globals[CL_GLOBAL_JSON] != NULL))
         err = show(run, &list, why);
     if (err == CL_OK && list.len > 0)
@@ -133,6 +131,7 @@ const struct cl_cmd cl_cmd_scan = {
     .summary = "List relays on the local network",
     .is_local = true,
     .options = options,
+    .numbers = numbers,
     .notes = "Anybody on the network can answer, so nothing is sent to what is found here before\n"
              "you have named it with --relay. Finding none is exit status 7.",
     .examples = "clawlink scan\n"

@@ -333,9 +333,32 @@ cl_opts_parse(int argc, char **argv, struct cl_opts *ret_opts, struct cl_why *wh
     return CL_OK;
 }
 
-enum cl_err
-cl_opts_require(const struct cl_opts *opts, struct cl_why *why)
+unsigned
+cl_opts_index(const struct cl_cmd *cmd, const char *name)
 {
+    int index = option_index(cmd->options, cl_str_z(name));
+    CL_ASSERT(index >= 0);
+    return (unsigned)index;
+}
+
+static enum cl_err
+check_number(const struct cl_opts *opts, const struct cl_number *number, struct cl_why *why)
+{
+    const char *text = opts->values[cl_opts_index(opts->cmd, number->option)];
+    uint64_t value;
+    if (text == NULL ||
+        (cl_str_to_u64(cl_str_z(text), number->max, &value) && value >= number->min))
+        return CL_OK;
+    return cl_fail(CL_ERR_USAGE, why, "--%s \"%s\" is not a whole number from %llu to %llu.",
+                   number->option, text, (unsigned long long)number->min,
+                   (unsigned long long)number->max);
+}
+
+enum cl_err
+cl_opts_check(const struct cl_opts *opts, struct cl_why *why)
+{
+    enum cl_err err = CL_OK;
+    const struct cl_number *number = opts->cmd->numbers;
     for (size_t i = 0; opts->cmd->options[i].name != NULL; i++) {
         const struct cl_opt *opt = &opts->cmd->options[i];
         if (opt->kind == CL_OPT_REQUIRED && opts->values[i] == NULL)
@@ -343,7 +366,9 @@ cl_opts_require(const struct cl_opts *opts, struct cl_why *why)
                            "%s needs --%s %s: `clawlink %s --help` shows examples.",
                            opts->cmd->name, opt->name, opt->value, opts->cmd->name);
     }
-    return CL_OK;
+    for (; err == CL_OK && number != NULL && number->option != NULL; number++)
+        err = check_number(opts, number, why);
+    return err;
 }
 
 enum cl_err
@@ -358,18 +383,12 @@ cl_opts_join(const struct cl_opts *opts, unsigned index, struct cl_buf *out)
     return err;
 }
 
-enum cl_err
-cl_opts_number(const struct cl_opts *opts, unsigned index, const uint64_t range[2], uint64_t *value,
-               struct cl_why *why)
+uint64_t
+cl_opts_number(const struct cl_opts *opts, unsigned index, uint64_t absent)
 {
     const char *text = opts->values[index];
-    uint64_t number;
-    if (text == NULL)
-        return CL_OK;
-    if (!cl_str_to_u64(cl_str_z(text), range[1], &number) || number < range[0])
-        return cl_fail(CL_ERR_USAGE, why, "--%s \"%s\" is not a whole number from %llu to %llu.",
-                       opts->cmd->options[index].name, text, (unsigned long long)range[0],
-                       (unsigned long long)range[1]);
-    *value = number;
-    return CL_OK;
+    uint64_t number = absent;
+    bool is_number = text == NULL || cl_str_to_u64(cl_str_z(text), UINT64_MAX, &number);
+    CL_ASSERT(is_number);
+    return number;
 }

@@ -58,15 +58,15 @@ bool cl_opts_takes(const struct cl_cmd *cmd, unsigned global);
  * `--help` must work without them. */
 CL_MUST_CHECK enum cl_err cl_opts_parse(int argc, char **argv, struct cl_opts *ret_opts,
                                         struct cl_why *why);
-/* Is every required option of the verb there? */
-CL_MUST_CHECK enum cl_err cl_opts_require(const struct cl_opts *opts, struct cl_why *why);
+/* Is every required option of the verb there, and every number within its bounds? */
+CL_MUST_CHECK enum cl_err cl_opts_check(const struct cl_opts *opts, struct cl_why *why);
+/* The place of an option in the verb's table, in which it must be. */
+unsigned cl_opts_index(const struct cl_cmd *cmd, const char *name);
 /* Appends all values of that option of the verb, in their order, with commas between them. */
 CL_MUST_CHECK enum cl_err cl_opts_join(const struct cl_opts *opts, unsigned index,
                                        struct cl_buf *out);
-/* Puts the number of the verb's option `index`, range[0] to range[1], into *value; leaves it as
- * it is when the option was not given. */
-CL_MUST_CHECK enum cl_err cl_opts_number(const struct cl_opts *opts, unsigned index,
-                                         const uint64_t range[2], uint64_t *value,
-                                         struct cl_why *why);
+/* The value of the verb's option `index`, one of its numbers, which cl_opts_check has looked at;
+ * absent when it was not given. */
+uint64_t cl_opts_number(const struct cl_opts *opts, unsigned index, uint64_t absent);
 
 #endif

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/assert.h"
 #include "cli/door.h"
 #include "cli/token.h"
 #include "main/notify.h"
@@ -23,21 +22,11 @@
 
 /* -- options ----------------------------------------------------------------------------------- */
 
-/* The place of an option in the relay's table (cli/cmd_relay.c). */
-static unsigned
-index_of(const struct cl_opts *opts, const char *name)
-{
-    for (unsigned i = 0; opts->cmd->options[i].name != NULL; i++)
-        if (strcmp(opts->cmd->options[i].name, name) == 0)
-            return i;
-    cl_assert_failed(__FILE__, __LINE__, "an option of the table");
-}
-
-/* The value that was given for it, or NULL. */
+/* The value that was given for an option of the relay's table (cli/cmd_relay.c), or NULL. */
 static const char *
 option(const struct cl_opts *opts, const char *name)
 {
-    return opts->values[index_of(opts, name)];
+    return opts->values[cl_opts_index(opts->cmd, name)];
 }
 
 /* All values of an option that may be given again, "a,b", in memory of joined. */
@@ -45,44 +34,27 @@ static enum cl_err
 list(const struct cl_opts *opts, const char *name, struct cl_buf *joined, cl_str *ret_list,
      struct cl_why *why)
 {
-    enum cl_err err = cl_opts_join(opts, index_of(opts, name), joined);
+    enum cl_err err = cl_opts_join(opts, cl_opts_index(opts->cmd, name), joined);
     if (err != CL_OK)
         return cl_fail(err, why, "--%s: more than %zu bytes in all", name, joined->max);
     *ret_list = cl_buf_str(joined);
     return CL_OK;
 }
 
-/* From min to max; *value stays as it is when the option was not given. */
-struct limit {
-    const char *name;
-    uint64_t min;
-    uint64_t max;
-    uint64_t *value;
-};
-
-static enum cl_err
-read_numbers(const struct cl_opts *opts, struct cl_relay_config *config, struct cl_why *why)
+static uint64_t
+number(const struct cl_opts *opts, const char *name, uint64_t absent)
 {
-    uint64_t port = PORT_DEFAULT, connections = 0, messages = CL_INBOX_MESSAGES_MAX;
-    // A limit of 0 would let nothing through at all, which nobody means.
-    const struct limit limits[] = {
-        {"port", 0, UINT16_MAX, &port},
-        {"max-connections", 1, UINT32_MAX, &connections},
-        {"inbox-messages", 1, UINT32_MAX, &messages},
-        {"inbox-bytes", 1, UINT64_MAX, &config->inbox_bytes_max},
-        {"all-inboxes-bytes", 1, UINT64_MAX, &config->inboxes_bytes_max},
-    };
-    enum cl_err err = CL_OK;
-    config->inbox_bytes_max = CL_INBOX_BYTES_MAX;
-    config->inboxes_bytes_max = CL_INBOXES_BYTES_MAX;
-    for (size_t i = 0; i < sizeof limits / sizeof *limits && err == CL_OK; i++)
-        err =
-            cl_opts_number(opts, index_of(opts, limits[i].name),
-                           (const uint64_t[]){limits[i].min, limits[i].max}, limits[i].value, why);
-    config->port = (uint16_t)port;
-    config->connections_max = (uint32_t)connections;
-    config->inbox_messages_max = (uint32_t)messages;
-    return err;
+    return cl_opts_number(opts, cl_opts_index(opts->cmd, name), absent);
+}
+
+static void
+read_numbers(const struct cl_opts *opts, struct cl_relay_config *config)
+{
+    config->port = (uint16_t)number(opts, "port", PORT_DEFAULT);
+    config->connections_max = (uint32_t)number(opts, "max-connections", 0);
+    config->inbox_messages_max = (uint32_t)number(opts, "inbox-messages", CL_INBOX_MESSAGES_MAX);
+    config->inbox_bytes_max = number(opts, "inbox-bytes", CL_INBOX_BYTES_MAX);
+    config->inboxes_bytes_max = number(opts, "all-inboxes-bytes", CL_INBOXES_BYTES_MAX);
 }
 
 /* N, N/s, N,BURST or N/s,BURST. */
@@ -201,9 +173,8 @@ read_config(struct cl_opts *opts, struct cl_secret *token, struct cl_relay_confi
     config->log_file = option(opts, "log-file");
     config->no_query_token = option(opts, "no-query-token") != NULL;
     config->no_penalties = option(opts, "no-penalties") != NULL;
-    enum cl_err err = read_numbers(opts, config, why);
-    if (err == CL_OK)
-        err = read_rate(opts, config, why);
+    read_numbers(opts, config);
+    enum cl_err err = read_rate(opts, config, why);
     if (err == CL_OK)
         err = read_discovery(opts, config, why);
     if (err == CL_OK)

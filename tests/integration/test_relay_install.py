@@ -149,7 +149,7 @@ def options_that_the_relay_would_refuse_are_refused():
     with Machine() as machine:
         for options, *said in (
                 ("--hots 0.0.0.0", "--hots", 'did you mean "--host"'),
-                ("--port", "--port needs a value"),
+                ("--port", "--port needs a value"), ("--port 65536", '"65536"', "0 to 65535"),
                 ("--token secret", "a file for the token"),
                 ("--token-file /x", "a file for the token"),
                 ("status", "--options"), ("--help", "clawlink relay"),

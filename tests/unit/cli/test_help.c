@@ -121,6 +121,8 @@ TEST(the_table_keeps_its_own_rules)
             for (unsigned g = 0; g < CL_GLOBAL_COUNT && cmd->run != NULL; g++)
                 CHECK(!cl_opts_takes(cmd, g) || strcmp(opt->name, cl_opts_globals[g].name) != 0);
         CHECK(len <= CL_OPTS_MAX);
+        for (const struct cl_number *at = cmd->numbers; at != NULL && at->option != NULL; at++)
+            CHECK(cmd->options[cl_opts_index(cmd, at->option)].value != NULL && at->min < at->max);
         cl_str first, second;
         if (cl_str_split(cl_str_z(cmd->name), ' ', &first, &second))
             CHECK(cl_cmd_find_second(cl_cmd_find(first), second) == cmd);
@@ -208,7 +210,7 @@ TEST(every_example_is_understood_by_the_parser)
             int words_len = cut_words(begin, words, 32);
             CHECK_OK(cl_opts_parse(words_len, words, &opts, &why));
             CHECK(opts.cmd == cl_cmds[i]);
-            CHECK_OK(cl_opts_require(&opts, &why));
+            CHECK_OK(cl_opts_check(&opts, &why));
             count++;
         }
     }
