@@ -86,7 +86,7 @@ cl_explain_tls(const struct cl_trusted *trusted, const struct cl_tls_verdict *ve
 bool
 cl_is_tls_port(unsigned status, cl_str body)
 {
-    return status == 400 && cl_str_eq(cl_str_strip(body), CL_STR("This port speaks https."));
+    return status == 400 && cl_str_eq(cl_str_strip(body), CL_STR(CL_TLS_PLAIN_TEXT));
 }
 
 enum cl_err

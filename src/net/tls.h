@@ -23,6 +23,9 @@
 #include "base/limits.h"
 #include "net/stream.h"
 
+/* The body, a line, with which a server answers HTTP that comes without TLS; its status is 400. */
+#define CL_TLS_PLAIN_TEXT "This port speaks https."
+
 /* -- pins ------------------------------------------------------------------------------------ */
 
 /* SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469 section 2.4): it stays the same when

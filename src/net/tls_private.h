@@ -9,15 +9,6 @@
 
 #include "net/tls.h"
 
-/* To whoever speaks HTTP without TLS. */
-// clang-format off
-#define CL_TLS_PLAIN_BODY "This port speaks https.\n"
-#define CL_TLS_PLAIN_ANSWER                                                       \
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"              \
-    "Content-Length: 24\r\nConnection: close\r\n\r\n" CL_TLS_PLAIN_BODY
-// clang-format on
-_Static_assert(sizeof CL_TLS_PLAIN_BODY - 1 == 24, "what CL_TLS_PLAIN_ANSWER says");
-
 struct cl_tls {
     struct cl_loop *loop;
     SSL_CTX *ctx; // a server's: NULL before the first certificate

@@ -29,6 +29,14 @@
 #include "net/tls_engine.h"
 #include "net/tls_private.h"
 
+/* To whoever speaks HTTP without TLS. */
+// clang-format off
+#define PLAIN_ANSWER                                                        \
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"              \
+    "Content-Length: 24\r\nConnection: close\r\n\r\n" CL_TLS_PLAIN_TEXT "\n"
+// clang-format on
+_Static_assert(sizeof CL_TLS_PLAIN_TEXT "\n" - 1 == 24, "what PLAIN_ANSWER says");
+
 enum state {
     TLS_FRESH,   // not a byte came or went
     TLS_SHAKING, // the handshake is on
@@ -327,7 +335,7 @@ begin_serving(struct tls_stream *t, char first)
 {
     if (first != CL_TLS_RECORD_HANDSHAKE) {
         t->tls->counts.plain++;
-        if (cl_buf_append(&t->out, CL_STR(CL_TLS_PLAIN_ANSWER)) != CL_OK)
+        if (cl_buf_append(&t->out, CL_STR(PLAIN_ANSWER)) != CL_OK)
             break_off(t, CL_ERR_IO);
         else
             refuse(t);
