@@ -11,14 +11,20 @@
 #include "net/mdns_private.h"
 #include "net/tcp_private.h"
 
+/* An address of the Internet's, of an interface that is up. */
+static bool
+is_address(const struct ifaddrs *at)
+{
+    return at->ifa_addr != NULL && (at->ifa_flags & IFF_UP) != 0 &&
+           (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6);
+}
+
 /* Multicast to all others on one wire or radio. */
 static bool
 is_usable(const struct ifaddrs *at)
 {
-    unsigned flags = at->ifa_flags, wanted = IFF_UP | IFF_MULTICAST;
-    return at->ifa_addr != NULL && at->ifa_netmask != NULL && (flags & wanted) == wanted &&
-           (flags & (IFF_LOOPBACK | IFF_POINTOPOINT)) == 0 &&
-           (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6);
+    unsigned flags = at->ifa_flags & (IFF_MULTICAST | IFF_LOOPBACK | IFF_POINTOPOINT);
+    return is_address(at) && at->ifa_netmask != NULL && flags == IFF_MULTICAST;
 }
 
 static uint8_t
@@ -78,40 +84,34 @@ link_of(struct cl_mdns_link *links, size_t *len, const char *name)
     return link;
 }
 
-/* An address of an interface that is up; false: it is down, or no address of the Internet's. */
 static bool
-address_in(const struct ifaddrs *at, cl_address *ret_address)
+is_private_v4(const struct ifaddrs *at)
 {
-    if (at->ifa_addr == NULL || (at->ifa_flags & IFF_UP) == 0 ||
-        (at->ifa_addr->sa_family != AF_INET && at->ifa_addr->sa_family != AF_INET6))
-        return false;
-    *ret_address = cl_tcp_address(at->ifa_addr);
-    return true;
+    cl_address own = cl_tcp_address(at->ifa_addr);
+    return cl_address_is_v4(&own) && !cl_mdns_is_public(&own) && !cl_mdns_is_link_local(&own) &&
+           !cl_address_is_loopback(&own);
 }
 
 static bool
 has_private_v4(const struct ifaddrs *all, const char *name)
 {
-    cl_address own;
     for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
-        if (strcmp(at->ifa_name, name) == 0 && address_in(at, &own) && cl_address_is_v4(&own) &&
-            !cl_mdns_is_link_local(&own) && !cl_address_is_loopback(&own))
-            return true; // a public one has been met before
+        if (strcmp(at->ifa_name, name) == 0 && is_address(at) && is_private_v4(at))
+            return true;
     return false;
 }
 
 bool
 cl_mdns_is_machine_public(const struct ifaddrs *all)
 {
-    cl_address own;
-    // First all of IPv4, so that has_private_v4 meets no public one.
-    for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
-        if (address_in(at, &own) && cl_address_is_v4(&own) && cl_mdns_is_public(&own))
+    for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
+        if (!is_address(at))
+            continue;
+        cl_address own = cl_tcp_address(at->ifa_addr);
+        if (cl_mdns_is_public(&own) &&
+            (cl_address_is_v4(&own) || !has_private_v4(all, at->ifa_name)))
             return true;
-    for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
-        if (address_in(at, &own) && !cl_address_is_v4(&own) && cl_mdns_is_public(&own) &&
-            !has_private_v4(all, at->ifa_name))
-            return true;
+    }
     return false;
 }
 

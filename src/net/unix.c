@@ -68,10 +68,12 @@ is_stale(const struct sockaddr_un *name)
     return is_refused;
 }
 
+/* Is what the path names that file, and no other that has come in its place? */
 static bool
-is_same_file(const struct stat *a, const struct stat *b)
+is_there(const char *path, dev_t device, ino_t inode)
 {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+    struct stat status;
+    return lstat(path, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
 /* Whether a socket was left behind, and taking its place, is one question: two that ask at the same
@@ -79,7 +81,7 @@ is_same_file(const struct stat *a, const struct stat *b)
 static int
 lock(struct cl_unix_place *place)
 {
-    struct stat opened, present;
+    struct stat opened;
     for (;;) {
         int fd = open(place->lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -89,8 +91,7 @@ lock(struct cl_unix_place *place)
             (void)close(fd);
             return reason;
         }
-        if (fstat(fd, &opened) == 0 && lstat(place->lock_path, &present) == 0 &&
-            is_same_file(&opened, &present)) {
+        if (fstat(fd, &opened) == 0 && is_there(place->lock_path, opened.st_dev, opened.st_ino)) {
             place->lock = fd;
             return 0;
         }
@@ -101,11 +102,10 @@ lock(struct cl_unix_place *place)
 static void
 unlock(struct cl_unix_place *place)
 {
-    struct stat held, present;
+    struct stat held;
     if (place->lock < 0)
         return;
-    if (fstat(place->lock, &held) == 0 && lstat(place->lock_path, &present) == 0 &&
-        is_same_file(&held, &present))
+    if (fstat(place->lock, &held) == 0 && is_there(place->lock_path, held.st_dev, held.st_ino))
         (void)unlink(place->lock_path); // what stays is locked again by the next
     (void)close(place->lock);
     place->lock = -1;
@@ -161,11 +161,9 @@ place_of(const struct sockaddr_un *name)
 void
 cl_unix_leave(struct cl_unix_place *place)
 {
-    struct stat status;
     if (place == NULL)
         return;
-    if (lstat(place->path, &status) == 0 && status.st_dev == place->device &&
-        status.st_ino == place->inode)
+    if (is_there(place->path, place->device, place->inode))
         (void)unlink(place->path); // what stays is replaced by the next
     unlock(place);
     cl_free(place);
