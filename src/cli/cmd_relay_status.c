@@ -81,7 +81,7 @@ draw(struct cl_page *page, cl_str answer)
     static const struct cl_column inbox_columns[] = {
         {"FULLEST INBOXES", "agent_id"}, {"MESSAGES", "messages"}, {"BYTES", "bytes"}};
     static const struct cl_column refusal_columns[] = {
-        {"REFUSED OR CUT", "what"}, {"REASON", "reason"}, {"COUNT", "count"}};
+        {"REFUSED, CUT, DROPPED", "what"}, {"REASON", "reason"}, {"COUNT", "count"}};
     cl_str queues = cl_doc_find(answer, CL_STR("queues"));
     cl_str fullest = cl_doc_find(queues, CL_STR("fullest"));
     cl_str refusals = cl_doc_find(answer, CL_STR("refusals"));
@@ -112,7 +112,7 @@ draw(struct cl_page *page, cl_str answer)
     if (has_rows(refusals))
         cl_page_table(page, refusals, refusal_columns, 3);
     else
-        cl_page_print(page, "Nothing was refused or cut so far.\n");
+        cl_page_print(page, "Nothing was refused, cut or dropped so far.\n");
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */
