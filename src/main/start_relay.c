@@ -75,7 +75,7 @@ read_rate(const struct cl_opts *opts, struct cl_relay_config *config, struct cl_
                        "--rate \"%.100s\" is not N or N,BURST, both from 1 to %d: --rate 10,50.",
                        option(opts, "rate"), CL_RATE_MAX);
     config->rate_per_second = (uint32_t)per_second;
-    config->rate_burst = (uint32_t)at_once;
+    config->rate_burst = (uint32_t)(has_burst ? at_once : per_second);
     return CL_OK;
 }
 

@@ -149,10 +149,10 @@ static enum cl_err
 open_state(struct cl_relay *relay, struct cl_why *why)
 {
     const struct cl_relay_config *config = &relay->config;
-    uint32_t burst = config->rate_burst > 0 ? config->rate_burst : config->rate_per_second;
     relay->core = cl_core_new(&relay->hash_key);
     relay->session = cl_session_new(&relay->hash_key);
-    enum cl_err err = cl_rate_init(&relay->rate, config->rate_per_second, burst, &relay->hash_key);
+    enum cl_err err =
+        cl_rate_init(&relay->rate, config->rate_per_second, config->rate_burst, &relay->hash_key);
     if (relay->core == NULL || relay->session == NULL || err != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
     err = cl_journal_replay(relay->config.journal, relay->core);
@@ -189,8 +189,7 @@ check_exposure(const struct cl_relay *relay, struct cl_why *why)
     static const char token_options[] =
         "give --token-file, or --no-auth if everybody may use this relay";
     static const char tls_options[] = "give --tls-self-signed, or --tls-cert and --tls-key, or "
-                                      "--allow-plain if the network keeps "
-                                      "strangers out";
+                                      "--allow-plain if the network keeps strangers out";
     const struct cl_relay_config *config = &relay->config;
     char text[CL_ADDRESS_TEXT_CAP];
     if (!write_address(relay, text))

@@ -36,7 +36,7 @@ struct cl_relay_config {
     cl_str allow_origins;     // "a,b": origins of web pages that may ask
     uint32_t connections_max; // 0: as many as there are descriptors
     uint32_t rate_per_second; // messages of one sender; 0: no limit
-    uint32_t rate_burst;      // how many of them at once; 0: as many as in a second
+    uint32_t rate_burst;      // how many of them at once
     uint32_t inbox_messages_max;
     uint64_t inbox_bytes_max;
     uint64_t inboxes_bytes_max;

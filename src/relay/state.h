@@ -163,7 +163,7 @@ void cl_socket_begin(struct cl_exchange *exchange);
 /* Messages may have come. True: it took some. */
 bool cl_socket_pump(struct cl_socket *socket);
 void cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect);
-/* Of relay->proofs: asks all in relay->unasked. */
+/* Of relay->proofs: asks those in relay->unasked whose time has come. */
 void cl_socket_ask_proofs(struct cl_timer *timer);
 /* {"type":"error",...}, the sentence as for cl_exchange_refuse; dropped when the socket's buffer
  * is full. */

@@ -153,7 +153,6 @@ static void
 put_limits(struct cl_relay *relay, struct cl_json_writer *json)
 {
     const struct cl_relay_config *config = &relay->config;
-    uint32_t burst = config->rate_burst > 0 ? config->rate_burst : config->rate_per_second;
     begin_object(json, "limits");
     put(json, "connections", relay->gate.connections_max);
     put(json, "strangers", CL_NET_STRANGERS_MAX);
@@ -162,7 +161,7 @@ put_limits(struct cl_relay *relay, struct cl_json_writer *json)
     put(json, "inbox_bytes", config->inbox_bytes_max);
     put(json, "all_inboxes_bytes", config->inboxes_bytes_max);
     put(json, "rate_per_second", config->rate_per_second);
-    put(json, "rate_burst", burst);
+    put(json, "rate_burst", config->rate_burst);
     cl_json_object_end(json);
 }
 
