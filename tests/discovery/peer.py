@@ -93,6 +93,10 @@ def wire_name(*labels):
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
+def header(flags, *counts):
+    return struct.pack(">HHHHHH", 0, flags, *counts)
+
+
 def record(name, kind, data, klass=0x8001):
     return name + struct.pack(">HHIH", kind, klass, 120, len(data)) + data
 
@@ -111,7 +115,7 @@ def crowd(count):
     service = wire_name(b"_clawlink", b"_tcp", b"local")
     records = [record(service, 12, wire_name(b"x%d" % i, b"_clawlink", b"_tcp", b"local"), 1)
                for i in range(int(count))]
-    answer_all(struct.pack(">HHHHHH", 0, 0x8400, 0, len(records), 0, 0) + b"".join(records))
+    answer_all(header(0x8400, 0, len(records), 0, 0) + b"".join(records))
 
 
 def spoof(name, port, text="version=6"):
@@ -119,7 +123,7 @@ def spoof(name, port, text="version=6"):
     service = wire_name(b"_clawlink", b"_tcp", b"local")
     instance = wire_name(os.fsencode(name), b"_clawlink", b"_tcp", b"local")
     host = wire_name(b"evil", b"local")
-    message = (struct.pack(">HHHHHH", 0, 0x8400, 0, 4, 0, 0) +
+    message = (header(0x8400, 0, 4, 0, 0) +
                record(service, 12, instance, 1) +
                record(instance, 33, struct.pack(">HHH", 0, 0, int(port)) + host) +
                record(instance, 16, bytes([len(text)]) + text.encode() +
@@ -157,25 +161,22 @@ def hog():
     sys.exit(0)
 
 
+def send_on(box, message, address, seconds):
+    sent, end = 0, time.monotonic() + float(seconds)
+    tell(event="ready")
+    while time.monotonic() < end:
+        try:
+            sent += box.sendto(message, (address, 5353)) > 0
+        except OSError:
+            pass
+    tell(event="sent", count=sent)
+
+
 def flood(address, seconds):
     box = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     box.bind(("", 0))
     question = wire_name(b"_clawlink", b"_tcp", b"local") + struct.pack(">HH", 12, 1)
-    query = struct.pack(">HHHHHH", 7, 0, 1, 0, 0, 0) + question
-    sent, end = 0, time.monotonic() + float(seconds)
-    tell(event="ready")
-    while time.monotonic() < end:
-        for _ in range(50):
-            try:
-                box.sendto(query, (address, 5353))
-                sent += 1
-            except OSError:
-                pass
-    tell(event="sent", count=sent)
-
-
-def header(flags, *counts):
-    return struct.pack(">HHHHHH", 0, flags, *counts)
+    send_on(box, header(0, 1, 0, 0, 0) + question, address, seconds)
 
 
 LONGEST = b"\1x" * 127 + b"\0"  # a name of 255 bytes
@@ -204,16 +205,8 @@ def names():
 
 
 def forge(kind, address, seconds):
-    box = group_socket()
     message = {"chain": chain, "claims": claims, "names": names}[kind]()
-    sent, end = 0, time.monotonic() + float(seconds)
-    tell(event="ready")
-    while time.monotonic() < end:
-        try:
-            sent += box.sendto(message, (address, 5353)) > 0
-        except OSError:
-            pass
-    tell(event="sent", count=sent)
+    send_on(group_socket(), message, address, seconds)
 
 
 def health(address, seconds):

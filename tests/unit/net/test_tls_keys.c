@@ -100,6 +100,30 @@ check_over(enum cl_tls_alert alert)
     CHECK_INT(answer.len, 0);
 }
 
+/* What the peer has sealed is refused with this alert. */
+static void
+refuse(enum cl_tls_record_type type, cl_str bytes, enum cl_tls_alert alert)
+{
+    CHECK_INT(send(type, bytes), CL_TLS_WORD_BROKEN);
+    CHECK_INT(len, 0);
+    check_over(alert);
+}
+
+/* The peer says that it changes its key, and does. */
+static void
+change_key(cl_str said)
+{
+    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, said), CL_TLS_WORD_DATA);
+    CHECK_INT(len, 0);
+    CHECK(cl_tls_half_update(&theirs->out));
+}
+
+static bool
+answers(cl_str bytes)
+{
+    return answered() == CL_TLS_WORD_DATA && cl_str_eq(cl_str_of(opened, len), bytes);
+}
+
 /* -- records --------------------------------------------------------------------------------- */
 
 TEST(records_arrive_in_order_and_whole)
@@ -190,8 +214,7 @@ TEST(thirty_two_records_without_data_are_let_pass_and_no_more)
     }
     for (int at = 0; at < CL_TLS_IDLE_RECORDS_MAX; at++)
         CHECK(arrives(CL_STR("")));
-    CHECK_INT(send(CL_TLS_RECORD_DATA, CL_STR("")), CL_TLS_WORD_BROKEN);
-    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    refuse(CL_TLS_RECORD_DATA, CL_STR(""), CL_TLS_ALERT_UNEXPECTED_MESSAGE);
     end();
 }
 
@@ -227,9 +250,7 @@ TEST(alerts_end_and_everything_else_is_unexpected)
     for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
         test_note("case %zu", at);
         begin();
-        CHECK_INT(send(cases[at].type, cases[at].text), CL_TLS_WORD_BROKEN);
-        CHECK_INT(len, 0);
-        check_over(cases[at].alert);
+        refuse(cases[at].type, cases[at].text, cases[at].alert);
         end();
     }
     test_note("%s", "");
@@ -256,16 +277,13 @@ TEST(close_notify_ends_their_side_and_leaves_ours)
 TEST(a_key_update_is_followed_and_answered_before_the_next_data)
 {
     begin();
-    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, tell), CL_TLS_WORD_DATA);
-    CHECK_INT(len, 0);
-    CHECK(cl_tls_half_update(&theirs->out));
+    change_key(tell);
     CHECK(arrives(CL_STR("with the second key")));
     CHECK(cl_tls_keys_seal(ours, &CL_STR("no answer was wanted"), 1, &answer));
     CHECK_INT(answered(), CL_TLS_WORD_DATA);
     CHECK_INT(answer.len, 0);
     for (int at = 0; at < 2; at++) {
-        CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, ask), CL_TLS_WORD_DATA);
-        CHECK(cl_tls_half_update(&theirs->out));
+        change_key(ask);
     }
     CHECK(arrives(CL_STR("with the fourth")));
     CHECK_INT(answer.len, 0);
@@ -275,8 +293,7 @@ TEST(a_key_update_is_followed_and_answered_before_the_next_data)
     CHECK_INT(len, 0); // one answer for both, and theirs->in has its second key
     CHECK_INT(theirs->owes_update, false);
     for (int at = 0; at < 2; at++) {
-        CHECK_INT(answered(), CL_TLS_WORD_DATA);
-        CHECK_STR(cl_str_of(opened, len), CL_STR("back"));
+        CHECK(answers(CL_STR("back")));
     }
     CHECK_INT(answer.len, 0);
     end();
@@ -290,9 +307,7 @@ TEST(a_key_update_may_come_in_pieces_with_nothing_between)
     CHECK(cl_tls_half_update(&theirs->out));
     CHECK(arrives(CL_STR("with the second key")));
     CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, cl_str_part(ask, 0, 2)), CL_TLS_WORD_DATA);
-    CHECK_INT(send(CL_TLS_RECORD_DATA, CL_STR("between")), CL_TLS_WORD_BROKEN);
-    CHECK_INT(len, 0);
-    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    refuse(CL_TLS_RECORD_DATA, CL_STR("between"), CL_TLS_ALERT_UNEXPECTED_MESSAGE);
     end();
 }
 
@@ -300,8 +315,7 @@ TEST(an_empty_piece_of_a_key_update_is_refused)
 {
     begin();
     CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, cl_str_part(ask, 0, 2)), CL_TLS_WORD_DATA);
-    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, CL_STR("")), CL_TLS_WORD_BROKEN);
-    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    refuse(CL_TLS_RECORD_HANDSHAKE, CL_STR(""), CL_TLS_ALERT_UNEXPECTED_MESSAGE);
     end();
 }
 
@@ -309,12 +323,10 @@ TEST(key_updates_without_data_are_counted_like_empty_records)
 {
     begin();
     for (int at = 0; at < CL_TLS_IDLE_RECORDS_MAX; at++) {
-        CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, ask), CL_TLS_WORD_DATA);
-        CHECK(cl_tls_half_update(&theirs->out));
+        change_key(ask);
     }
     CHECK_INT(answer.len, 0); // who reads nothing makes nothing wait
-    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, ask), CL_TLS_WORD_BROKEN);
-    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    refuse(CL_TLS_RECORD_HANDSHAKE, ask, CL_TLS_ALERT_UNEXPECTED_MESSAGE);
     end();
 }
 
@@ -322,12 +334,10 @@ TEST(a_peer_that_changes_its_key_all_the_time_is_cut)
 {
     begin();
     for (int at = 0; at < CL_TLS_UPDATES_MAX; at++) {
-        CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, tell), CL_TLS_WORD_DATA);
-        CHECK(cl_tls_half_update(&theirs->out));
+        change_key(tell);
         CHECK(arrives(CL_STR("a byte between")));
     }
-    CHECK_INT(send(CL_TLS_RECORD_HANDSHAKE, tell), CL_TLS_WORD_BROKEN);
-    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    refuse(CL_TLS_RECORD_HANDSHAKE, tell, CL_TLS_ALERT_UNEXPECTED_MESSAGE);
     end();
 }
 
@@ -339,12 +349,10 @@ TEST(our_key_wears_out_and_is_changed)
     CHECK(cl_tls_keys_seal(ours, &CL_STR("old"), 1, &answer));
     CHECK(cl_tls_keys_seal(ours, &CL_STR("new"), 1, &answer));
     CHECK_INT(ours->out.records, 1);
-    CHECK_INT(answered(), CL_TLS_WORD_DATA);
-    CHECK_STR(cl_str_of(opened, len), CL_STR("old"));
+    CHECK(answers(CL_STR("old")));
     CHECK_INT(answered(), CL_TLS_WORD_DATA);
     CHECK_INT(len, 0);
-    CHECK_INT(answered(), CL_TLS_WORD_DATA);
-    CHECK_STR(cl_str_of(opened, len), CL_STR("new"));
+    CHECK(answers(CL_STR("new")));
     end();
 }
 
@@ -369,8 +377,7 @@ TEST(the_peer_is_asked_once_for_a_new_key_and_cut_if_it_goes_on_with_the_old_one
     ours->in.records = theirs->out.records = CL_TLS_KEY_RECORDS_MAX - 1;
     CHECK(arrives(CL_STR("the last")));
     CHECK_INT(answered(), CL_TLS_WORD_DATA); // is asked again
-    CHECK_INT(send(CL_TLS_RECORD_DATA, CL_STR("one too many")), CL_TLS_WORD_BROKEN);
-    check_over(CL_TLS_ALERT_UNEXPECTED_MESSAGE);
+    refuse(CL_TLS_RECORD_DATA, CL_STR("one too many"), CL_TLS_ALERT_UNEXPECTED_MESSAGE);
     end();
 }
 

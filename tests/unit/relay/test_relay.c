@@ -396,7 +396,7 @@ TEST(a_relay_that_pushes_hundreds_of_messages_in_a_turn_is_busy_for_a_while)
 TEST(a_listener_that_goes_before_it_is_asked_is_forgotten)
 {
     begin_in_test_time();
-    struct memory_stream *listener = ask(3, "GET /ws/c HTTP/1.1\r\n" HOST UPGRADE "\r\n");
+    struct memory_stream *listener = open_socket(3, "c");
     push_to_c(1);
     push_to_c_while_busy(1);
     CHECK(!cl_list_is_empty(&relay->unasked));

@@ -302,14 +302,20 @@ TEST(names_have_255_bytes_and_labels_63)
     CHECK_INT(cl_mdns_open(cl_str_of(space, message.len + 1), &reader), CL_ERR_MALFORMED);
 }
 
+static void
+begin_with(struct cl_mdns_writer *writer, enum cl_mdns_section section, int records)
+{
+    fill_records();
+    cl_mdns_begin(writer, space, sizeof space, CL_MDNS_COMPRESSED);
+    for (int i = 0; i < records; i++)
+        CHECK_OK(cl_mdns_put_record(writer, section, &a));
+}
+
 TEST(more_items_than_the_limit_are_refused)
 {
     struct cl_mdns_writer writer;
     struct cl_mdns_reader reader;
-    fill_records();
-    cl_mdns_begin(&writer, space, sizeof space, CL_MDNS_COMPRESSED);
-    for (int i = 0; i < CL_MDNS_ITEMS_MAX; i++)
-        CHECK_OK(cl_mdns_put_record(&writer, CL_MDNS_ANSWER, &a));
+    begin_with(&writer, CL_MDNS_ANSWER, CL_MDNS_ITEMS_MAX);
     CHECK_INT(cl_mdns_put_record(&writer, CL_MDNS_ANSWER, &a), CL_ERR_TOO_LARGE);
     cl_str message = cl_mdns_end(&writer, (struct cl_mdns_head){.is_response = true});
     CHECK_OK(cl_mdns_open(message, &reader));
@@ -325,10 +331,7 @@ TEST(a_query_that_claims_more_than_the_limit_is_refused)
 {
     struct cl_mdns_writer writer;
     struct cl_mdns_reader reader;
-    fill_records();
-    cl_mdns_begin(&writer, space, sizeof space, CL_MDNS_COMPRESSED);
-    for (int i = 0; i < CL_MDNS_CLAIMS_MAX; i++)
-        CHECK_OK(cl_mdns_put_record(&writer, CL_MDNS_AUTHORITY, &a));
+    begin_with(&writer, CL_MDNS_AUTHORITY, CL_MDNS_CLAIMS_MAX);
     CHECK_OK(cl_mdns_open(cl_mdns_end(&writer, (struct cl_mdns_head){0}), &reader));
     CHECK_OK(cl_mdns_put_record(&writer, CL_MDNS_AUTHORITY, &a));
     CHECK_INT(cl_mdns_open(cl_mdns_end(&writer, (struct cl_mdns_head){0}), &reader),
