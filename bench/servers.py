@@ -97,6 +97,13 @@ class Server:
             raise NoFigure(f"{self.name} did not start: {tail.strip()}") from None
 
 
+def generator(build, row, server, port, pid, *options):
+    """The words that run a row's job on that server."""
+    command = [build / "bench" / "loadgen", row.job[0], row.protocol or server.protocol,
+               str(port), str(pid), *row.job[1:], *options]
+    return pin(1, command + (["--tls", "1"] if server.tls else []))
+
+
 def stop(process):
     process.send_signal(signal.SIGTERM)
     try:
