@@ -94,7 +94,7 @@ cl_help_verb(struct cl_page *page, cl_str subject)
     if (cmd->options->name != NULL)
         cl_page_print(page, "\noptions:\n");
     print_options(page, cmd->options);
-    cl_page_print(page, "\noptions of every verb:\n");
+    cl_page_print(page, "\ncommon options:\n");
     print_globals(page, cmd);
     if (cmd->notes != NULL)
         cl_page_print(page, "\nnotes:\n");

@@ -204,24 +204,26 @@ write_connections(struct cl_relay *relay, struct family *family)
 }
 
 static void
+write_by_reason(struct family *family, const char *name, const struct cl_counts *counts,
+                enum cl_count_kind kind, const char *help)
+{
+    begin(family, name, "counter", help);
+    for (unsigned i = 0; i < CL_COUNT_LEN; i++)
+        if (cl_count_kind((enum cl_count)i) == kind)
+            labelled(family, "reason", cl_count_label((enum cl_count)i), counts->of[i]);
+}
+
+static void
 write_ends(struct cl_relay *relay, struct family *family)
 {
     const struct cl_counts *counts = cl_loop_counts(relay->loop);
-    begin(family, "clawlink_connections_refused_total", "counter",
-          "Connections not let in, or only on the reserve.");
-    for (unsigned i = 0; i < CL_COUNT_LEN; i++)
-        if (cl_count_kind((enum cl_count)i) == CL_COUNT_REFUSED)
-            labelled(family, "reason", cl_count_label((enum cl_count)i), counts->of[i]);
-    begin(family, "clawlink_connections_cut_total", "counter", "Connections ended by the relay.");
-    for (unsigned i = 0; i < CL_COUNT_LEN; i++)
-        if (cl_count_kind((enum cl_count)i) == CL_COUNT_CUT)
-            labelled(family, "reason", cl_count_label((enum cl_count)i), counts->of[i]);
+    write_by_reason(family, "clawlink_connections_refused_total", counts, CL_COUNT_REFUSED,
+                    "Connections not let in, or only on the reserve.");
+    write_by_reason(family, "clawlink_connections_cut_total", counts, CL_COUNT_CUT,
+                    "Connections ended by the relay.");
     labelled(family, "reason", "slow_reader", relay->readers_cut);
-    begin(family, "clawlink_discovery_dropped_total", "counter",
-          "Datagrams of multicast DNS that were not acted upon.");
-    for (unsigned i = 0; i < CL_COUNT_LEN; i++)
-        if (cl_count_kind((enum cl_count)i) == CL_COUNT_DROPPED)
-            labelled(family, "reason", cl_count_label((enum cl_count)i), counts->of[i]);
+    write_by_reason(family, "clawlink_discovery_dropped_total", counts, CL_COUNT_DROPPED,
+                    "Datagrams of multicast DNS that were not acted upon.");
 }
 
 static void
