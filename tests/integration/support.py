@@ -8,6 +8,7 @@ clawlink-v1.md says. Debian's python3, python3-requests and python3-websockets a
 import asyncio
 import base64
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -107,6 +108,35 @@ def not_in_process_table(pid, secret):
     with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
         told = cmdline.read()
     holds(secret.encode() not in told, f"the token is in the process table: {told!r}")
+
+
+# -- /run ----------------------------------------------------------------------------------------
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
+
+
+def in_place_of_run(folder, user=None):
+    """What a process does so that /run is that folder for it and its children alone, and it is that
+    user."""
+    def before_exec():
+        for failed in (LIBC.unshare(CLONE_NEWNS),
+                       LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None),
+                       LIBC.mount(os.fsencode(folder), b"/run", None, MS_BIND, None)):
+            if failed:
+                raise OSError(ctypes.get_errno(), "/run cannot be another folder")
+        if user:
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+    return before_exec
+
+
+def owns_run():
+    """Can that be done? In a chroot "/" is no mount, and what is put over its /run would be seen
+    outside."""
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], check=False,
+                                                stderr=subprocess.DEVNULL).returncode == 0
 
 
 # -- the relay ---------------------------------------------------------------------------------

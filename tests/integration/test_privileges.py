@@ -3,7 +3,6 @@
 
 docs/operations.md, Rights; SECURITY.md, what stands against what.
 """
-import ctypes
 import grp
 import json
 import os
@@ -13,7 +12,8 @@ import socket
 import subprocess
 import tempfile
 
-from support import BIN, WAIT, Failure, Relay, equal, holds, main, start_fails, test
+from support import (BIN, WAIT, Failure, Relay, equal, holds, in_place_of_run, main, owns_run,
+                     start_fails, test)
 
 TOKEN = "canary-91d0-canary"
 IS_ROOT = os.geteuid() == 0
@@ -32,28 +32,8 @@ def status_of(pid):
                 (line.partition(":") for line in status)}
 
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
-
-
-def in_place_of_run(folder, user=None):
-    """What a child does so that /run is that folder for it alone, and it is that user."""
-    def before_exec():
-        for failed in (LIBC.unshare(CLONE_NEWNS),
-                       LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None),
-                       LIBC.mount(os.fsencode(folder), b"/run", None, MS_BIND, None)):
-            if failed:
-                raise OSError(ctypes.get_errno(), "/run cannot be another folder")
-        if user:
-            os.setgid(user.pw_gid)
-            os.setuid(user.pw_uid)
-    return before_exec
-
-
-# In a chroot "/" is no mount, and what is put over its /run would be seen outside.
 NEEDS_RUN = "only root can, where / is a mount"
-OWNS_RUN = IS_ROOT and subprocess.run(["unshare", "-m", "true"], check=False,
-                                      stderr=subprocess.DEVNULL).returncode == 0
+OWNS_RUN = owns_run()
 
 
 @test()
