@@ -6,9 +6,8 @@
 static const struct {
     enum cl_count_kind kind;
     const char *label;
-    const char *help;
 } rows[] = {
-#define X(name, kind, label, help) {CL_COUNT_##kind, label, help},
+#define X(name, kind, label, help) {CL_COUNT_##kind, label},
     CL_COUNT_MAP(X)
 #undef X
 };
@@ -25,11 +24,4 @@ cl_count_label(enum cl_count count)
 {
     CL_ASSERT(count < CL_COUNT_LEN);
     return rows[count].label;
-}
-
-const char *
-cl_count_help(enum cl_count count)
-{
-    CL_ASSERT(count < CL_COUNT_LEN);
-    return rows[count].help;
 }

@@ -64,6 +64,5 @@ struct cl_counts {
 enum cl_count_kind cl_count_kind(enum cl_count count);
 /* "strangers_per_address": stable, lower case and underscores. */
 const char *cl_count_label(enum cl_count count);
-const char *cl_count_help(enum cl_count count);
 
 #endif
