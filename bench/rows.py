@@ -63,7 +63,7 @@ ROWS = [
          Ask("nats", None, None, "p99_us", "p99", LOWER),
          Ask("redis", None, None, "p50_us", "p50", LOWER)], rounds=9, show=["p50_us", "p99_us"]),
     Row("tls", "TLS 1.3: routed 256 bytes, encrypted over plain", "messages per server CPU second",
-        ["routed"], [Ask("relay", 0.8, 0.9, what="without TLS")], ours="relay-tls", rounds=9),
+        ["routed"], [Ask("relay", 0.8, 0.9, what="without TLS")], ours="relay-tls", rounds=15),
     Row("idle", "10 000 idle WebSocket agents, registered", "", ["idle"],
         [Ask("", 4, 2, "bytes_each", "memory each", LOWER, 1 / 1024, "KiB"),
          Ask("", 5, None, "connect_s", "all connected in", LOWER, 1, "s"),

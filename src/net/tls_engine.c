@@ -156,13 +156,26 @@ open_by_openssl(struct cl_tls_engine *engine, char *opened, size_t *ret_len)
     return has_more ? CL_TLS_WORD_DATA : CL_TLS_WORD_NONE;
 }
 
+/* The content of a record that begins with the input can take the place of its ciphertext, which is
+ * in the cache already. */
+static char *
+place_of_content(const struct cl_tls_engine *engine)
+{
+    bool is_split = engine->keys->partial.len > 0;
+    if (is_split || engine->input.len <= CL_TLS_RECORD_HEAD_BYTES)
+        return engine->tls->opened;
+    return (char *)(uintptr_t)engine->input.ptr + CL_TLS_RECORD_HEAD_BYTES;
+}
+
 enum cl_tls_word
-cl_tls_engine_open(struct cl_tls_engine *engine, char *opened, size_t *ret_len, struct cl_buf *out)
+cl_tls_engine_open(struct cl_tls_engine *engine, char **ret_opened, size_t *ret_len,
+                   struct cl_buf *out)
 {
     engine->sink = out;
+    *ret_opened = engine->ssl != NULL ? engine->tls->opened : place_of_content(engine);
     if (engine->ssl != NULL)
-        return open_by_openssl(engine, opened, ret_len);
-    return cl_tls_keys_open(engine->keys, &engine->input, opened, ret_len, out);
+        return open_by_openssl(engine, *ret_opened, ret_len);
+    return cl_tls_keys_open(engine->keys, &engine->input, *ret_opened, ret_len, out);
 }
 
 /* OpenSSL wants the record in one piece. */

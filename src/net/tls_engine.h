@@ -21,7 +21,7 @@ struct cl_tls_engine {
     SSL *ssl;                 // NULL before begin, and once the keys are ours
     struct cl_tls_keys *keys; // heard during the handshake; in use when ssl is NULL
     bool is_shaken;           // the handshake is over
-    cl_str input;             // ciphertext that came and was not read
+    cl_str input;             // ciphertext that came and was not read; it may be overwritten
     struct cl_buf *sink;      // where OpenSSL writes: during a call alone
 };
 
@@ -33,10 +33,11 @@ void cl_tls_engine_free(struct cl_tls_engine *engine);
 /* One step of the handshake with what is in `input`; the answer is added to out. DATA: it is
  * complete, NONE: more must come, BROKEN: it failed. */
 enum cl_tls_word cl_tls_engine_shake(struct cl_tls_engine *engine, struct cl_buf *out);
-/* Opens a record into `opened`, with room for CL_TLS_RECORD_WIRE_BYTES_MAX. DATA: there may be
- * more; NONE: there is not, though *ret_len bytes may have come. Answers are added to out. */
-enum cl_tls_word cl_tls_engine_open(struct cl_tls_engine *engine, char *opened, size_t *ret_len,
-                                    struct cl_buf *out);
+/* Opens a record: *ret_len bytes at *ret_opened, until the next call. They lie where the input had
+ * it, or in tls->opened. DATA: there may be more; NONE: there is not, though bytes may have come.
+ * Answers are added to out. */
+enum cl_tls_word cl_tls_engine_open(struct cl_tls_engine *engine, char **ret_opened,
+                                    size_t *ret_len, struct cl_buf *out);
 /* Is there plaintext that neither `input` nor the caller has? */
 bool cl_tls_engine_has_pending(const struct cl_tls_engine *engine);
 /* Seals the slices, CL_TLS_RECORD_BYTES and CL_TLS_SLICES_MAX at most, into one record. False: the

@@ -46,7 +46,8 @@ void cl_tls_keys_hear(struct cl_tls_keys *keys, cl_str line);
 bool cl_tls_keys_begin(struct cl_tls_keys *keys, unsigned suite);
 
 /* Takes the next record off the input and opens it into `opened`, which has room for
- * CL_TLS_RECORD_WIRE_BYTES_MAX; *ret_len bytes of data are there then, 0 for all else. The
+ * CL_TLS_RECORD_WIRE_BYTES_MAX, or, where nothing is kept of a record, is the input behind
+ * CL_TLS_RECORD_HEAD_BYTES; *ret_len bytes of data are there then, 0 for all else. The
  * beginning of a record is kept, and the input is empty. BROKEN: an alert was added to out, unless
  * it came from the peer, or there was no room. */
 enum cl_tls_word cl_tls_keys_open(struct cl_tls_keys *keys, cl_str *input, char *opened,

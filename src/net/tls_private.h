@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "net/tls.h"
+#include "net/tls_record.h"
 
 struct cl_tls {
     struct cl_loop *loop;
@@ -22,9 +23,10 @@ struct cl_tls {
     struct cl_list waiting; // streams with input for a step of their handshake, oldest first
     uint64_t turn;          // of the loop, in which `steps` were made
     uint32_t steps;
-    struct cl_buf sealed;             // one chunk on its way down; empty between two calls
-    char record[CL_TLS_RECORD_BYTES]; // slices on their way into one record
-    char opened[CL_NET_READ_BYTES];   // what on_data is handed
+    struct cl_buf sealed;                      // one chunk on its way down; empty between two calls
+    cl_str pieces[CL_TLS_SLICES_MAX];          // of the record that is being sealed
+    char record[CL_TLS_RECORD_BYTES];          // slices on their way into one record
+    char opened[CL_TLS_RECORD_WIRE_BYTES_MAX]; // what on_data is handed, where it is not in place
 };
 
 /* tls_engine.c */

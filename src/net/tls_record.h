@@ -74,8 +74,9 @@ bool cl_tls_half_update(struct cl_tls_half *half);
 bool cl_tls_seal(struct cl_tls_half *half, enum cl_tls_record_type type, const cl_str *slices,
                  size_t count, struct cl_buf *out);
 /* Opens a whole record, whose head is good, into `opened`, which has room for as many bytes as the
- * record. *ret_len is without type and padding. False: it is not what the owner of the key has
- * sealed at this place; `opened` holds nonsense and the half is over. */
+ * record, or is the record behind its head. *ret_len is without type and padding. False: it is not
+ * what the owner of the key has sealed at this place; `opened` holds nonsense and the half is
+ * over. */
 bool cl_tls_open(struct cl_tls_half *half, cl_str record, char *opened, size_t *ret_len,
                  enum cl_tls_record_type *ret_type);
 

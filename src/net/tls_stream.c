@@ -199,18 +199,13 @@ count_broken(struct tls_stream *t)
     ERR_clear_error();
 }
 
-/* Opens records, as many as fit, and hands them over together. True: there may be more. */
+/* Opens a record and hands its content over. True: there may be more. */
 static bool
 deliver(struct tls_stream *t)
 {
-    char *opened = t->tls->opened;
-    size_t len = 0, got;
-    enum cl_tls_word word;
-    do {
-        word = cl_tls_engine_open(&t->engine, opened + len, &got, &t->out);
-        len += got;
-    } while (word == CL_TLS_WORD_DATA &&
-             sizeof t->tls->opened - len >= CL_TLS_RECORD_WIRE_BYTES_MAX);
+    char *opened;
+    size_t len;
+    enum cl_tls_word word = cl_tls_engine_open(&t->engine, &opened, &len, &t->out);
     if (word == CL_TLS_WORD_BROKEN)
         count_broken(t);
     if (t->out.len > 0)
@@ -480,7 +475,7 @@ next_record(struct cursor *cursor, cl_str *pieces, size_t *ret_count)
 static bool
 seal(struct tls_stream *t, struct cursor *cursor, size_t *ret_len)
 {
-    cl_str pieces[CL_TLS_SLICES_MAX];
+    cl_str *pieces = t->tls->pieces;
     size_t count, records = 0;
     cl_buf_clear(&t->tls->sealed);
     *ret_len = 0;
