@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import ctypes
+import functools
 import hashlib
 import json
 import os
@@ -142,6 +143,12 @@ def owns_run():
 # -- the relay ---------------------------------------------------------------------------------
 
 
+@functools.lru_cache(None)
+def has_in_program(path, pattern):
+    with open(path, "rb") as program:
+        return bool(re.search(pattern, program.read()))
+
+
 def environment(more=None):
     env = {name: value for name, value in os.environ.items() if not name.startswith("CLAWLINK_")}
     env.update(more or {})
@@ -172,6 +179,9 @@ class Relay:
                 command, env=environment(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=stderr, preexec_fn=before_exec)
         self.pid = self.process.pid
+        # ThreadSanitizer runs the handler of a signal that comes right before the loop waits when
+        # the wait is over, which may be never.
+        self.keeps_signals = has_in_program(BIN, rb"__tsan_init")
         self.line = self._first_line()
         found = re.fullmatch(r"clawlink relay listening on (https?://(\[[^]]+\]|[^:/]+):(\d+))",
                              self.line)
@@ -287,8 +297,16 @@ class Relay:
         """A sanitizer or valgrind: correct behaviour, but memory figures mean nothing."""
         with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as maps:
             found = re.search(r"lib[at]san|valgrind|vgpreload", maps.read())
-        with open(f"/proc/{self.pid}/exe", "rb") as program:
-            return bool(found) or bool(re.search(rb"__[at]san_init", program.read()))
+        return bool(found) or has_in_program(os.readlink(f"/proc/{self.pid}/exe"),
+                                             rb"__[at]san_init")
+
+    def wake_until_ended(self, within):
+        end = time.monotonic() + within
+        while self.process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError):  # it listens no longer
+                socket.create_connection((self.host, self.port), 0.1).close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.2)
 
     def stop(self, number=signal.SIGTERM, within=6):
         """Ends the relay, gives its exit status. Its connections are closed first."""
@@ -304,6 +322,8 @@ class Relay:
 
     def wait(self, within=6):
         try:
+            if self.keeps_signals:
+                self.wake_until_ended(within - 1)
             self.status = self.process.wait(within)
         except subprocess.TimeoutExpired:
             self.kill()
