@@ -181,7 +181,7 @@ class Relay:
         self.pid = self.process.pid
         # ThreadSanitizer runs the handler of a signal that comes right before the loop waits when
         # the wait is over, which may be never.
-        self.keeps_signals = has_in_program(BIN, rb"__tsan_init")
+        self.keeps_signals = os.path.exists(BIN) and has_in_program(BIN, rb"__tsan_init")
         self.line = self._first_line()
         found = re.fullmatch(r"clawlink relay listening on (https?://(\[[^]]+\]|[^:/]+):(\d+))",
                              self.line)
