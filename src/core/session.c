@@ -5,99 +5,20 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/heap.h"
-#include "base/map.h"
 #include "base/pool.h"
-
-/* Consecutive messages of one lane: held, settling, or released again. Moving a lease from one
- * list to the next is all that a change of state takes, so releasing cannot fail. */
-struct lease {
-    struct cl_link link; // in holder.held, peer.settling or lane.released
-    struct cl_range range;
-    uint64_t bytes; // of bodies
-    uint64_t holder;
-    uint64_t batch; // of the take; once settling, the batch that the proof named
-};
-
-/* A lane's messages below `fresh` were taken before: each of them that still waits is in a lease
- * or in a released range. */
-struct lane {
-    uint64_t fresh;
-    struct cl_list released; // by number
-};
-
-/* What the session knows of one agent. */
-struct peer {
-    cl_str id;
-    cl_time seen;
-    struct cl_list sockets; // oldest first
-    struct cl_list polls;   // oldest first
-    struct cl_list settling;
-    struct lane lanes[CL_PRIORITY_COUNT];
-};
-
-struct holder {
-    uint64_t number;
-    enum cl_holder_kind kind;
-    struct peer *peer;
-    struct cl_link link; // in the peer's sockets or polls
-    struct cl_list held; // leases, by batch
-    uint32_t messages;   // in held
-    uint64_t bytes;
-    uint64_t batches;          // taken so far
-    bool is_limited;           // its last take stopped for want of credit
-    struct cl_heap_node lapse; // a poll's `until`
-};
-
-struct cl_session {
-    struct cl_map peers;   // by id
-    struct cl_map holders; // by number
-    struct cl_heap lapses;
-    uint64_t leased;
-    struct cl_range ranges[CL_ACK_RANGES_MAX]; // of the last ACK effect
-};
-
-static struct holder *
-holder_at(struct cl_link *link)
-{
-    return CL_LIST_ENTRY(link, struct holder, link);
-}
-
-static struct lease *
-lease_at(struct cl_link *link)
-{
-    return CL_LIST_ENTRY(link, struct lease, link);
-}
+#include "core/session_state.h"
 
 static void
-lease_free(struct lease *lease)
+lease_free(struct cl_session_lease *lease)
 {
     cl_pool_put(lease, sizeof *lease);
 }
 
-static uint64_t
-length(const struct lease *lease)
-{
-    return lease->range.last - lease->range.first + 1;
-}
-
-static struct peer *
-peer_of(const struct cl_session *session, cl_str id)
-{
-    return cl_map_get(&session->peers, id);
-}
-
-static struct holder *
-holder_of(const struct cl_session *session, uint64_t number)
-{
-    return cl_map_get(&session->holders, cl_str_of(&number, sizeof number));
-}
-
-static struct holder *
-newest_socket(const struct peer *peer)
+static struct cl_session_holder *
+newest_socket(const struct cl_session_peer *peer)
 {
     struct cl_link *link = cl_list_last(&peer->sockets);
-    return link == NULL ? NULL : holder_at(link);
+    return link == NULL ? NULL : cl_session_holder_at(link);
 }
 
 /* -- peers --------------------------------------------------------------------------------- */
@@ -108,12 +29,12 @@ free_leases(struct cl_list *list)
     CL_LIST_EACH(list, at)
     {
         cl_list_remove(at);
-        lease_free(lease_at(at));
+        lease_free(cl_session_lease_at(at));
     }
 }
 
 static void
-peer_free(struct peer *peer)
+peer_free(struct cl_session_peer *peer)
 {
     free_leases(&peer->settling);
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
@@ -122,10 +43,10 @@ peer_free(struct peer *peer)
 }
 
 /* The agent's peer, made when there is none; NULL without memory. */
-static struct peer *
+static struct cl_session_peer *
 know(struct cl_session *session, cl_str id)
 {
-    struct peer *peer = peer_of(session, id);
+    struct cl_session_peer *peer = cl_session_peer_of(session, id);
     if (peer != NULL)
         return peer;
     peer = cl_alloc(sizeof *peer + id.len);
@@ -147,7 +68,7 @@ know(struct cl_session *session, cl_str id)
 /* Drops a peer that nothing needs any more. With no lease left, starting over from the front of
  * the inbox offers the same messages in the same order. */
 static void
-tidy(struct cl_session *session, const struct cl_core *core, struct peer *peer)
+tidy(struct cl_session *session, const struct cl_core *core, struct cl_session_peer *peer)
 {
     if (!cl_list_is_empty(&peer->sockets) || !cl_list_is_empty(&peer->polls) ||
         !cl_list_is_empty(&peer->settling) || cl_agent_is_registered(cl_core_agent(core, peer->id)))
@@ -160,19 +81,19 @@ tidy(struct cl_session *session, const struct cl_core *core, struct peer *peer)
 
 /* Back to its old place. */
 static void
-release(struct cl_session *session, struct peer *peer, struct lease *lease)
+release(struct cl_session *session, struct cl_session_peer *peer, struct cl_session_lease *lease)
 {
     struct cl_list *released = &peer->lanes[lease->range.priority].released;
     struct cl_link *after = released->head.prev;
-    while (after != &released->head && lease_at(after)->range.first > lease->range.first)
+    while (after != &released->head && cl_session_lease_at(after)->range.first > lease->range.first)
         after = after->prev;
-    session->leased -= length(lease);
+    session->leased -= cl_session_lease_len(lease);
     cl_list_remove(&lease->link);
     cl_link_insert(after, &lease->link);
 }
 
 static void
-holds_nothing(struct cl_session *session, struct holder *holder)
+holds_nothing(struct cl_session *session, struct cl_session_holder *holder)
 {
     holder->messages = 0;
     holder->bytes = 0;
@@ -181,33 +102,33 @@ holds_nothing(struct cl_session *session, struct holder *holder)
 }
 
 static void
-release_all(struct cl_session *session, struct holder *holder)
+release_all(struct cl_session *session, struct cl_session_holder *holder)
 {
     CL_LIST_EACH(&holder->held, at)
     {
-        release(session, holder->peer, lease_at(at));
+        release(session, holder->peer, cl_session_lease_at(at));
     }
     holds_nothing(session, holder);
 }
 
 static void
-end_lease(struct cl_session *session, struct lease *lease)
+end_lease(struct cl_session *session, struct cl_session_lease *lease)
 {
-    session->leased -= length(lease);
+    session->leased -= cl_session_lease_len(lease);
     cl_list_remove(&lease->link);
     lease_free(lease);
 }
 
 static uint64_t
-receiver_of(const struct peer *peer)
+receiver_of(const struct cl_session_peer *peer)
 {
-    const struct holder *socket = newest_socket(peer);
+    const struct cl_session_holder *socket = newest_socket(peer);
     if (socket != NULL && !socket->is_limited)
         return socket->number;
     CL_LIST_EACH(&peer->polls, at)
     {
-        if (holder_at(at)->batches == 0)
-            return holder_at(at)->number;
+        if (cl_session_holder_at(at)->batches == 0)
+            return cl_session_holder_at(at)->number;
     }
     return 0;
 }
@@ -215,7 +136,7 @@ receiver_of(const struct peer *peer)
 /* Messages may be takeable again; somebody who could take them should look. There is room for
  * the effect. */
 static void
-tell_ready(const struct peer *peer, struct cl_effects *effects)
+tell_ready(const struct cl_session_peer *peer, struct cl_effects *effects)
 {
     if (receiver_of(peer) != 0)
         cl_effects_add(effects, (struct cl_effect){.kind = CL_EFFECT_READY, .agent = peer->id});
@@ -227,9 +148,9 @@ struct taking {
     struct cl_session *session;
     const struct cl_core *core;
     const struct cl_agent *agent;
-    struct holder *holder;
+    struct cl_session_holder *holder;
     struct cl_batch *batch;
-    struct lease *lease; // that the next message may lengthen
+    struct cl_session_lease *lease; // that the next message may lengthen
     uint32_t leases;
     bool is_out_of_memory;
 };
@@ -238,7 +159,7 @@ struct taking {
 static bool
 has_room(const struct taking *taking, uint64_t bytes)
 {
-    const struct holder *holder = taking->holder;
+    const struct cl_session_holder *holder = taking->holder;
     bool is_socket = holder->kind == CL_HOLDER_SOCKET;
     uint32_t messages_max = is_socket ? CL_CREDIT_MESSAGES : CL_POLL_MESSAGES_MAX;
     uint64_t bytes_max = is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX;
@@ -251,8 +172,8 @@ has_room(const struct taking *taking, uint64_t bytes)
 static bool
 hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
 {
-    struct holder *holder = taking->holder;
-    struct lease *lease = taking->lease;
+    struct cl_session_holder *holder = taking->holder;
+    struct cl_session_lease *lease = taking->lease;
     uint64_t bytes = cl_body_str(msg->body).len;
     bool lengthens =
         lease != NULL && lease->range.priority == at.priority && lease->range.last + 1 == at.first;
@@ -266,8 +187,8 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
             taking->is_out_of_memory = true;
             return false;
         }
-        *lease =
-            (struct lease){.range = at, .holder = holder->number, .batch = holder->batches + 1};
+        *lease = (struct cl_session_lease){
+            .range = at, .holder = holder->number, .batch = holder->batches + 1};
         cl_list_append(&holder->held, &lease->link);
         taking->lease = lease;
         taking->leases++;
@@ -304,13 +225,13 @@ take_range(struct taking *taking, struct cl_range *range)
 static bool
 take_lane(struct taking *taking, enum cl_priority priority)
 {
-    struct lane *lane = &taking->holder->peer->lanes[priority];
+    struct cl_session_lane *lane = &taking->holder->peer->lanes[priority];
     CL_LIST_EACH(&lane->released, at)
     {
-        if (!take_range(taking, &lease_at(at)->range))
+        if (!take_range(taking, &cl_session_lease_at(at)->range))
             return false;
         cl_list_remove(at);
-        lease_free(lease_at(at));
+        lease_free(cl_session_lease_at(at));
     }
     struct cl_range fresh = {priority, lane->fresh, UINT64_MAX};
     bool is_through = take_range(taking, &fresh);
@@ -322,7 +243,7 @@ enum cl_err
 cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t number,
                 struct cl_batch *ret_batch)
 {
-    struct holder *holder = holder_of(session, number);
+    struct cl_session_holder *holder = cl_session_holder_of(session, number);
     ret_batch->number = 0;
     ret_batch->bytes = 0;
     ret_batch->len = 0;
@@ -364,7 +285,7 @@ apply_heartbeat(struct run *run, cl_str id)
 {
     if (!cl_agent_is_registered(cl_core_agent(run->core, id)))
         return CL_ERR_NO_AGENT;
-    struct peer *peer = know(run->session, id);
+    struct cl_session_peer *peer = know(run->session, id);
     if (peer == NULL)
         return CL_ERR_NO_MEMORY;
     peer->seen = run->now;
@@ -377,12 +298,12 @@ apply_open(struct run *run, const struct cl_command_open *fields)
     struct cl_session *session = run->session;
     if (fields->holder == 0)
         return CL_ERR_MALFORMED;
-    if (holder_of(session, fields->holder) != NULL)
+    if (cl_session_holder_of(session, fields->holder) != NULL)
         return CL_ERR_STALE;
-    struct peer *peer = know(session, fields->agent);
+    struct cl_session_peer *peer = know(session, fields->agent);
     if (peer == NULL)
         return CL_ERR_NO_MEMORY;
-    struct holder *holder = cl_alloc(sizeof *holder);
+    struct cl_session_holder *holder = cl_alloc(sizeof *holder);
     if (holder != NULL) {
         holder->number = fields->holder;
         cl_str key = cl_str_of(&holder->number, sizeof holder->number);
@@ -407,10 +328,10 @@ apply_open(struct run *run, const struct cl_command_open *fields)
 static enum cl_err
 apply_close(struct run *run, uint64_t number)
 {
-    struct holder *holder = holder_of(run->session, number);
+    struct cl_session_holder *holder = cl_session_holder_of(run->session, number);
     if (holder == NULL)
         return CL_ERR_NOT_FOUND;
-    struct peer *peer = holder->peer;
+    struct cl_session_peer *peer = holder->peer;
     release_all(run->session, holder);
     cl_map_remove(&run->session->holders, cl_str_of(&holder->number, sizeof holder->number));
     cl_list_remove(&holder->link);
@@ -423,7 +344,7 @@ apply_close(struct run *run, uint64_t number)
 static enum cl_err
 apply_renew(struct run *run, const struct cl_command_renew *fields)
 {
-    struct holder *holder = holder_of(run->session, fields->holder);
+    struct cl_session_holder *holder = cl_session_holder_of(run->session, fields->holder);
     if (holder == NULL || holder->kind != CL_HOLDER_POLL)
         return CL_ERR_NOT_FOUND;
     if (holder->messages == 0)
@@ -435,7 +356,7 @@ static enum cl_err
 apply_settle(struct run *run, const struct cl_command_settle *fields)
 {
     struct cl_session *session = run->session;
-    struct holder *holder = holder_of(session, fields->holder);
+    struct cl_session_holder *holder = cl_session_holder_of(session, fields->holder);
     uint32_t len = 0;
     if (holder == NULL)
         return CL_ERR_NOT_FOUND;
@@ -444,12 +365,12 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
     holder->peer->seen = run->now;
     CL_LIST_EACH(&holder->held, at)
     {
-        struct lease *lease = lease_at(at);
+        struct cl_session_lease *lease = cl_session_lease_at(at);
         if (lease->batch > fields->batch)
             break;
         CL_ASSERT(len < CL_ACK_RANGES_MAX);
         session->ranges[len++] = lease->range;
-        holder->messages -= (uint32_t)length(lease);
+        holder->messages -= (uint32_t)cl_session_lease_len(lease);
         holder->bytes -= lease->bytes;
         lease->batch = fields->batch;
         cl_list_remove(at);
@@ -476,12 +397,12 @@ static enum cl_err
 apply_settled(struct run *run, const struct cl_command_settled *fields, bool is_acked)
 {
     struct cl_session *session = run->session;
-    struct peer *peer = peer_of(session, fields->agent);
+    struct cl_session_peer *peer = cl_session_peer_of(session, fields->agent);
     if (peer == NULL)
         return CL_OK; // forgotten meanwhile
     CL_LIST_EACH(&peer->settling, at)
     {
-        struct lease *lease = lease_at(at);
+        struct cl_session_lease *lease = cl_session_lease_at(at);
         if (lease->holder != fields->holder || lease->batch != fields->batch)
             continue;
         if (is_acked)
@@ -500,10 +421,10 @@ end_all(struct cl_session *session, struct cl_list *holders)
 {
     CL_LIST_EACH(holders, at)
     {
-        struct holder *holder = holder_at(at);
+        struct cl_session_holder *holder = cl_session_holder_at(at);
         CL_LIST_EACH(&holder->held, lease)
         {
-            end_lease(session, lease_at(lease));
+            end_lease(session, cl_session_lease_at(lease));
         }
         holds_nothing(session, holder);
     }
@@ -513,14 +434,14 @@ static enum cl_err
 apply_forgotten(struct run *run, cl_str id)
 {
     struct cl_session *session = run->session;
-    struct peer *peer = peer_of(session, id);
+    struct cl_session_peer *peer = cl_session_peer_of(session, id);
     if (peer == NULL)
         return CL_OK;
     end_all(session, &peer->sockets);
     end_all(session, &peer->polls);
     CL_LIST_EACH(&peer->settling, at)
     {
-        end_lease(session, lease_at(at));
+        end_lease(session, cl_session_lease_at(at));
     }
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++) {
         free_leases(&peer->lanes[i].released);
@@ -535,7 +456,7 @@ apply_lapse(struct run *run, cl_time due)
 {
     struct cl_heap_node *first;
     while ((first = cl_heap_first(&run->session->lapses)) != NULL && first->key <= due.ms) {
-        struct holder *holder = CL_LIST_ENTRY(first, struct holder, lapse);
+        struct cl_session_holder *holder = CL_LIST_ENTRY(first, struct cl_session_holder, lapse);
         enum cl_err err = cl_effects_reserve(run->effects, 1);
         if (err != CL_OK)
             return err; // the rest lapses with the next one
@@ -606,8 +527,8 @@ cl_session_new(const cl_hash_key *hash_key)
 void
 cl_session_free(struct cl_session *session)
 {
-    struct holder *holder;
-    struct peer *peer;
+    struct cl_session_holder *holder;
+    struct cl_session_peer *peer;
     if (session == NULL)
         return;
     for (uint32_t at = 0; (holder = cl_map_next(&session->holders, &at)) != NULL;) {
@@ -625,7 +546,7 @@ cl_session_free(struct cl_session *session)
 uint64_t
 cl_session_receiver(const struct cl_session *session, cl_str agent)
 {
-    const struct peer *peer = peer_of(session, agent);
+    const struct cl_session_peer *peer = cl_session_peer_of(session, agent);
     return peer == NULL ? 0 : receiver_of(peer);
 }
 
@@ -639,14 +560,14 @@ cl_session_deadline(const struct cl_session *session)
 bool
 cl_session_is_online(const struct cl_session *session, cl_str agent)
 {
-    const struct peer *peer = peer_of(session, agent);
+    const struct cl_session_peer *peer = cl_session_peer_of(session, agent);
     return peer != NULL && newest_socket(peer) != NULL;
 }
 
 cl_time
 cl_session_last_seen(const struct cl_session *session, const struct cl_core *core, cl_str id)
 {
-    const struct peer *peer = peer_of(session, id);
+    const struct cl_session_peer *peer = cl_session_peer_of(session, id);
     const struct cl_agent *agent = cl_core_agent(core, id);
     cl_time here = peer == NULL ? (cl_time){0} : peer->seen;
     cl_time there = agent == NULL ? (cl_time){0} : agent->seen;
@@ -657,97 +578,4 @@ uint64_t
 cl_session_leased(const struct cl_session *session)
 {
     return session->leased;
-}
-
-/* -- invariants ---------------------------------------------------------------------------- */
-
-static uint64_t
-count_in(const struct cl_list *leases, enum cl_priority priority, uint64_t seq)
-{
-    uint64_t count = 0;
-    CL_LIST_EACH(leases, at)
-    {
-        const struct cl_range *range = &lease_at(at)->range;
-        count += range->priority == priority && range->first <= seq && seq <= range->last;
-    }
-    return count;
-}
-
-/* In how many leases and released ranges is this message? */
-static uint64_t
-count_places(const struct peer *peer, enum cl_priority priority, uint64_t seq)
-{
-    uint64_t count = count_in(&peer->settling, priority, seq) +
-                     count_in(&peer->lanes[priority].released, priority, seq);
-    CL_LIST_EACH(&peer->sockets, at)
-    {
-        count += count_in(&holder_at(at)->held, priority, seq);
-    }
-    CL_LIST_EACH(&peer->polls, at)
-    {
-        count += count_in(&holder_at(at)->held, priority, seq);
-    }
-    return count;
-}
-
-static uint64_t
-check_peer(const struct peer *peer, const struct cl_core *core)
-{
-    uint64_t settling = 0;
-    uint64_t seq;
-    const struct cl_agent *agent = cl_core_agent(core, peer->id);
-    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++) {
-        const struct lane *lane = &peer->lanes[i];
-        uint64_t last = 0;
-        CL_LIST_EACH(&lane->released, at)
-        {
-            const struct cl_range *range = &lease_at(at)->range;
-            CL_ASSERT(range->priority == i && range->first <= range->last);
-            CL_ASSERT(range->first > last && range->last < lane->fresh);
-            last = range->last;
-        }
-        for (uint64_t from = 0; cl_core_inbox_next(core, agent, i, from, &seq); from = seq + 1)
-            CL_ASSERT(count_places(peer, i, seq) == (seq < lane->fresh));
-    }
-    CL_LIST_EACH(&peer->settling, at)
-    {
-        settling += length(lease_at(at));
-    }
-    return settling;
-}
-
-static void
-check_holder(const struct cl_session *session, const struct holder *holder)
-{
-    uint64_t messages = 0;
-    uint64_t bytes = 0;
-    uint64_t batch = 1;
-    CL_LIST_EACH(&holder->held, at)
-    {
-        const struct lease *lease = lease_at(at);
-        CL_ASSERT(lease->holder == holder->number);
-        CL_ASSERT(lease->batch >= batch && lease->batch <= holder->batches);
-        CL_ASSERT(lease->range.last < holder->peer->lanes[lease->range.priority].fresh);
-        batch = lease->batch;
-        messages += length(lease);
-        bytes += lease->bytes;
-    }
-    CL_ASSERT(messages == holder->messages && bytes == holder->bytes);
-    CL_ASSERT(messages > 0 || (!holder->is_limited && holder->lapse.place == 0));
-    CL_ASSERT(peer_of(session, holder->peer->id) == holder->peer);
-}
-
-void
-cl_session_check(const struct cl_session *session, const struct cl_core *core)
-{
-    const struct holder *holder;
-    const struct peer *peer;
-    uint64_t leased = 0;
-    for (uint32_t at = 0; (holder = cl_map_next(&session->holders, &at)) != NULL;) {
-        check_holder(session, holder);
-        leased += holder->messages;
-    }
-    for (uint32_t at = 0; (peer = cl_map_next(&session->peers, &at)) != NULL;)
-        leased += check_peer(peer, core);
-    CL_ASSERT(leased == session->leased);
 }

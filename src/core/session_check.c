@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/* What is always true of a session. */
+#include "base/assert.h"
+#include "core/session_state.h"
+
+static uint64_t
+count_in(const struct cl_list *leases, enum cl_priority priority, uint64_t seq)
+{
+    uint64_t count = 0;
+    CL_LIST_EACH(leases, at)
+    {
+        const struct cl_range *range = &cl_session_lease_at(at)->range;
+        count += range->priority == priority && range->first <= seq && seq <= range->last;
+    }
+    return count;
+}
+
+/* In how many leases and released ranges is this message? */
+static uint64_t
+count_places(const struct cl_session_peer *peer, enum cl_priority priority, uint64_t seq)
+{
+    uint64_t count = count_in(&peer->settling, priority, seq) +
+                     count_in(&peer->lanes[priority].released, priority, seq);
+    CL_LIST_EACH(&peer->sockets, at)
+    {
+        count += count_in(&cl_session_holder_at(at)->held, priority, seq);
+    }
+    CL_LIST_EACH(&peer->polls, at)
+    {
+        count += count_in(&cl_session_holder_at(at)->held, priority, seq);
+    }
+    return count;
+}
+
+static uint64_t
+check_peer(const struct cl_session_peer *peer, const struct cl_core *core)
+{
+    uint64_t settling = 0;
+    uint64_t seq;
+    const struct cl_agent *agent = cl_core_agent(core, peer->id);
+    for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++) {
+        const struct cl_session_lane *lane = &peer->lanes[i];
+        uint64_t last = 0;
+        CL_LIST_EACH(&lane->released, at)
+        {
+            const struct cl_range *range = &cl_session_lease_at(at)->range;
+            CL_ASSERT(range->priority == i && range->first <= range->last);
+            CL_ASSERT(range->first > last && range->last < lane->fresh);
+            last = range->last;
+        }
+        for (uint64_t from = 0; cl_core_inbox_next(core, agent, i, from, &seq); from = seq + 1)
+            CL_ASSERT(count_places(peer, i, seq) == (seq < lane->fresh));
+    }
+    CL_LIST_EACH(&peer->settling, at)
+    {
+        settling += cl_session_lease_len(cl_session_lease_at(at));
+    }
+    return settling;
+}
+
+static void
+check_holder(const struct cl_session *session, const struct cl_session_holder *holder)
+{
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
+    uint64_t batch = 1;
+    CL_LIST_EACH(&holder->held, at)
+    {
+        const struct cl_session_lease *lease = cl_session_lease_at(at);
+        CL_ASSERT(lease->holder == holder->number);
+        CL_ASSERT(lease->batch >= batch && lease->batch <= holder->batches);
+        CL_ASSERT(lease->range.last < holder->peer->lanes[lease->range.priority].fresh);
+        batch = lease->batch;
+        messages += cl_session_lease_len(lease);
+        bytes += lease->bytes;
+    }
+    CL_ASSERT(messages == holder->messages && bytes == holder->bytes);
+    CL_ASSERT(messages > 0 || (!holder->is_limited && holder->lapse.place == 0));
+    CL_ASSERT(cl_session_peer_of(session, holder->peer->id) == holder->peer);
+}
+
+void
+cl_session_check(const struct cl_session *session, const struct cl_core *core)
+{
+    const struct cl_session_holder *holder;
+    const struct cl_session_peer *peer;
+    uint64_t leased = 0;
+    for (uint32_t at = 0; (holder = cl_map_next(&session->holders, &at)) != NULL;) {
+        check_holder(session, holder);
+        leased += holder->messages;
+    }
+    for (uint32_t at = 0; (peer = cl_map_next(&session->peers, &at)) != NULL;)
+        leased += check_peer(peer, core);
+    CL_ASSERT(leased == session->leased);
+}
