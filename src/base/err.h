@@ -52,7 +52,8 @@
     X(ADDRESS_IN_USE,  "address_in_use",         503,  7,    false)       \
     X(IO,              "io_error",               500,  1,    true)        \
     X(CLOSED,          "closed",                 503,  7,    true)        \
-    X(UNTRUSTED,       "untrusted_relay",        503,  3,    false)
+    X(UNTRUSTED,       "untrusted_relay",        503,  3,    false)       \
+    X(LOOP,            "loop_limit",             429,  6,    false)
 // clang-format on
 
 /* On clang the attribute on the type covers every function that returns it; gcc 12 wants

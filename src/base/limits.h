@@ -256,6 +256,47 @@
 /* Ranges that one acknowledgement may name. */
 #define CL_ACK_RANGES_MAX 256
 
+/* -- delivery of protocol v2 --------------------------------------------------------------- */
+
+/* The name of a thread, and the words that say why a message was refused or failed. */
+#define CL_THREAD_BYTES_MAX 128
+#define CL_REASON_BYTES_MAX 256
+/* Numbers of a stream that are told apart, 1 KiB; one that is further back is a duplicate. */
+#define CL_WINDOW_NUMBERS 8192
+/* Streams of one sender with a window. With one more the least recently used has ended: what still
+ * comes of it is CL_ERR_STALE, as long as its name is remembered, of which there are so many. */
+#define CL_STREAMS_MAX       4
+#define CL_STREAMS_ENDED_MAX 1024
+/* Senders with windows or receipts; one more is CL_ERR_TOO_MANY. Without receipts a sender is
+ * forgotten after this time: by then all that it could send again has expired. */
+#define CL_SENDERS_MAX    100000
+#define CL_SENDER_LIFE_MS CL_MESSAGE_LIFE_MS
+/* Receipts of one sender, and in all, some 500 bytes each; past it those that ended go first, then
+ * the oldest. */
+#define CL_RECEIPTS_MAX     20000
+#define CL_RECEIPTS_ALL_MAX 200000
+/* A receipt is kept for so long after its message would have expired, so that a sender who was
+ * away learns how it ended. */
+#define CL_RECEIPT_KEPT_MS (24LL * 3600 * 1000)
+/* Dead letters, all together; past it the oldest go. Each counts as a message does, and is kept for
+ * so long. */
+#define CL_DEAD_BYTES_MAX (64 * CL_MIB)
+#define CL_DEAD_LIFE_MS   (7LL * 24 * 3600 * 1000)
+/* A chain that its senders declare: messages one after the other, messages in all, and messages of
+ * one thread in a minute. More is CL_ERR_LOOP. */
+#define CL_CHAIN_HOPS_MAX          8
+#define CL_CHAIN_MESSAGES_MAX      200
+#define CL_CHAIN_THREAD_MINUTE_MAX 30
+/* One that a sender inherits because it took a message less than this ago: people who talk for an
+ * hour must not meet it, a ring of agents that answer each other must. */
+#define CL_CHAIN_INHERITED_HOPS_MAX     64
+#define CL_CHAIN_INHERITED_MESSAGES_MAX 10000
+#define CL_CHAIN_MEMORY_MS              (10LL * 60 * 1000)
+/* Chains and threads that are counted; with more the least recently used are forgotten, and begin
+ * anew if they go on. */
+#define CL_CHAINS_MAX  65536
+#define CL_THREADS_MAX 16384
+
 /* -- the session --------------------------------------------------------------------------- */
 
 /* What one connection may hold unacknowledged: the first that is reached, but one always. */
