@@ -3,7 +3,7 @@
 SHELL = /bin/sh
 PREFIX ?= /usr/local
 SEED ?= 1
-COMMANDS ?= 2000
+COMMANDS ?= 3000
 export CLAWLINK_COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 SECONDS ?= 30
 T ?= json

@@ -18,6 +18,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/time.h"
+#include "core/chain.h"
 #include "core/inbox.h"
 
 enum cl_agent_state {
@@ -35,9 +36,11 @@ struct cl_attachment {
 struct cl_agent {
     cl_str id;
     enum cl_agent_state state;
-    cl_time since;   // when it got into this state; kept when it registers again
-    cl_time updated; // when it registered last
-    cl_time seen;    // its last durable command: register, attach, ack
+    cl_time since;       // when it got into this state; kept when it registers again
+    cl_time updated;     // when it registered last
+    cl_time seen;        // its last durable command: register, attach, ack
+    cl_time proven;      // when it last proved that it reads: ack, report, refuse; 0: never
+    struct cl_took took; // the message that it took last
     struct cl_body *record;
     struct cl_inbox inbox;
 

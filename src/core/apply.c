@@ -9,6 +9,7 @@ struct run {
     struct cl_effects *effects;
     size_t reply; // index of its REPLY effect
     uint64_t origin;
+    struct cl_place place; // of a message in its chain
 };
 
 /* A committed command cannot be refused for lack of memory. */
@@ -77,9 +78,9 @@ apply_relay_up(struct run *run, const struct cl_command_relay_up *fields)
     if (relay == core->relays_len)
         must(cl_state_relay_add(core, fields->relay, run->origin));
     core->relays[relay]->epoch = run->origin;
-    core->inbox_messages_max = fields->inbox_messages_max;
-    core->inbox_bytes_max = fields->inbox_bytes_max;
-    core->inboxes_bytes_max = fields->inboxes_bytes_max;
+    core->limits = *fields;
+    core->limits.relay = cl_str_of(NULL, 0);
+    cl_deads_trim(core);
 
     for (size_t state = CL_AGENT_REGISTERED; state <= CL_AGENT_GUEST; state++) {
         CL_LIST_EACH(&core->agents[state], at)
@@ -142,21 +143,24 @@ apply_forget(struct run *run, cl_str id)
 
 /* -- messages ------------------------------------------------------------------------------ */
 
+/* From now on, until then, but not for too long. */
+static void
+begin_life(struct cl_core *core, struct cl_msg *msg, cl_time expires)
+{
+    cl_time last = cl_time_add(core->time, CL_MESSAGE_LIFE_MS);
+    msg->created = core->time;
+    msg->expires = expires.ms > last.ms ? last : expires;
+    msg->number = ++core->births;
+}
+
 /* A record in the core's list, and a reference to it for the caller. */
 static struct cl_msg *
-bear(struct run *run, struct cl_msg draft)
+bear(struct run *run, struct cl_msg *draft)
 {
-    struct cl_core *core = run->core;
-    cl_time last = cl_time_add(core->time, CL_MESSAGE_LIFE_MS);
-    draft.created = core->time;
-    draft.rung = CL_RUNG_ACCEPTED;
-    draft.rung_at = core->time;
-    if (draft.expires.ms > last.ms)
-        draft.expires = last;
-    draft.number = ++core->births;
-    struct cl_msg *msg = cl_msg_new(&draft);
+    begin_life(run->core, draft, draft->expires);
+    struct cl_msg *msg = cl_msg_new(draft);
     CL_ASSERT(msg != NULL);
-    cl_list_append(&core->msgs, &msg->link);
+    cl_list_append(&run->core->msgs, &msg->link);
     return msg;
 }
 
@@ -187,61 +191,249 @@ deliver_to_all(struct run *run, struct cl_msg *msg)
         tell(run, CL_EFFECT_READY_ALL, CL_STR(""));
 }
 
+/* A tracked message: from now on it has come. NULL: it had before, and that is the reply. */
+static struct cl_sender *
+track(struct run *run, const struct cl_tracked *tracked)
+{
+    struct cl_core *core = run->core;
+    if (cl_sender_ask(core, tracked) == CL_WINDOW_DUPLICATE) {
+        run->effects->items[run->reply].reply.duplicate = true;
+        return NULL;
+    }
+    struct cl_sender *sender = cl_sender_know(core, tracked->from);
+    CL_ASSERT(sender != NULL);
+    must(cl_window_add(sender, tracked->stream, tracked->seq));
+    if (sender->receipts_len == 0)
+        cl_sender_file(core, sender); // heard of now
+    return sender;
+}
+
+/* Is there anything to count? Of most messages there is not. */
+static bool
+is_counted(const struct run *run, uint8_t flags)
+{
+    return (flags & CL_MSG_DECLARED) != 0 || !cl_id_is_none(run->place.root);
+}
+
+/* What a recipient says of a message; of one that was not for it, or that nobody keeps a receipt
+ * of, that is nothing. */
+static struct cl_receipt *
+claim(struct run *run, const struct cl_command_report *fields)
+{
+    struct cl_core *core = run->core;
+    cl_str key = cl_str_of(fields->id.bytes, sizeof fields->id.bytes);
+    struct cl_receipt *receipt = cl_map_get(&core->receipts.by_id, key);
+    if (receipt == NULL || !cl_str_eq(receipt->to, fields->agent))
+        return NULL;
+    cl_receipt_reach(core, receipt, fields->rung, fields->proof);
+    if (fields->outcome == CL_OUTCOME_NONE || receipt->outcome != CL_OUTCOME_NONE)
+        return receipt;
+    struct cl_body *reason = fields->reason.len == 0 ? NULL : cl_body_new(fields->reason);
+    CL_ASSERT(reason != NULL || fields->reason.len == 0);
+    (void)cl_receipt_end(core, receipt, (struct cl_end){fields->outcome, CL_CAUSE_NONE, reason});
+    cl_body_unref(reason);
+    return receipt;
+}
+
 static void
 apply_send(struct run *run, const struct cl_command_send *fields)
 {
+    struct cl_core *core = run->core;
+    struct cl_sender *sender = NULL;
+    if ((fields->flags & CL_MSG_TRACKED) != 0) {
+        sender = track(run, &CL_TRACKED_OF(fields));
+        if (sender == NULL)
+            return;
+    }
+    if (is_counted(run, fields->flags))
+        cl_chain_join(core, &CL_ASK_OF(fields), &run->place);
     struct cl_agent *agent = know(run, fields->to, CL_AGENT_ORPHAN);
-    struct cl_msg *msg = bear(run, (struct cl_msg){.id = fields->id,
-                                                   .re = fields->re,
-                                                   .stream = fields->stream,
-                                                   .seq = fields->seq,
-                                                   .from = fields->from,
-                                                   .to = fields->to,
-                                                   .kind = fields->kind,
-                                                   .priority = fields->priority,
-                                                   .media = fields->media,
-                                                   .expires = fields->expires,
-                                                   .body = fields->body});
-    must(cl_state_enqueue(run->core, agent, msg));
+    struct cl_msg draft = {.id = fields->id,
+                           .re = fields->re,
+                           .stream = fields->stream,
+                           .seq = fields->seq,
+                           .from = fields->from,
+                           .to = fields->to,
+                           .thread = fields->thread,
+                           .root = run->place.root,
+                           .kind = fields->kind,
+                           .priority = fields->priority,
+                           .media = fields->media,
+                           .flags = fields->flags,
+                           .hops = run->place.hops,
+                           .attempts_max = fields->attempts_max,
+                           .trust = fields->trust,
+                           .expires = fields->expires,
+                           .body = fields->body};
+    struct cl_msg *msg = bear(run, &draft);
+    must(cl_state_enqueue(core, agent, msg));
     tell(run, CL_EFFECT_READY, agent->id);
     run->effects->items[run->reply].reply.recipients = 1;
+    if (sender != NULL)
+        must(cl_receipt_make(core, sender, msg));
     cl_msg_unref(msg);
+    if ((fields->re_rung | fields->re_outcome) != 0)
+        (void)claim(run, &(struct cl_command_report){.agent = fields->from,
+                                                     .id = fields->re,
+                                                     .rung = fields->re_rung,
+                                                     .outcome = fields->re_outcome,
+                                                     .proof = CL_PROOF_ACK});
 }
 
 static void
 apply_publish(struct run *run, const struct cl_command_publish *fields)
 {
-    struct cl_msg *msg = bear(run, (struct cl_msg){.id = fields->id,
-                                                   .re = fields->re,
-                                                   .stream = fields->stream,
-                                                   .seq = fields->seq,
-                                                   .from = fields->from,
-                                                   .subject = fields->topic,
-                                                   .kind = fields->kind,
-                                                   .priority = fields->priority,
-                                                   .media = fields->media,
-                                                   .expires = fields->expires,
-                                                   .body = fields->body});
+    struct cl_core *core = run->core;
+    if ((fields->flags & CL_MSG_TRACKED) != 0 && track(run, &CL_TRACKED_OF(fields)) == NULL)
+        return;
+    if (is_counted(run, fields->flags))
+        cl_chain_join(core, &CL_ASK_OF(fields), &run->place);
+    struct cl_msg draft = {.id = fields->id,
+                           .re = fields->re,
+                           .stream = fields->stream,
+                           .seq = fields->seq,
+                           .from = fields->from,
+                           .subject = fields->topic,
+                           .thread = fields->thread,
+                           .root = run->place.root,
+                           .kind = fields->kind,
+                           .priority = fields->priority,
+                           .media = fields->media,
+                           .flags = fields->flags,
+                           .hops = run->place.hops,
+                           .trust = fields->trust,
+                           .expires = fields->expires,
+                           .body = fields->body};
+    struct cl_msg *msg = bear(run, &draft);
     deliver_to_all(run, msg);
-    run->core->topic.ever++;
-    cl_topic_push(&run->core->topic, msg);
+    core->topic.ever++;
+    cl_topic_push(&core->topic, msg);
     cl_msg_unref(msg);
+}
+
+/* It leaves the inbox because the recipient has it. */
+static struct cl_msg *
+take_out(struct run *run, struct cl_agent *agent, struct cl_range at,
+         const struct cl_command_ack *fields)
+{
+    struct cl_msg *msg = cl_state_dequeue(run->core, agent, at.priority, at.first);
+    if (msg->receipt != NULL)
+        cl_receipt_reach(run->core, msg->receipt, fields->rung, fields->proof);
+    return msg;
 }
 
 static void
 apply_ack(struct run *run, const struct cl_command_ack *fields)
 {
-    struct cl_agent *agent = cl_map_get(&run->core->agents_by_id, fields->agent);
-    struct cl_taken taken = {.rung = fields->rung};
+    struct cl_core *core = run->core;
+    struct cl_agent *agent = cl_map_get(&core->agents_by_id, fields->agent);
+    struct cl_msg *last = NULL; // to leave
     for (uint32_t i = 0; i < fields->ranges.len; i++) {
         const struct cl_range *range = &fields->ranges.ptr[i];
         uint64_t seq = range->first;
         while (cl_inbox_next(&agent->inbox, range->priority, seq, &seq) != NULL &&
-               seq <= range->last)
-            cl_state_dequeue(run->core, agent, range->priority, seq, taken);
+               seq <= range->last) {
+            if (last != NULL)
+                cl_msg_unref(last);
+            last = take_out(run, agent, (struct cl_range){range->priority, seq, seq}, fields);
+        }
     }
-    agent->seen = run->core->time;
+    agent->seen = core->time;
+    agent->proven = core->time;
+    if (last != NULL) {
+        cl_chain_took(
+            core, agent,
+            (struct cl_took){cl_msg_root(last), core->time, last->hops, cl_msg_is_answer(last)});
+        cl_msg_unref(last);
+    }
     review(run, agent);
+}
+
+static void
+apply_report(struct run *run, const struct cl_command_report *fields)
+{
+    struct cl_core *core = run->core;
+    struct cl_agent *agent = cl_map_get(&core->agents_by_id, fields->agent);
+    const struct cl_receipt *receipt = claim(run, fields);
+    if (agent == NULL)
+        return; // gone since it took the message
+    agent->seen = core->time;
+    agent->proven = core->time;
+    if (receipt != NULL && fields->rung > CL_RUNG_ACCEPTED)
+        cl_chain_took(core, agent,
+                      (struct cl_took){cl_receipt_root(receipt), core->time, receipt->hops,
+                                       receipt->is_answer});
+}
+
+static void
+apply_refuse(struct run *run, const struct cl_command_refuse *fields)
+{
+    struct cl_core *core = run->core;
+    struct cl_agent *agent = cl_map_get(&core->agents_by_id, fields->agent);
+    struct cl_body *reason = fields->reason.len == 0 ? NULL : cl_body_new(fields->reason);
+    CL_ASSERT(reason != NULL || fields->reason.len == 0);
+    cl_dead_end(core, agent, fields->ranges.ptr[0],
+                (struct cl_end){CL_OUTCOME_REJECTED, CL_CAUSE_REFUSED, reason});
+    cl_body_unref(reason);
+    agent->seen = core->time;
+    agent->proven = core->time;
+    review(run, agent);
+}
+
+/* -- given back, and dead ------------------------------------------------------------------ */
+
+/* One attempt more. True: it was the last. */
+static bool
+count_attempt(const struct cl_agent *agent, struct cl_range at)
+{
+    struct cl_msg *msg = cl_inbox_at(&agent->inbox, at.priority, at.first);
+    if (!cl_msg_is_counted(msg))
+        return false;
+    if (msg->attempts < UINT32_MAX)
+        msg->attempts++;
+    return msg->attempts_max > 0 && msg->attempts >= msg->attempts_max;
+}
+
+static void
+apply_released(struct run *run, const struct cl_command_released *fields)
+{
+    struct cl_agent *agent = cl_map_get(&run->core->agents_by_id, fields->agent);
+    struct cl_end end = {.outcome = CL_OUTCOME_DEAD, .cause = CL_CAUSE_ATTEMPTS};
+    uint64_t dead = 0;
+    for (uint32_t i = 0; i < fields->ranges.len; i++) {
+        const struct cl_range *range = &fields->ranges.ptr[i];
+        uint64_t seq = range->first;
+        for (;
+             cl_inbox_next(&agent->inbox, range->priority, seq, &seq) != NULL && seq <= range->last;
+             seq++) {
+            struct cl_range at = {range->priority, seq, seq};
+            if (!count_attempt(agent, at))
+                continue;
+            cl_dead_end(run->core, agent, at, end);
+            dead++;
+        }
+    }
+    if (dead > 0)
+        note(run, CL_NOTE_MESSAGES_DEAD, agent->id, dead);
+    review(run, agent);
+}
+
+static void
+apply_dead_retry(struct run *run, const struct cl_command_dead_retry *fields)
+{
+    struct cl_core *core = run->core;
+    struct cl_msg *msg = cl_dead_take(core, cl_dead_of(core, fields->id));
+    struct cl_agent *agent = know(run, msg->to, CL_AGENT_ORPHAN);
+    begin_life(core, msg, fields->expires);
+    msg->attempts = 0;
+    cl_list_remove(&msg->link);
+    cl_list_append(&core->msgs, &msg->link);
+    must(cl_state_enqueue(core, agent, msg));
+    if (msg->receipt != NULL)
+        cl_receipt_reopen(core, msg->receipt, msg->expires);
+    cl_msg_unref(msg);
+    tell(run, CL_EFFECT_READY, agent->id);
+    run->effects->items[run->reply].reply.recipients = 1;
 }
 
 /* -- files --------------------------------------------------------------------------------- */
@@ -265,13 +457,14 @@ apply_file_put(struct run *run, const struct cl_command_file_put *fields)
     cl_state_file_push(core, file, version);
     run->effects->items[run->reply].reply.version = number;
 
-    struct cl_msg *msg = bear(run, (struct cl_msg){.id = fields->id,
-                                                   .from = fields->editor,
-                                                   .subject = fields->key,
-                                                   .version = number,
-                                                   .kind = CL_MSG_FILE,
-                                                   .priority = CL_PRIORITY_NORMAL,
-                                                   .expires = CL_TIME_NEVER});
+    struct cl_msg draft = {.id = fields->id,
+                           .from = fields->editor,
+                           .subject = fields->key,
+                           .version = number,
+                           .kind = CL_MSG_FILE,
+                           .priority = CL_PRIORITY_NORMAL,
+                           .expires = CL_TIME_NEVER};
+    struct cl_msg *msg = bear(run, &draft);
     deliver_to_all(run, msg);
     cl_msg_unref(msg);
     note(run, CL_NOTE_FILE_UPDATED, version->editor, number);
@@ -284,14 +477,14 @@ apply_file_put(struct run *run, const struct cl_command_file_put *fields)
 static void
 expire_messages(struct run *run, struct cl_agent *agent, cl_time due)
 {
-    struct cl_taken taken = {.outcome = CL_OUTCOME_EXPIRED};
+    struct cl_end end = {.outcome = CL_OUTCOME_EXPIRED, .cause = CL_CAUSE_EXPIRED};
     const struct cl_msg *msg;
     uint64_t expired = 0;
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++) {
         for (uint64_t seq = 0; (msg = cl_inbox_next(&agent->inbox, i, seq, &seq)) != NULL; seq++) {
             if (msg->expires.ms > due.ms)
                 continue;
-            cl_state_dequeue(run->core, agent, i, seq, taken);
+            cl_dead_end(run->core, agent, (struct cl_range){i, seq, seq}, end);
             expired++;
         }
     }
@@ -319,6 +512,9 @@ apply_tick(struct run *run, cl_time due)
         drop(run, agent);
         note(run, CL_NOTE_ORPHAN_DROPPED, agent->id, lost);
     }
+    cl_deads_expire(core, due);
+    cl_receipts_expire(core, due);
+    cl_senders_expire(core, due);
 }
 
 /* -- all of them --------------------------------------------------------------------------- */
@@ -357,6 +553,21 @@ apply_admitted(struct run *run, const struct cl_command *command)
     case CL_COMMAND_TICK:
         apply_tick(run, command->tick.due);
         break;
+    case CL_COMMAND_REPORT:
+        apply_report(run, &command->report);
+        break;
+    case CL_COMMAND_REFUSE:
+        apply_refuse(run, &command->refuse);
+        break;
+    case CL_COMMAND_RELEASED:
+        apply_released(run, &command->released);
+        break;
+    case CL_COMMAND_DEAD_RETRY:
+        apply_dead_retry(run, &command->dead_retry);
+        break;
+    case CL_COMMAND_DEAD_DROP:
+        cl_dead_free(run->core, cl_dead_of(run->core, command->dead_drop.id));
+        break;
     case CL_COMMAND_HEARTBEAT:
     case CL_COMMAND_OPEN:
     case CL_COMMAND_CLOSE:
@@ -366,6 +577,8 @@ apply_admitted(struct run *run, const struct cl_command *command)
     case CL_COMMAND_UNSETTLED:
     case CL_COMMAND_FORGOTTEN:
     case CL_COMMAND_LAPSE:
+    case CL_COMMAND_SETTLE_RANGES:
+    case CL_COMMAND_RELEASE:
     case CL_COMMAND_COUNT:
         break; // never admitted
     }
@@ -374,13 +587,13 @@ apply_admitted(struct run *run, const struct cl_command *command)
 void
 cl_core_apply(struct cl_core *core, const struct cl_command *command, struct cl_effects *effects)
 {
-    struct run run = {core, effects, effects->len, command->origin};
+    struct run run = {core, effects, effects->len, command->origin, .place = {.hops = 0}};
     cl_state_bury(core);
     if (command->time.ms > core->time.ms)
         core->time = command->time;
     core->applied++;
 
-    enum cl_err err = cl_core_admit(core, command);
+    enum cl_err err = cl_state_admit(core, command, &run.place);
     cl_effects_add(effects, (struct cl_effect){.kind = CL_EFFECT_REPLY,
                                                .reply = {.command_kind = command->kind,
                                                          .origin = command->origin,
@@ -388,4 +601,9 @@ cl_core_apply(struct cl_core *core, const struct cl_command *command, struct cl_
                                                          .err = err}});
     if (err == CL_OK)
         apply_admitted(&run, command);
+    CL_LIST_EACH(&core->receipts.touched, at)
+    {
+        cl_list_remove(at);
+        tell(&run, CL_EFFECT_RECEIPT, CL_LIST_ENTRY(at, struct cl_sender, touched)->id);
+    }
 }

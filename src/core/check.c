@@ -30,8 +30,12 @@ msg_fault(const struct cl_core *core, const struct cl_msg *msg)
     if (msg->created.ms > core->time.ms || msg->expires.ms <= msg->created.ms ||
         msg->expires.ms > cl_time_add(msg->created, CL_MESSAGE_LIFE_MS).ms)
         return "a message lives from now on, and not too long";
-    if (msg->rung_at.ms < msg->created.ms || msg->rung_at.ms > core->time.ms)
-        return "a rung is reached after the message was made";
+    if (msg->receipt != NULL && msg->receipt->msg != msg)
+        return "a message and its receipt know each other";
+    if (msg->to.len == 0 && (msg->attempts_max > 0 || msg->attempts > 0))
+        return "a broadcast counts no attempts";
+    if (cl_id_is_none(msg->root) && msg->hops > 0)
+        return "the root of a chain stands in front";
     if (msg->has_sender && !is_sender(core, msg))
         return "a sender is named by the hash of its name";
     if (msg->refs == 0 || msg->refs < msg->waiting)
@@ -74,8 +78,12 @@ agent_fault(const struct cl_core *core, const struct cl_agent *agent)
     if (agent->number < 1 || agent->number > core->births)
         return "an agent has a number that was given";
     if (agent->since.ms > core->time.ms || agent->updated.ms > core->time.ms ||
-        agent->seen.ms > core->time.ms)
+        agent->seen.ms > core->time.ms || agent->proven.ms > agent->seen.ms)
         return "an agent is not of the future";
+    if (agent->took.at.ms > core->time.ms ||
+        (cl_id_is_none(agent->took.root) &&
+         (agent->took.at.ms != 0 || agent->took.hops != 0 || agent->took.is_answer)))
+        return "an agent remembers what it took in the past";
     if (agent->state == CL_AGENT_GUEST && !cl_agent_is_attached(agent))
         return "a guest is attached";
     if (agent->state == CL_AGENT_ORPHAN && (cl_agent_is_attached(agent) || agent->inbox.count == 0))
@@ -163,7 +171,7 @@ cl_state_fault(const struct cl_core *core)
 {
     struct sums sums = {0};
     const char *fault = agents_fault(core, &sums);
-    sums.refs = sums.waiting;
+    sums.refs = sums.waiting + core->deads.by_id.count;
     if (fault == NULL && core->time.ms > CL_COMMAND_TIME_MS_MAX)
         fault = "journal time comes from commands";
     if (fault == NULL)
@@ -172,6 +180,14 @@ cl_state_fault(const struct cl_core *core)
         fault = msgs_fault(core, &sums);
     if (fault == NULL)
         fault = files_fault(core);
+    if (fault == NULL)
+        fault = cl_chains_fault(core);
+    if (fault == NULL)
+        fault = cl_senders_fault(core);
+    if (fault == NULL)
+        fault = cl_receipts_fault(core);
+    if (fault == NULL)
+        fault = cl_deads_fault(core);
     if (fault == NULL && sums.record_bytes != core->record_bytes)
         fault = "records count their bytes";
     if (fault == NULL && sums.expiring != core->expiries.len)

@@ -5,21 +5,41 @@
 #include "base/assert.h"
 #include "core/state.h"
 
+struct cl_command_relay_up
+cl_core_limits(void)
+{
+    return (struct cl_command_relay_up){
+        .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
+        .inbox_bytes_max = CL_INBOX_BYTES_MAX,
+        .inboxes_bytes_max = CL_INBOXES_BYTES_MAX,
+        .hops_max = CL_CHAIN_HOPS_MAX,
+        .chain_messages_max = CL_CHAIN_MESSAGES_MAX,
+        .thread_minute_max = CL_CHAIN_THREAD_MINUTE_MAX,
+        .inherited_hops_max = CL_CHAIN_INHERITED_HOPS_MAX,
+        .inherited_messages_max = CL_CHAIN_INHERITED_MESSAGES_MAX,
+        .receipts_max = CL_RECEIPTS_MAX,
+        .receipts_all_max = CL_RECEIPTS_ALL_MAX,
+        .dead_bytes_max = CL_DEAD_BYTES_MAX,
+    };
+}
+
 struct cl_core *
 cl_core_new(const cl_hash_key *hash_key)
 {
     struct cl_core *core = cl_alloc(sizeof *core);
     if (core == NULL)
         return NULL;
-    core->inbox_messages_max = CL_INBOX_MESSAGES_MAX;
-    core->inbox_bytes_max = CL_INBOX_BYTES_MAX;
-    core->inboxes_bytes_max = CL_INBOXES_BYTES_MAX;
+    core->limits = cl_core_limits();
     cl_map_init(&core->agents_by_id, hash_key);
     cl_map_init(&core->files, hash_key);
     for (size_t i = 0; i < CL_AGENT_STATE_COUNT; i++)
         cl_list_init(&core->agents[i]);
     cl_list_init(&core->dropped);
     cl_list_init(&core->msgs);
+    cl_chains_init(&core->chains, hash_key);
+    cl_senders_init(&core->senders, hash_key);
+    cl_receipts_init(&core->receipts, hash_key);
+    cl_deads_init(&core->deads, hash_key);
     return core;
 }
 
@@ -29,12 +49,17 @@ cl_core_free(struct cl_core *core)
     struct cl_file *file;
     if (core == NULL)
         return;
+    core->limits.dead_bytes_max = 0; // what still waits makes no dead letters
     for (size_t i = 0; i < CL_AGENT_STATE_COUNT; i++)
         CL_LIST_EACH(&core->agents[i], at)
         {
             cl_state_agent_drop(core, cl_state_agent_at(at));
         }
     cl_state_bury(core);
+    cl_deads_done(core);
+    cl_receipts_done(core);
+    cl_senders_done(core);
+    cl_chains_done(&core->chains);
     cl_topic_done(&core->topic);
     for (uint32_t at = 0; (file = cl_map_next(&core->files, &at)) != NULL;)
         cl_file_free(file);
@@ -62,18 +87,24 @@ cl_core_resume(const struct cl_core *core, struct cl_effects *effects)
     }
 }
 
+static cl_time
+earlier(cl_time a, cl_time b)
+{
+    return a.ms < b.ms ? a : b;
+}
+
 cl_time
 cl_core_deadline(const struct cl_core *core)
 {
     const struct cl_heap_node *expiry = cl_heap_first(&core->expiries);
     cl_time deadline = expiry == NULL ? CL_TIME_NEVER : (cl_time){expiry->key};
     struct cl_link *oldest = cl_list_first(&core->agents[CL_AGENT_ORPHAN]);
-    if (oldest != NULL) {
-        cl_time end = cl_time_add(cl_state_agent_at(oldest)->since, CL_ORPHAN_LIFE_MS);
-        if (end.ms < deadline.ms)
-            deadline = end;
-    }
-    return deadline;
+    if (oldest != NULL)
+        deadline =
+            earlier(deadline, cl_time_add(cl_state_agent_at(oldest)->since, CL_ORPHAN_LIFE_MS));
+    deadline = earlier(deadline, cl_receipts_deadline(core));
+    deadline = earlier(deadline, cl_deads_deadline(core));
+    return earlier(deadline, cl_senders_deadline(core));
 }
 
 /* -- reads --------------------------------------------------------------------------------- */
@@ -104,6 +135,11 @@ cl_core_stats(const struct cl_core *core)
         .inbox_bytes = core->inbox_bytes,
         .record_bytes = core->record_bytes,
         .file_bytes = core->file_bytes,
+        .senders = core->senders.by_id.count,
+        .receipts = core->receipts.by_id.count,
+        .chains = core->chains.by_root.count,
+        .dead = core->deads.by_id.count,
+        .dead_bytes = core->deads.bytes,
     };
 }
 
@@ -155,6 +191,12 @@ cl_core_inbox_next(const struct cl_core *core, const struct cl_agent *agent,
         seq++;
     }
     return NULL;
+}
+
+uint64_t
+cl_core_receipts_version(const struct cl_core *core)
+{
+    return core->receipts.versions;
 }
 
 void

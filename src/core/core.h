@@ -18,16 +18,31 @@
  *     ATTACH        the origin is no relay's epoch                     STALE
  *     DETACH        not attached from there                            STALE
  *     SEND          expired already                                    STALE
+ *                   tracked, without id or sender, or its id is that
+ *                   of another sender's message                        MALFORMED
+ *                   tracked, and its stream has ended                  STALE
+ *                   tracked, and CL_SENDERS_MAX other senders          TOO_MANY
+ *                   its chain or thread is too long (core/chain.h)     LOOP; MALFORMED
  *                   unknown id and CL_ORPHANS_MAX orphans              TOO_MANY
  *                   the inbox is full; all inboxes together are        INBOX_FULL; FULL
  *                   its sender would have more than half of what fits
  *                   there, and not this one message alone              FAIR_SHARE
+ *                   (a tracked duplicate is refused for none of these)
  *     PUBLISH       expired already; all inboxes together are full     STALE; FULL
+ *                   tracked or in a chain: as a SEND
  *     ACK           unknown id; a rung below delivered                 NO_AGENT; MALFORMED
  *     FILE_PUT      a new file and CL_FILES_MAX files; files or all
  *                   inboxes past their limit                           FULL
  *     FORGET        not registered; attached, not silent or not empty  NO_AGENT; STALE
  *     TICK          nothing ends by then                               STALE
+ *     REPORT        no receipt of that id; it was for another          NOT_FOUND; FORBIDDEN
+ *                   neither a rung nor an outcome                      MALFORMED
+ *     REFUSE        unknown id; more than one message; not waiting     NO_AGENT; MALFORMED;
+ *                                                                      NOT_FOUND
+ *     RELEASED      unknown id                                         NO_AGENT
+ *     DEAD_RETRY    no such letter; another's; expired already         NOT_FOUND; FORBIDDEN; STALE
+ *                   and all that refuses a SEND for want of room
+ *     DEAD_DROP     no such letter; another's                          NOT_FOUND; FORBIDDEN
  */
 #ifndef CL_CORE_CORE_H
 #define CL_CORE_CORE_H
@@ -37,9 +52,11 @@
 #include "base/time.h"
 #include "core/agent.h"
 #include "core/command.h"
+#include "core/dead.h"
 #include "core/effects.h"
 #include "core/file.h"
 #include "core/msg.h"
+#include "core/receipt.h"
 
 struct cl_core;
 
@@ -54,8 +71,15 @@ struct cl_core_stats {
     uint64_t inbox_bytes; // all inboxes; a shared record counts once
     uint64_t record_bytes;
     uint64_t file_bytes; // all versions
+    uint32_t senders;    // of tracked messages
+    uint32_t receipts;
+    uint32_t chains; // that are counted
+    uint32_t dead;   // letters
+    uint64_t dead_bytes;
 };
 
+/* The limits of base/limits.h; the name is left out. */
+struct cl_command_relay_up cl_core_limits(void);
 /* An empty core, with the limits of base/limits.h until a RELAY_UP says others. The key is for
  * hash tables and not part of the state. NULL without memory. */
 struct cl_core *cl_core_new(const cl_hash_key *hash_key);
@@ -102,6 +126,22 @@ const struct cl_msg *cl_core_broadcast(const struct cl_core *core, uint32_t inde
 const struct cl_msg *cl_core_inbox_next(const struct cl_core *core, const struct cl_agent *agent,
                                         enum cl_priority priority, uint64_t from,
                                         uint64_t *ret_seq);
+
+/* The receipt of that message; NULL when none is kept. */
+const struct cl_receipt *cl_core_receipt(const struct cl_core *core, cl_id id);
+/* Of what that sender sent, the receipt that changed first after that version, then by the next
+ * function the others in order; NULL when there is none. O(receipts that changed). */
+const struct cl_receipt *cl_core_receipts(const struct cl_core *core, cl_str sender,
+                                          uint64_t after);
+const struct cl_receipt *cl_core_receipts_next(const struct cl_receipt *receipt);
+/* The version that was given last, to any receipt: a listener that wants only what is new. */
+uint64_t cl_core_receipts_version(const struct cl_core *core);
+/* The dead letter of that id; NULL when there is none. */
+const struct cl_dead *cl_core_dead(const struct cl_core *core, cl_id id);
+/* All, oldest first: the first after NULL, NULL after the last. */
+const struct cl_dead *cl_core_dead_next(const struct cl_core *core, const struct cl_dead *previous);
+/* Messages of that chain so far, its root included. */
+uint64_t cl_core_chain_messages(const struct cl_core *core, cl_id root);
 
 /* Appends the whole state. The buffer's refusals; then nothing was appended. */
 CL_MUST_CHECK enum cl_err cl_core_dump(const struct cl_core *core, struct cl_buf *buf);

@@ -3,13 +3,30 @@
  * The state as bytes, in one canonical form that core/load.c reads back:
  *
  *     layout, clock and counters, limits, relays,
- *     messages in order of birth, agents by state with their inboxes, broadcasts, files
+ *     messages in order of birth, agents by state with their inboxes, broadcasts, files,
+ *     chains, threads, senders with their windows, dead letters, receipts
  *
- * Inboxes and broadcasts name messages by their numbers. Sums are not written: load counts again.
+ * What holds a message names it by its number. Sums are not written: load counts again.
  */
 #include "core/core.h"
 #include "core/pack.h"
 #include "core/state.h"
+
+static void
+dump_limits(struct cl_pack *pack, const struct cl_command_relay_up *limits)
+{
+    cl_pack_u32(pack, limits->inbox_messages_max);
+    cl_pack_u64(pack, limits->inbox_bytes_max);
+    cl_pack_u64(pack, limits->inboxes_bytes_max);
+    cl_pack_u32(pack, limits->hops_max);
+    cl_pack_u32(pack, limits->chain_messages_max);
+    cl_pack_u32(pack, limits->thread_minute_max);
+    cl_pack_u32(pack, limits->inherited_hops_max);
+    cl_pack_u32(pack, limits->inherited_messages_max);
+    cl_pack_u32(pack, limits->receipts_max);
+    cl_pack_u32(pack, limits->receipts_all_max);
+    cl_pack_u64(pack, limits->dead_bytes_max);
+}
 
 static void
 dump_relays(struct cl_pack *pack, const struct cl_core *core)
@@ -32,16 +49,20 @@ dump_msg(struct cl_pack *pack, const struct cl_msg *msg)
     cl_pack_str(pack, msg->from);
     cl_pack_str(pack, msg->to);
     cl_pack_str(pack, msg->subject);
+    cl_pack_str(pack, msg->thread);
+    cl_pack_id(pack, msg->root);
     cl_pack_u64(pack, msg->version);
     cl_pack_u8(pack, (uint8_t)msg->kind);
     cl_pack_u8(pack, (uint8_t)msg->priority);
     cl_pack_u8(pack, msg->media);
+    cl_pack_u8(pack, msg->flags);
+    cl_pack_u8(pack, msg->hops);
+    cl_pack_u8(pack, msg->attempts_max);
+    cl_pack_u8(pack, msg->trust);
+    cl_pack_u32(pack, msg->attempts);
     cl_pack_time(pack, msg->created);
     cl_pack_time(pack, msg->expires);
     cl_pack_body(pack, msg->body);
-    cl_pack_u8(pack, (uint8_t)msg->rung);
-    cl_pack_time(pack, msg->rung_at);
-    cl_pack_u8(pack, (uint8_t)msg->outcome);
 }
 
 static void
@@ -83,6 +104,11 @@ dump_agent(struct cl_pack *pack, const struct cl_agent *agent)
     cl_pack_time(pack, agent->since);
     cl_pack_time(pack, agent->updated);
     cl_pack_time(pack, agent->seen);
+    cl_pack_time(pack, agent->proven);
+    cl_pack_id(pack, agent->took.root);
+    cl_pack_time(pack, agent->took.at);
+    cl_pack_u8(pack, agent->took.hops);
+    cl_pack_u8(pack, agent->took.is_answer);
     cl_pack_body(pack, agent->record);
     cl_pack_u32(pack, agent->attachments_len);
     for (uint32_t i = 0; i < agent->attachments_len; i++) {
@@ -132,6 +158,113 @@ dump_files(struct cl_pack *pack, const struct cl_core *core)
     }
 }
 
+static void
+dump_chains(struct cl_pack *pack, const struct cl_chains *chains)
+{
+    cl_pack_u32(pack, chains->by_root.count);
+    CL_LIST_EACH(&chains->used, at)
+    {
+        const struct cl_chain *chain = CL_LIST_ENTRY(at, struct cl_chain, link);
+        cl_pack_id(pack, chain->root);
+        cl_pack_u64(pack, chain->messages);
+    }
+    cl_pack_u32(pack, chains->threads_by_name.count);
+    CL_LIST_EACH(&chains->threads, at)
+    {
+        const struct cl_thread *thread = CL_LIST_ENTRY(at, struct cl_thread, link);
+        cl_pack_str(pack, thread->name);
+        cl_pack_time(pack, thread->full);
+    }
+}
+
+static void
+dump_sender(struct cl_pack *pack, const struct cl_sender *sender)
+{
+    cl_pack_u8(pack, sender->receipts_len > 0);
+    cl_pack_str(pack, sender->id);
+    cl_pack_time(pack, sender->idle_since);
+    cl_pack_u32(pack, sender->windows_len);
+    for (uint32_t i = 0; i < sender->windows_len; i++) {
+        const struct cl_window *window = sender->windows[i];
+        cl_pack_u64(pack, window->stream);
+        cl_pack_u64(pack, window->last);
+        for (size_t j = 0; j < sizeof window->bits / sizeof window->bits[0]; j++)
+            cl_pack_u64(pack, window->bits[j]);
+    }
+    cl_pack_u32(pack, sender->ended_len);
+    for (uint32_t i = 0; i < sender->ended_len; i++)
+        cl_pack_u64(pack, sender->ended[i]);
+}
+
+static void
+dump_senders(struct cl_pack *pack, const struct cl_senders *senders)
+{
+    cl_pack_u32(pack, senders->by_id.count);
+    CL_LIST_EACH(&senders->busy, at)
+    {
+        dump_sender(pack, cl_sender_at(at));
+    }
+    CL_LIST_EACH(&senders->idle, at)
+    {
+        dump_sender(pack, cl_sender_at(at));
+    }
+}
+
+static void
+dump_deads(struct cl_pack *pack, const struct cl_deads *deads)
+{
+    cl_pack_u32(pack, deads->by_id.count);
+    CL_LIST_EACH(&deads->all, at)
+    {
+        const struct cl_dead *dead = cl_dead_at(at);
+        cl_pack_u64(pack, dead->msg->number);
+        cl_pack_time(pack, dead->at);
+        cl_pack_u8(pack, (uint8_t)dead->cause);
+        cl_pack_body(pack, dead->reason);
+    }
+}
+
+static void
+dump_receipt(struct cl_pack *pack, const struct cl_receipt *receipt)
+{
+    cl_pack_u64(pack, receipt->version);
+    cl_pack_u64(pack, receipt->number);
+    cl_pack_id(pack, receipt->id);
+    cl_pack_id(pack, receipt->re);
+    cl_pack_id(pack, receipt->root);
+    cl_pack_u64(pack, receipt->stream);
+    cl_pack_u64(pack, receipt->seq);
+    cl_pack_str(pack, receipt->from);
+    cl_pack_str(pack, receipt->to);
+    cl_pack_u8(pack, receipt->hops);
+    cl_pack_u8(pack, receipt->is_answer);
+    cl_pack_time(pack, receipt->created);
+    cl_pack_time(pack, receipt->expires);
+    cl_pack_time(pack, receipt->until);
+    cl_pack_u8(pack, (uint8_t)receipt->rung);
+    cl_pack_u8(pack, receipt->reached);
+    for (enum cl_rung i = 0; i < CL_RUNG_COUNT; i++) {
+        cl_pack_time(pack, receipt->rungs[i].at);
+        cl_pack_u8(pack, (uint8_t)receipt->rungs[i].proof);
+    }
+    cl_pack_u8(pack, (uint8_t)receipt->outcome);
+    cl_pack_time(pack, receipt->outcome_at);
+    cl_pack_u8(pack, (uint8_t)receipt->cause);
+    cl_pack_body(pack, receipt->reason);
+    cl_pack_u64(pack, receipt->msg == NULL ? 0 : receipt->msg->number);
+}
+
+static void
+dump_receipts(struct cl_pack *pack, const struct cl_receipts *receipts)
+{
+    cl_pack_u64(pack, receipts->versions);
+    cl_pack_u32(pack, receipts->by_id.count);
+    CL_LIST_EACH(&receipts->all, at)
+    {
+        dump_receipt(pack, cl_receipt_at(at));
+    }
+}
+
 enum cl_err
 cl_core_dump(const struct cl_core *core, struct cl_buf *buf)
 {
@@ -141,14 +274,16 @@ cl_core_dump(const struct cl_core *core, struct cl_buf *buf)
     cl_pack_time(&pack, core->time);
     cl_pack_u64(&pack, core->applied);
     cl_pack_u64(&pack, core->births);
-    cl_pack_u32(&pack, core->inbox_messages_max);
-    cl_pack_u64(&pack, core->inbox_bytes_max);
-    cl_pack_u64(&pack, core->inboxes_bytes_max);
+    dump_limits(&pack, &core->limits);
     dump_relays(&pack, core);
     dump_msgs(&pack, core);
     dump_agents(&pack, core);
     dump_topic(&pack, &core->topic);
     dump_files(&pack, core);
+    dump_chains(&pack, &core->chains);
+    dump_senders(&pack, &core->senders);
+    dump_deads(&pack, &core->deads);
+    dump_receipts(&pack, &core->receipts);
     if (pack.err != CL_OK)
         cl_buf_truncate(buf, before);
     return pack.err;

@@ -25,7 +25,8 @@
     X(ORPHAN_DROPPED,   "orphan.dropped")  /* messages that ended with it    */ \
     X(MESSAGES_EXPIRED, "message.expired") /* messages                       */ \
     X(INBOX_PASSED,     "inbox.passed")    /* messages in it, of all senders */ \
-    X(FILE_UPDATED,     "file.updated")    /* the version; file is the key   */
+    X(FILE_UPDATED,     "file.updated")    /* the version; file is the key   */ \
+    X(MESSAGES_DEAD,    "message.dead")    /* given back too often           */
 // clang-format on
 
 enum cl_note {
@@ -44,7 +45,10 @@ enum cl_effect_kind {
     CL_EFFECT_READY_ALL, // every inbox may; agent is empty
     CL_EFFECT_FORGET,    // the inbox is gone: give the session CL_COMMAND_FORGOTTEN before anything
     CL_EFFECT_NOTE,
-    CL_EFFECT_ACK // from the session: submit CL_COMMAND_ACK, then say settled or unsettled
+    CL_EFFECT_RECEIPT, // receipts of this sender changed: cl_core_receipts. One for each command
+    CL_EFFECT_ACK,     // from the session: submit CL_COMMAND_ACK (or, as it says, REFUSE), then say
+                       // settled or unsettled
+    CL_EFFECT_RELEASED // from the session: submit CL_COMMAND_RELEASED
 };
 
 struct cl_effect {
@@ -53,11 +57,12 @@ struct cl_effect {
     union {
         struct {
             enum cl_command_kind command_kind;
+            enum cl_err err;
             uint64_t origin;
             uint64_t ticket;
-            enum cl_err err;
             uint64_t recipients; // of PUBLISH and FILE_PUT: inboxes it went into
             uint64_t version;    // of FILE_PUT: the new version
+            bool duplicate;      // of SEND and PUBLISH: it came before, nothing was done
         } reply;
         struct {
             enum cl_note id;
@@ -68,7 +73,13 @@ struct cl_effect {
             uint64_t holder;
             uint64_t batch;
             cl_ranges ranges; // 1 to CL_ACK_RANGES_MAX
+            enum cl_rung rung;
+            enum cl_proof proof;
+            bool refuses; // REFUSE is meant: one message
         } ack;
+        struct {
+            cl_ranges ranges; // 1 to CL_ACK_RANGES_MAX
+        } released;
     };
 };
 

@@ -136,6 +136,14 @@ cl_inbox_last(const struct cl_inbox *inbox, enum cl_priority priority)
     return lane->first < lane->next ? *slot_of(lane, lane->next - 1) : NULL;
 }
 
+struct cl_msg *
+cl_inbox_at(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq)
+{
+    const struct cl_lane *lane = &inbox->lanes[priority];
+    CL_ASSERT(is_within(lane, seq) && *slot_of(lane, seq) != NULL);
+    return *slot_of(lane, seq);
+}
+
 const struct cl_msg *
 cl_inbox_next(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t from,
               uint64_t *ret_seq)

@@ -65,6 +65,8 @@ CL_MUST_CHECK enum cl_err cl_inbox_skip(struct cl_inbox *inbox, enum cl_priority
 struct cl_msg *cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq);
 /* The message that was put last, or NULL when it has left. */
 const struct cl_msg *cl_inbox_last(const struct cl_inbox *inbox, enum cl_priority priority);
+/* The message with that number, which waits. */
+struct cl_msg *cl_inbox_at(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq);
 /* The first message at or after number `from`, its number in *ret_seq; NULL, with *ret_seq
  * untouched, when there is none. */
 const struct cl_msg *cl_inbox_next(const struct cl_inbox *inbox, enum cl_priority priority,

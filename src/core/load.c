@@ -6,13 +6,23 @@
 #include "core/state.h"
 
 /* No record is shorter, so a count that promises more records than bytes can hold is a lie. */
-#define MSG_BYTES_MIN 100
+#define MSG_BYTES_MIN    100
+#define SENDER_BYTES_MIN 20
+
+/* A sender as it is to be listed once the receipts are there. */
+struct filed {
+    struct cl_sender *sender;
+    cl_time idle_since;
+    bool is_busy;
+};
 
 struct load {
     struct cl_unpack in;
     struct cl_core *core;
     struct cl_msg **msgs; // a reference to each, numbers rising
     uint32_t msgs_len;
+    struct filed *senders; // in the order of the dump
+    uint32_t senders_len;
 };
 
 /* The first error stays; true while there is none. */
@@ -36,6 +46,24 @@ load_name(struct load *load)
     cl_str name = cl_unpack_str(&load->in, CL_ID_BYTES_MAX);
     demand(load, name.len > 0);
     return name;
+}
+
+static void
+load_limits(struct load *load)
+{
+    struct cl_unpack *in = &load->in;
+    struct cl_command_relay_up *limits = &load->core->limits;
+    limits->inbox_messages_max = cl_unpack_u32(in);
+    limits->inbox_bytes_max = cl_unpack_u64(in);
+    limits->inboxes_bytes_max = cl_unpack_u64(in);
+    limits->hops_max = cl_unpack_u32(in);
+    limits->chain_messages_max = cl_unpack_u32(in);
+    limits->thread_minute_max = cl_unpack_u32(in);
+    limits->inherited_hops_max = cl_unpack_u32(in);
+    limits->inherited_messages_max = cl_unpack_u32(in);
+    limits->receipts_max = cl_unpack_u32(in);
+    limits->receipts_all_max = cl_unpack_u32(in);
+    limits->dead_bytes_max = cl_unpack_u64(in);
 }
 
 static void
@@ -65,16 +93,20 @@ load_msg(struct load *load)
     draft.from = cl_unpack_str(in, CL_ID_BYTES_MAX); // empty: from nobody
     draft.to = cl_unpack_str(in, CL_ID_BYTES_MAX);
     draft.subject = cl_unpack_str(in, CL_ID_BYTES_MAX);
+    draft.thread = cl_unpack_str(in, CL_THREAD_BYTES_MAX);
+    draft.root = cl_unpack_id(in);
     draft.version = cl_unpack_u64(in);
     draft.kind = cl_unpack_u8(in, CL_MSG_KIND_COUNT - 1);
     draft.priority = cl_unpack_u8(in, CL_PRIORITY_COUNT - 1);
     draft.media = cl_unpack_u8(in, UINT8_MAX);
+    draft.flags = cl_unpack_u8(in, CL_MSG_FLAGS);
+    draft.hops = cl_unpack_u8(in, UINT8_MAX);
+    draft.attempts_max = cl_unpack_u8(in, UINT8_MAX);
+    draft.trust = cl_unpack_u8(in, CL_TRUST_COUNT - 1);
+    draft.attempts = cl_unpack_u32(in);
     draft.created = cl_unpack_time(in);
     draft.expires = cl_unpack_time(in);
     draft.body = cl_unpack_body(in, CL_BODY_BYTES_MAX);
-    draft.rung = cl_unpack_u8(in, CL_RUNG_COUNT - 1);
-    draft.rung_at = cl_unpack_time(in);
-    draft.outcome = cl_unpack_u8(in, CL_OUTCOME_COUNT - 1);
 
     struct cl_msg *msg = in->err == CL_OK ? cl_msg_new(&draft) : NULL;
     cl_body_unref(draft.body);
@@ -161,9 +193,15 @@ load_agent(struct load *load)
     draft.since = cl_unpack_time(in);
     draft.updated = cl_unpack_time(in);
     draft.seen = cl_unpack_time(in);
+    draft.proven = cl_unpack_time(in);
+    draft.took.root = cl_unpack_id(in);
+    draft.took.at = cl_unpack_time(in);
+    draft.took.hops = cl_unpack_u8(in, UINT8_MAX);
+    draft.took.is_answer = cl_unpack_u8(in, 1) != 0;
     if (!demand(load, cl_core_agent(load->core, draft.id) == NULL) ||
         !try(load, cl_state_agent_add(load->core, &draft, &agent)))
         return;
+    cl_chain_took(load->core, agent, draft.took);
 
     struct cl_body *record = cl_unpack_body(in, CL_BODY_BYTES_MAX);
     cl_state_record_set(load->core, agent, record);
@@ -247,6 +285,200 @@ load_files(struct load *load)
 }
 
 static void
+load_chains(struct load *load)
+{
+    struct cl_unpack *in = &load->in;
+    struct cl_chains *chains = &load->core->chains;
+    uint32_t len = cl_unpack_u32(in);
+    demand(load, len <= CL_CHAINS_MAX);
+    for (uint32_t i = 0; i < len && in->err == CL_OK; i++) {
+        cl_id root = cl_unpack_id(in);
+        uint64_t messages = cl_unpack_u64(in);
+        cl_str key = cl_str_of(root.bytes, sizeof root.bytes);
+        if (demand(load, cl_map_get(&chains->by_root, key) == NULL))
+            try(load, cl_chain_add(chains, root, messages));
+    }
+    len = cl_unpack_u32(in);
+    demand(load, len <= CL_THREADS_MAX);
+    for (uint32_t i = 0; i < len && in->err == CL_OK; i++) {
+        cl_str name = cl_unpack_str(in, CL_THREAD_BYTES_MAX);
+        cl_time full = cl_unpack_time(in);
+        if (demand(load, name.len > 0 && cl_map_get(&chains->threads_by_name, name) == NULL))
+            try(load, cl_chain_add_thread(chains, name, full));
+    }
+}
+
+/* -- senders and receipts ------------------------------------------------------------------ */
+
+static void
+load_window(struct load *load, struct cl_sender *sender)
+{
+    struct cl_unpack *in = &load->in;
+    struct cl_window *window = cl_alloc(sizeof *window);
+    if (window == NULL) {
+        try(load, CL_ERR_NO_MEMORY);
+        return;
+    }
+    sender->windows[sender->windows_len++] = window;
+    window->stream = cl_unpack_u64(in);
+    window->last = cl_unpack_u64(in);
+    for (size_t i = 0; i < sizeof window->bits / sizeof window->bits[0]; i++)
+        window->bits[i] = cl_unpack_u64(in);
+}
+
+static void
+load_ended(struct load *load, struct cl_sender *sender)
+{
+    uint32_t len = cl_unpack_u32(&load->in);
+    if (!demand(load, len <= CL_STREAMS_ENDED_MAX) || len == 0)
+        return;
+    sender->ended = cl_alloc(len * sizeof *sender->ended);
+    if (sender->ended == NULL) {
+        try(load, CL_ERR_NO_MEMORY);
+        return;
+    }
+    sender->ended_cap = len;
+    while (sender->ended_len < len)
+        sender->ended[sender->ended_len++] = cl_unpack_u64(&load->in);
+}
+
+static void
+load_sender(struct load *load)
+{
+    bool is_busy = cl_unpack_u8(&load->in, 1) != 0;
+    cl_str id = load_name(load);
+    cl_time idle_since = cl_unpack_time(&load->in);
+    uint32_t windows = cl_unpack_u32(&load->in);
+    if (!demand(load, windows <= CL_STREAMS_MAX && cl_sender_of(load->core, id) == NULL))
+        return;
+    struct cl_sender *sender = cl_sender_know(load->core, id);
+    if (sender == NULL) {
+        try(load, CL_ERR_NO_MEMORY);
+        return;
+    }
+    load->senders[load->senders_len++] = (struct filed){sender, idle_since, is_busy};
+    for (uint32_t i = 0; i < windows && load->in.err == CL_OK; i++)
+        load_window(load, sender);
+    load_ended(load, sender);
+}
+
+static void
+load_senders(struct load *load)
+{
+    uint32_t len = cl_unpack_u32(&load->in);
+    if (!demand(load, len <= CL_SENDERS_MAX && len <= load->in.rest.len / SENDER_BYTES_MIN))
+        return;
+    load->senders = cl_alloc(len * sizeof *load->senders);
+    if (load->senders == NULL)
+        try(load, CL_ERR_NO_MEMORY);
+    for (uint32_t i = 0; i < len && load->in.err == CL_OK; i++)
+        load_sender(load);
+}
+
+static void
+load_deads(struct load *load)
+{
+    struct cl_unpack *in = &load->in;
+    uint32_t len = cl_unpack_u32(in);
+    for (uint32_t i = 0; i < len && in->err == CL_OK; i++) {
+        struct cl_msg *msg = load_msg_ref(load);
+        struct cl_dead dead = {.at = cl_unpack_time(in)};
+        dead.cause = cl_unpack_u8(in, CL_CAUSE_COUNT - 1);
+        dead.reason = cl_unpack_body(in, CL_REASON_BYTES_MAX);
+        if (in->err == CL_OK && demand(load, cl_dead_of(load->core, msg->id) == NULL)) {
+            dead.msg = cl_msg_ref(msg);
+            try(load, cl_dead_add(load->core, &dead));
+        }
+        cl_body_unref(dead.reason);
+    }
+    demand(load, load->core->deads.by_id.count == len); // else they were over their bytes
+}
+
+/* All but sender, message and reason, which may belong to others. */
+static struct cl_receipt
+load_receipt_fields(struct cl_unpack *in)
+{
+    struct cl_receipt draft = {.version = cl_unpack_u64(in)};
+    draft.number = cl_unpack_u64(in);
+    draft.id = cl_unpack_id(in);
+    draft.re = cl_unpack_id(in);
+    draft.root = cl_unpack_id(in);
+    draft.stream = cl_unpack_u64(in);
+    draft.seq = cl_unpack_u64(in);
+    draft.from = cl_unpack_str(in, CL_ID_BYTES_MAX);
+    draft.to = cl_unpack_str(in, CL_ID_BYTES_MAX);
+    draft.hops = cl_unpack_u8(in, UINT8_MAX);
+    draft.is_answer = cl_unpack_u8(in, 1) != 0;
+    draft.created = cl_unpack_time(in);
+    draft.expires = cl_unpack_time(in);
+    draft.until = cl_unpack_time(in);
+    draft.rung = cl_unpack_u8(in, CL_RUNG_COUNT - 1);
+    draft.reached = cl_unpack_u8(in, UINT8_MAX);
+    for (enum cl_rung i = 0; i < CL_RUNG_COUNT; i++) {
+        draft.rungs[i].at = cl_unpack_time(in);
+        draft.rungs[i].proof = cl_unpack_u8(in, CL_PROOF_COUNT - 1);
+    }
+    draft.outcome = cl_unpack_u8(in, CL_OUTCOME_COUNT - 1);
+    draft.outcome_at = cl_unpack_time(in);
+    draft.cause = cl_unpack_u8(in, CL_CAUSE_COUNT - 1);
+    return draft;
+}
+
+/* The message with that number, which has no receipt yet; NULL for 0. */
+static struct cl_msg *
+load_receipt_msg(struct load *load)
+{
+    struct cl_unpack at = load->in;
+    if (cl_unpack_u64(&at) == 0) {
+        load->in = at;
+        return NULL;
+    }
+    struct cl_msg *msg = load_msg_ref(load);
+    demand(load, msg != NULL && msg->receipt == NULL);
+    return msg;
+}
+
+static void
+load_receipt(struct load *load)
+{
+    struct cl_core *core = load->core;
+    struct cl_receipt *receipt;
+    struct cl_receipt draft = load_receipt_fields(&load->in);
+    draft.reason = cl_unpack_body(&load->in, CL_REASON_BYTES_MAX);
+    draft.msg = load_receipt_msg(load);
+    draft.sender = cl_sender_of(core, draft.from);
+    if (demand(load, draft.sender != NULL && cl_core_receipt(core, draft.id) == NULL))
+        try(load, cl_receipt_add(core, &draft, &receipt));
+    cl_body_unref(draft.reason);
+}
+
+/* Receipts file their senders anew; the dump has them in the order that counts. */
+static void
+file_senders(struct load *load)
+{
+    struct cl_senders *senders = &load->core->senders;
+    for (uint32_t i = 0; i < load->senders_len; i++) {
+        const struct filed *filed = &load->senders[i];
+        struct cl_sender *sender = filed->sender;
+        cl_list_remove(&sender->link);
+        cl_list_append(filed->is_busy ? &senders->busy : &senders->idle, &sender->link);
+        sender->idle_since = filed->idle_since;
+        demand(load, !filed->is_busy || i == 0 || load->senders[i - 1].is_busy);
+    }
+}
+
+static void
+load_receipts(struct load *load)
+{
+    load->core->receipts.versions = cl_unpack_u64(&load->in);
+    uint32_t len = cl_unpack_u32(&load->in);
+    for (uint32_t i = 0; i < len && load->in.err == CL_OK; i++)
+        load_receipt(load);
+    if (load->in.err == CL_OK)
+        file_senders(load);
+}
+
+static void
 load_all(struct load *load)
 {
     struct cl_unpack *in = &load->in;
@@ -255,20 +487,23 @@ load_all(struct load *load)
     core->time = cl_unpack_time(in);
     core->applied = cl_unpack_u64(in);
     core->births = cl_unpack_u64(in);
-    core->inbox_messages_max = cl_unpack_u32(in);
-    core->inbox_bytes_max = cl_unpack_u64(in);
-    core->inboxes_bytes_max = cl_unpack_u64(in);
+    load_limits(load);
     load_relays(load);
     load_msgs(load);
     load_agents(load);
     load_topic(load);
     load_files(load);
+    load_chains(load);
+    load_senders(load);
+    load_deads(load);
+    load_receipts(load);
     cl_unpack_end(in);
     for (uint32_t i = 0; i < load->msgs_len; i++) {
         demand(load, load->msgs[i]->refs > 1); // no record without a place
         cl_msg_unref(load->msgs[i]);
     }
     cl_free(load->msgs);
+    cl_free(load->senders);
     if (in->err == CL_OK)
         demand(load, cl_state_fault(core) == NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/pool.h"
+#include "core/receipt.h"
 
 uint64_t
 cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_body *body)
@@ -39,7 +40,7 @@ own(cl_str text, char **tail)
 static size_t
 pooled_len(const struct cl_msg *msg)
 {
-    return sizeof *msg + msg->from.len + msg->to.len + msg->subject.len;
+    return sizeof *msg + msg->from.len + msg->to.len + msg->subject.len + msg->thread.len;
 }
 
 struct cl_msg *
@@ -53,6 +54,7 @@ cl_msg_new(const struct cl_msg *draft)
     msg->from = own(draft->from, &tail);
     msg->to = own(draft->to, &tail);
     msg->subject = own(draft->subject, &tail);
+    msg->thread = own(draft->thread, &tail);
     (void)cl_body_ref(msg->body);
     msg->cost = cl_msg_cost_of(draft->from, draft->to, draft->subject, draft->body);
     msg->refs = 1;
@@ -74,6 +76,8 @@ cl_msg_unref(struct cl_msg *msg)
     CL_ASSERT(msg->refs > 0);
     if (--msg->refs > 0)
         return;
+    if (msg->receipt != NULL)
+        msg->receipt->msg = NULL;
     cl_list_remove(&msg->link);
     cl_body_unref(msg->body);
     cl_pool_put(msg, pooled_len(msg));

@@ -101,14 +101,48 @@ holds_nothing(struct cl_session *session, struct cl_session_holder *holder)
     cl_heap_remove(&session->lapses, &holder->lapse);
 }
 
-static void
+/* One more range for an effect, which grows where it can. Returns how many there are then. */
+static uint32_t
+add_range(struct cl_session *session, uint32_t len, struct cl_range range)
+{
+    struct cl_range *last = len == 0 ? NULL : &session->ranges[len - 1];
+    if (last != NULL && last->priority == range.priority && last->last + 1 == range.first) {
+        last->last = range.last;
+        return len;
+    }
+    CL_ASSERT(len < CL_ACK_RANGES_MAX);
+    session->ranges[len] = range;
+    return len + 1;
+}
+
+/* Returns how many ranges of session->ranges are now those that count it. */
+static uint32_t
 release_all(struct cl_session *session, struct cl_session_holder *holder)
 {
+    uint32_t len = 0;
     CL_LIST_EACH(&holder->held, at)
     {
-        release(session, holder->peer, cl_session_lease_at(at));
+        struct cl_session_lease *lease = cl_session_lease_at(at);
+        if (lease->is_counted)
+            len = add_range(session, len, lease->range);
+        release(session, holder->peer, lease);
     }
     holds_nothing(session, holder);
+    return len;
+}
+
+/* There is room for the effect. */
+static void
+tell_released(struct cl_session *session, const struct cl_session_peer *peer, uint32_t ranges,
+              struct cl_effects *effects)
+{
+    if (ranges == 0)
+        return;
+    memcpy(session->released_agent, peer->id.ptr, peer->id.len);
+    cl_effects_add(effects,
+                   (struct cl_effect){.kind = CL_EFFECT_RELEASED,
+                                      .agent = cl_str_of(session->released_agent, peer->id.len),
+                                      .released = {.ranges = {session->ranges, ranges}}});
 }
 
 static void
@@ -160,7 +194,7 @@ static bool
 has_room(const struct taking *taking, uint64_t bytes)
 {
     const struct cl_session_holder *holder = taking->holder;
-    bool is_socket = holder->kind == CL_HOLDER_SOCKET;
+    bool is_socket = holder->kind != CL_HOLDER_POLL;
     uint32_t messages_max = is_socket ? CL_CREDIT_MESSAGES : CL_POLL_MESSAGES_MAX;
     uint64_t bytes_max = is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX;
     if (holder->messages == 0)
@@ -175,8 +209,10 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
     struct cl_session_holder *holder = taking->holder;
     struct cl_session_lease *lease = taking->lease;
     uint64_t bytes = cl_body_str(msg->body).len;
-    bool lengthens =
-        lease != NULL && lease->range.priority == at.priority && lease->range.last + 1 == at.first;
+    bool is_counted = cl_msg_is_counted(msg);
+    bool lengthens = lease != NULL && lease->range.priority == at.priority &&
+                     lease->range.last + 1 == at.first && lease->is_counted == is_counted &&
+                     holder->kind != CL_HOLDER_RANGED;
     if (!has_room(taking, bytes) || (!lengthens && taking->leases == CL_ACK_RANGES_MAX)) {
         holder->is_limited = true;
         return false;
@@ -187,8 +223,10 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
             taking->is_out_of_memory = true;
             return false;
         }
-        *lease = (struct cl_session_lease){
-            .range = at, .holder = holder->number, .batch = holder->batches + 1};
+        *lease = (struct cl_session_lease){.range = at,
+                                           .holder = holder->number,
+                                           .batch = holder->batches + 1,
+                                           .is_counted = is_counted};
         cl_list_append(&holder->held, &lease->link);
         taking->lease = lease;
         taking->leases++;
@@ -197,7 +235,7 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
     lease->bytes += bytes;
     holder->messages++;
     holder->bytes += bytes;
-    if (holder->kind == CL_HOLDER_SOCKET && holder->messages == CL_CREDIT_MESSAGES)
+    if (holder->kind != CL_HOLDER_POLL && holder->messages == CL_CREDIT_MESSAGES)
         holder->is_limited = true; // known now, not with the next take
     taking->session->leased++;
     taking->batch->msgs[taking->batch->len++] = msg;
@@ -250,8 +288,8 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
     ret_batch->is_all = false;
     if (holder == NULL)
         return CL_OK;
-    if (holder->kind == CL_HOLDER_SOCKET ? holder != newest_socket(holder->peer)
-                                         : holder->batches > 0)
+    if (holder->kind != CL_HOLDER_POLL ? holder != newest_socket(holder->peer)
+                                       : holder->batches > 0)
         return CL_OK;
 
     struct taking taking = {.session = session,
@@ -320,8 +358,10 @@ apply_open(struct run *run, const struct cl_command_open *fields)
     holder->peer = peer;
     holder->lapse.tie = holder->number;
     cl_list_init(&holder->held);
-    cl_list_append(holder->kind == CL_HOLDER_SOCKET ? &peer->sockets : &peer->polls, &holder->link);
+    cl_list_append(holder->kind != CL_HOLDER_POLL ? &peer->sockets : &peer->polls, &holder->link);
     peer->seen = run->now;
+    if (holder->kind == CL_HOLDER_POLL)
+        peer->polled = run->now;
     return CL_OK;
 }
 
@@ -332,10 +372,11 @@ apply_close(struct run *run, uint64_t number)
     if (holder == NULL)
         return CL_ERR_NOT_FOUND;
     struct cl_session_peer *peer = holder->peer;
-    release_all(run->session, holder);
+    uint32_t ranges = release_all(run->session, holder);
     cl_map_remove(&run->session->holders, cl_str_of(&holder->number, sizeof holder->number));
     cl_list_remove(&holder->link);
     cl_free(holder);
+    tell_released(run->session, peer, ranges, run->effects);
     tell_ready(peer, run->effects);
     tidy(run->session, run->core, peer);
     return CL_OK;
@@ -352,6 +393,26 @@ apply_renew(struct run *run, const struct cl_command_renew *fields)
     return cl_heap_set(&run->session->lapses, &holder->lapse, fields->until.ms);
 }
 
+/* The holder knows that message no more; its lease moves on. */
+static void
+unhold(struct cl_session_holder *holder, const struct cl_session_lease *lease)
+{
+    holder->messages -= (uint32_t)cl_session_lease_len(lease);
+    holder->bytes -= lease->bytes;
+}
+
+/* It got credit back. There is room for the effect. */
+static void
+regain(struct run *run, struct cl_session_holder *holder, bool has_released)
+{
+    bool was_limited = holder->is_limited;
+    holder->is_limited = false;
+    if (holder->messages == 0)
+        cl_heap_remove(&run->session->lapses, &holder->lapse);
+    if (was_limited || has_released)
+        tell_ready(holder->peer, run->effects);
+}
+
 static enum cl_err
 apply_settle(struct run *run, const struct cl_command_settle *fields)
 {
@@ -360,8 +421,9 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
     uint32_t len = 0;
     if (holder == NULL)
         return CL_ERR_NOT_FOUND;
-    if (fields->batch > holder->batches)
-        return CL_ERR_MALFORMED; // a proof of what was never handed out
+    if (fields->batch > holder->batches || fields->rung < CL_RUNG_DELIVERED ||
+        holder->kind == CL_HOLDER_RANGED)
+        return CL_ERR_MALFORMED; // a proof of what was never handed out, or of nothing
     holder->peer->seen = run->now;
     CL_LIST_EACH(&holder->held, at)
     {
@@ -370,8 +432,7 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
             break;
         CL_ASSERT(len < CL_ACK_RANGES_MAX);
         session->ranges[len++] = lease->range;
-        holder->messages -= (uint32_t)cl_session_lease_len(lease);
-        holder->bytes -= lease->bytes;
+        unhold(holder, lease);
         lease->batch = fields->batch;
         cl_list_remove(at);
         cl_list_append(&holder->peer->settling, at);
@@ -382,13 +443,96 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
                                                     .agent = holder->peer->id,
                                                     .ack = {.holder = fields->holder,
                                                             .batch = fields->batch,
-                                                            .ranges = {session->ranges, len}}});
-    bool was_limited = holder->is_limited;
-    holder->is_limited = false;
-    if (holder->messages == 0)
-        cl_heap_remove(&session->lapses, &holder->lapse);
-    if (was_limited)
-        tell_ready(holder->peer, run->effects);
+                                                            .ranges = {session->ranges, len},
+                                                            .rung = fields->rung,
+                                                            .proof = fields->proof}});
+    regain(run, holder, false);
+    return CL_OK;
+}
+
+/* A lease of a RANGED holder is one message. */
+static bool
+is_in(const struct cl_session_lease *lease, cl_ranges ranges)
+{
+    for (uint32_t i = 0; i < ranges.len; i++)
+        if (ranges.ptr[i].priority == lease->range.priority &&
+            ranges.ptr[i].first <= lease->range.first && lease->range.last <= ranges.ptr[i].last)
+            return true;
+    return false;
+}
+
+static bool
+is_one(cl_ranges ranges)
+{
+    return ranges.len == 1 && ranges.ptr[0].first == ranges.ptr[0].last;
+}
+
+static enum cl_err
+apply_settle_ranges(struct run *run, const struct cl_command_settle_ranges *fields)
+{
+    struct cl_session *session = run->session;
+    struct cl_session_holder *holder = cl_session_holder_of(session, fields->holder);
+    bool refuses = fields->refuses != 0;
+    uint32_t len = 0;
+    if (holder == NULL)
+        return CL_ERR_NOT_FOUND;
+    if (holder->kind != CL_HOLDER_RANGED ||
+        (refuses ? !is_one(fields->ranges) : fields->rung < CL_RUNG_DELIVERED))
+        return CL_ERR_MALFORMED;
+    holder->peer->seen = run->now;
+    CL_LIST_EACH(&holder->held, at)
+    {
+        struct cl_session_lease *lease = cl_session_lease_at(at);
+        if (!is_in(lease, fields->ranges))
+            continue;
+        len = add_range(session, len, lease->range);
+        unhold(holder, lease);
+        lease->batch = holder->settles + 1;
+        cl_list_remove(at);
+        cl_list_append(&holder->peer->settling, at);
+    }
+    if (len == 0)
+        return CL_OK;
+    holder->settles++;
+    cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_ACK,
+                                                    .agent = holder->peer->id,
+                                                    .ack = {.holder = fields->holder,
+                                                            .batch = holder->settles,
+                                                            .ranges = {session->ranges, len},
+                                                            .rung = fields->rung,
+                                                            .proof = fields->proof,
+                                                            .refuses = refuses}});
+    regain(run, holder, false);
+    return CL_OK;
+}
+
+static enum cl_err
+apply_release(struct run *run, const struct cl_command_release *fields)
+{
+    struct cl_session *session = run->session;
+    struct cl_session_holder *holder = cl_session_holder_of(session, fields->holder);
+    uint32_t len = 0;
+    bool has_released = false;
+    if (holder == NULL)
+        return CL_ERR_NOT_FOUND;
+    if (holder->kind != CL_HOLDER_RANGED)
+        return CL_ERR_MALFORMED;
+    holder->peer->seen = run->now;
+    CL_LIST_EACH(&holder->held, at)
+    {
+        struct cl_session_lease *lease = cl_session_lease_at(at);
+        if (!is_in(lease, fields->ranges))
+            continue;
+        if (lease->is_counted)
+            len = add_range(session, len, lease->range);
+        unhold(holder, lease);
+        release(session, holder->peer, lease);
+        has_released = true;
+    }
+    if (!has_released)
+        return CL_OK;
+    tell_released(session, holder->peer, len, run->effects);
+    regain(run, holder, true);
     return CL_OK;
 }
 
@@ -457,11 +601,14 @@ apply_lapse(struct run *run, cl_time due)
     struct cl_heap_node *first;
     while ((first = cl_heap_first(&run->session->lapses)) != NULL && first->key <= due.ms) {
         struct cl_session_holder *holder = CL_LIST_ENTRY(first, struct cl_session_holder, lapse);
-        enum cl_err err = cl_effects_reserve(run->effects, 1);
+        enum cl_err err = cl_effects_reserve(run->effects, 2);
         if (err != CL_OK)
             return err; // the rest lapses with the next one
-        release_all(run->session, holder);
+        uint32_t ranges = release_all(run->session, holder);
+        tell_released(run->session, holder->peer, ranges, run->effects);
         tell_ready(holder->peer, run->effects);
+        if (ranges > 0)
+            return CL_OK; // the effect needs them; again the rest lapses with the next one
     }
     return CL_OK;
 }
@@ -495,6 +642,10 @@ cl_session_apply(struct cl_session *session, const struct cl_core *core,
         return apply_forgotten(&run, command->forgotten.agent);
     case CL_COMMAND_LAPSE:
         return apply_lapse(&run, command->lapse.due);
+    case CL_COMMAND_SETTLE_RANGES:
+        return apply_settle_ranges(&run, &command->settle_ranges);
+    case CL_COMMAND_RELEASE:
+        return apply_release(&run, &command->release);
     case CL_COMMAND_RELAY_UP:
     case CL_COMMAND_REGISTER:
     case CL_COMMAND_ATTACH:
@@ -505,6 +656,11 @@ cl_session_apply(struct cl_session *session, const struct cl_core *core,
     case CL_COMMAND_FILE_PUT:
     case CL_COMMAND_FORGET:
     case CL_COMMAND_TICK:
+    case CL_COMMAND_REPORT:
+    case CL_COMMAND_REFUSE:
+    case CL_COMMAND_RELEASED:
+    case CL_COMMAND_DEAD_RETRY:
+    case CL_COMMAND_DEAD_DROP:
     case CL_COMMAND_COUNT:
         break;
     }
@@ -572,6 +728,13 @@ cl_session_last_seen(const struct cl_session *session, const struct cl_core *cor
     cl_time here = peer == NULL ? (cl_time){0} : peer->seen;
     cl_time there = agent == NULL ? (cl_time){0} : agent->seen;
     return here.ms > there.ms ? here : there;
+}
+
+cl_time
+cl_session_polled(const struct cl_session *session, cl_str agent)
+{
+    const struct cl_session_peer *peer = cl_session_peer_of(session, agent);
+    return peer == NULL ? (cl_time){0} : peer->polled;
 }
 
 uint64_t

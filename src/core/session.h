@@ -13,15 +13,16 @@
  *      └─────────────────┴──────────────────────────┘
  *        close, lapse, forgotten     unsettled (ack refused by the journal)
  *
- * so that it is with one connection at a time. What is released is offered again in its old
- * place, before newer messages of its priority. The session speaks of what it offers; should a
- * message end meanwhile (it expired), its lease covers nothing, and its ack finds nothing.
+ * so that it is with one connection at a time. (A RANGED holder may release any that it holds, and
+ * settle may mean that it refuses one.) What is released is offered again in its old place, before
+ * newer messages of its priority. The session speaks of what it offers; should a message end
+ * meanwhile (it expired), its lease covers nothing, and its ack finds nothing.
  *
- * HOLDERS are connections: sockets and polls, named by a number that the shell never reuses.
- * Of an agent's sockets the newest receives; an older one stays, takes nothing, and takes over
- * when the newer closes. A poll takes once, beside any socket. Each take is a batch, numbered
- * from 1 per holder; a proof for batch n proves all up to n. A socket has credit: it holds at
- * most CL_CREDIT_MESSAGES and CL_CREDIT_BYTES unproven, but one message always.
+ * HOLDERS are connections: sockets, which may be RANGED, and polls, named by a number that the
+ * shell never reuses. Of an agent's sockets the newest receives; an older one stays, takes
+ * nothing, and takes over when the newer closes. A poll takes once, beside any socket. Each take is
+ * a batch, numbered from 1 per holder; a proof for batch n proves all up to n. A socket has credit:
+ * it holds at most CL_CREDIT_MESSAGES and CL_CREDIT_BYTES unproven, but one message always.
  *
  * The volatile commands (core/command.h):
  *
@@ -30,15 +31,24 @@
  *   CLOSE     holder           what it holds is released; what settles goes on. NOT_FOUND.
  *   RENEW     holder, until    a poll's answer was written: released at `until` if no proof
  *                              comes (LAPSE). NOT_FOUND, also for sockets.
- *   SETTLE    holder, batch    the proof: all batches <= batch are taken. Counts as a heartbeat.
- *                              One ACK effect, unless nothing is held any more. NOT_FOUND;
- *                              MALFORMED: no such batch was taken.
+ *   SETTLE    holder, batch, rung, proof   the proof: all batches <= batch are taken, and reached
+ *                              that rung. Counts as a heartbeat. One ACK effect, unless nothing is
+ *                              held any more. NOT_FOUND; MALFORMED: no such batch was taken, a
+ *                              rung below delivered, or a RANGED holder.
+ *   SETTLE_RANGES holder, rung, proof, refuses, ranges   the same of those that a RANGED holder
+ *                              holds, and no others; with `refuses`, of one message, which it does
+ *                              not want. The ACK effect names the batch for SETTLED. NOT_FOUND;
+ *                              MALFORMED: another holder, a rung below delivered, more to refuse.
+ *   RELEASE   holder, ranges   these that a RANGED holder holds are released. Counts as a
+ *                              heartbeat. NOT_FOUND; MALFORMED: another holder.
  *   SETTLED   agent, holder, batch   the ack of that SETTLE was applied: leases end.
  *   UNSETTLED agent, holder, batch   it was refused, or never will be: offered again.
  *   FORGOTTEN agent            the core said FORGET: its leases end, its connections stay.
- *   LAPSE     due              polls whose `until` is at or before due are released.
+ *   LAPSE     due              polls whose `until` is at or before due are released, up to the
+ *                              first that gives RELEASED: ask cl_session_deadline again.
  *
- * Whatever makes messages takeable again gives READY.
+ * Whatever makes messages takeable again gives READY. What is released by CLOSE, RELEASE or LAPSE
+ * and counts its attempts (cl_msg_is_counted) gives RELEASED besides, one effect for all of it.
  */
 #ifndef CL_CORE_SESSION_H
 #define CL_CORE_SESSION_H
@@ -88,6 +98,8 @@ bool cl_session_is_online(const struct cl_session *session, cl_str agent);
  * an unknown id. */
 cl_time cl_session_last_seen(const struct cl_session *session, const struct cl_core *core,
                              cl_str id);
+/* When it last opened a poll; 0 for never, or an id that is unknown here. */
+cl_time cl_session_polled(const struct cl_session *session, cl_str agent);
 /* Messages out with connections, held or settling. For tests and metrics. */
 uint64_t cl_session_leased(const struct cl_session *session);
 /* Asserts every invariant. O(state). */

@@ -69,6 +69,7 @@ check_holder(const struct cl_session *session, const struct cl_session_holder *h
         const struct cl_session_lease *lease = cl_session_lease_at(at);
         CL_ASSERT(lease->holder == holder->number);
         CL_ASSERT(lease->batch >= batch && lease->batch <= holder->batches);
+        CL_ASSERT(holder->kind != CL_HOLDER_RANGED || cl_session_lease_len(lease) == 1);
         CL_ASSERT(lease->range.last < holder->peer->lanes[lease->range.priority].fresh);
         batch = lease->batch;
         messages += cl_session_lease_len(lease);

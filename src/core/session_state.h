@@ -16,7 +16,9 @@ struct cl_session_lease {
     struct cl_range range;
     uint64_t bytes; // of bodies
     uint64_t holder;
-    uint64_t batch; // of the take; once settling, the batch that the proof named
+    uint64_t batch;  // of the take; once settling, the batch that the proof named, or the number
+                     // of the proof by ranges
+    bool is_counted; // its messages count how often they are given back
 };
 
 /* A lane's messages below `fresh` were taken before: each of them that still waits is in a lease
@@ -30,6 +32,7 @@ struct cl_session_lane {
 struct cl_session_peer {
     cl_str id;
     cl_time seen;
+    cl_time polled;         // when a poll of it was opened last
     struct cl_list sockets; // oldest first
     struct cl_list polls;   // oldest first
     struct cl_list settling;
@@ -45,6 +48,7 @@ struct cl_session_holder {
     uint32_t messages;   // in held
     uint64_t bytes;
     uint64_t batches;          // taken so far
+    uint64_t settles;          // proofs by ranges so far
     bool is_limited;           // its last take stopped for want of credit
     struct cl_heap_node lapse; // a poll's `until`
 };
@@ -54,7 +58,8 @@ struct cl_session {
     struct cl_map holders; // by number
     struct cl_heap lapses;
     uint64_t leased;
-    struct cl_range ranges[CL_ACK_RANGES_MAX]; // of the last ACK effect
+    struct cl_range ranges[CL_ACK_RANGES_MAX]; // of the last ACK or RELEASED effect
+    char released_agent[CL_ID_BYTES_MAX];      // of the last RELEASED effect: its peer may be gone
 };
 
 static inline struct cl_session_holder *

@@ -25,6 +25,8 @@ cl_state_agent_add(struct cl_core *core, const struct cl_agent *draft, struct cl
     agent->since = draft->since;
     agent->updated = draft->updated;
     agent->seen = draft->seen;
+    agent->proven = draft->proven;
+    agent->took = draft->took;
     agent->number = draft->number;
     agent->expiry.tie = draft->number;
     // Births rise faster than any lane, so these numbers are new for this id.
@@ -59,10 +61,11 @@ cl_state_record_set(struct cl_core *core, struct cl_agent *agent, struct cl_body
 void
 cl_state_agent_drop(struct cl_core *core, struct cl_agent *agent)
 {
+    struct cl_end unclaimed = {.outcome = CL_OUTCOME_DEAD, .cause = CL_CAUSE_UNCLAIMED};
     uint64_t seq;
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
         while (cl_inbox_next(&agent->inbox, i, 0, &seq) != NULL)
-            cl_state_dequeue(core, agent, i, seq, (struct cl_taken){.outcome = CL_OUTCOME_DEAD});
+            cl_dead_end(core, agent, (struct cl_range){i, seq, seq}, unclaimed);
     cl_inbox_done(&agent->inbox);
     cl_state_record_set(core, agent, NULL);
     cl_free(agent->attachments);
@@ -181,29 +184,16 @@ share_of(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from)
     return cl_shares_of(&inbox->shares, cl_hash_long(&core->agents_by_id.hash_key, from));
 }
 
-/* For an inbox of which more than half would be in use. */
-static enum cl_err
-share_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from, uint64_t cost)
+enum cl_err
+cl_state_share_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from,
+                     uint64_t cost)
 {
-    uint32_t half_of_messages = core->inbox_messages_max / 2;
+    uint32_t half_of_messages = core->limits.inbox_messages_max / 2;
     struct cl_share share = share_of(core, inbox, from);
     if (share.count > 0 &&
-        (share.count >= half_of_messages || share.bytes + cost > core->inbox_bytes_max / 2))
+        (share.count >= half_of_messages || share.bytes + cost > core->limits.inbox_bytes_max / 2))
         return CL_ERR_FAIR_SHARE;
     return CL_OK;
-}
-
-enum cl_err
-cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from,
-                     enum cl_priority priority, uint64_t cost)
-{
-    uint64_t bytes = inbox->bytes + cost;
-    if (inbox->count >= core->inbox_messages_max || bytes > core->inbox_bytes_max ||
-        !cl_inbox_has_room(inbox, priority))
-        return CL_ERR_INBOX_FULL;
-    if (inbox->count < core->inbox_messages_max / 2 && bytes <= core->inbox_bytes_max / 2)
-        return CL_OK; // all of it together is no more than half
-    return share_takes(core, inbox, from, cost);
 }
 
 enum cl_err
@@ -235,25 +225,19 @@ cl_state_enqueue(struct cl_core *core, struct cl_agent *agent, struct cl_msg *ms
     return expires_first ? cl_state_expiry_update(core, agent) : CL_OK;
 }
 
-void
+struct cl_msg *
 cl_state_dequeue(struct cl_core *core, struct cl_agent *agent, enum cl_priority priority,
-                 uint64_t seq, struct cl_taken taken)
+                 uint64_t seq)
 {
     struct cl_msg *msg = cl_inbox_remove(&agent->inbox, priority, seq);
     CL_ASSERT(msg != NULL);
-    if (taken.rung > msg->rung) {
-        msg->rung = taken.rung;
-        msg->rung_at = core->time;
-    }
-    if (taken.outcome != CL_OUTCOME_NONE)
-        msg->outcome = taken.outcome;
     if (--msg->waiting == 0)
         core->inbox_bytes -= cl_msg_cost(msg);
     core->inbox_bytes -= CL_ENTRY_COST_BYTES;
     core->waiting--;
-    cl_msg_unref(msg);
     if (agent->inbox.count == 0)
         cl_heap_remove(&core->expiries, &agent->expiry);
+    return msg;
 }
 
 /* -- files --------------------------------------------------------------------------------- */

@@ -11,10 +11,11 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "core/core.h"
+#include "core/dead.h"
 #include "core/topic.h"
 
 /* First byte of a dump; another layout gets another number. */
-#define CL_STATE_LAYOUT 1
+#define CL_STATE_LAYOUT 2
 
 struct cl_relay {
     uint64_t epoch;
@@ -26,9 +27,7 @@ struct cl_core {
     uint64_t applied;
     uint64_t births; // numbers given to agents and messages so far
 
-    uint32_t inbox_messages_max;
-    uint64_t inbox_bytes_max;
-    uint64_t inboxes_bytes_max;
+    struct cl_command_relay_up limits; // as the last RELAY_UP said; its name left out
 
     struct cl_relay *relays[CL_RELAYS_MAX];
     uint32_t relays_len;
@@ -47,6 +46,11 @@ struct cl_core {
 
     struct cl_map files;
     uint64_t file_bytes;
+
+    struct cl_chains chains;
+    struct cl_senders senders;
+    struct cl_receipts receipts;
+    struct cl_deads deads;
 };
 
 static inline struct cl_agent *
@@ -82,25 +86,40 @@ CL_MUST_CHECK enum cl_err cl_state_attach(struct cl_agent *agent, uint32_t relay
 /* All connections to that relay. False when there were none. */
 bool cl_state_detach_all(struct cl_agent *agent, uint32_t relay);
 
-/* May a message of that cost wait there too? CL_ERR_INBOX_FULL, or CL_ERR_FAIR_SHARE: its sender
- * has something waiting already, and with it would have more than half of what fits. O(1). */
-CL_MUST_CHECK enum cl_err cl_state_inbox_takes(const struct cl_core *core,
+/* As cl_core_admit. Of a SEND or PUBLISH that is admitted the place in its chain as well. */
+CL_MUST_CHECK enum cl_err cl_state_admit(const struct cl_core *core,
+                                         const struct cl_command *command,
+                                         struct cl_place *ret_place);
+
+/* Of an inbox of which more than half would be in use: as the next one. */
+CL_MUST_CHECK enum cl_err cl_state_share_takes(const struct cl_core *core,
                                                const struct cl_inbox *inbox, cl_str from,
-                                               enum cl_priority priority, uint64_t cost);
+                                               uint64_t cost);
+/* May a message of that cost wait there too? CL_ERR_INBOX_FULL, or CL_ERR_FAIR_SHARE: its sender
+ * has something waiting already, and with it would have more than half of what fits. O(1). On
+ * every message's way, twice. */
+CL_MUST_CHECK static inline enum cl_err
+cl_state_inbox_takes(const struct cl_core *core, const struct cl_inbox *inbox, cl_str from,
+                     enum cl_priority priority, uint64_t cost)
+{
+    uint64_t bytes = inbox->bytes + cost;
+    if (inbox->count >= core->limits.inbox_messages_max || bytes > core->limits.inbox_bytes_max ||
+        !cl_inbox_has_room(inbox, priority))
+        return CL_ERR_INBOX_FULL;
+    if (inbox->count < core->limits.inbox_messages_max / 2 &&
+        bytes <= core->limits.inbox_bytes_max / 2)
+        return CL_OK; // all of it together is no more than half
+    return cl_state_share_takes(core, inbox, from, cost);
+}
 /* Before that lane of an inbox gets longer: one that would be long makes it keep its shares. */
 CL_MUST_CHECK enum cl_err cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox,
                                                  enum cl_priority priority);
 /* The record is in the core's list; the inbox takes a reference. */
 CL_MUST_CHECK enum cl_err cl_state_enqueue(struct cl_core *core, struct cl_agent *agent,
                                            struct cl_msg *msg);
-/* What a message's receipt gains when it leaves an inbox. */
-struct cl_taken {
-    enum cl_rung rung;
-    enum cl_outcome outcome;
-};
-/* Takes out the message that has that number, with the inbox's reference. */
-void cl_state_dequeue(struct cl_core *core, struct cl_agent *agent, enum cl_priority priority,
-                      uint64_t seq, struct cl_taken taken);
+/* Takes out the message that has that number; the caller owns the inbox's reference. */
+struct cl_msg *cl_state_dequeue(struct cl_core *core, struct cl_agent *agent,
+                                enum cl_priority priority, uint64_t seq);
 /* When the inbox is to be looked through: its earliest expiry, rounded up to whole seconds, so
  * that this happens once a second at most. */
 int64_t cl_state_expiry_key(const struct cl_inbox *inbox);

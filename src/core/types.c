@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "core/types.h"
 
-#include <string.h>
-
 bool
 cl_id_eq(cl_id a, cl_id b)
 {
     return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
 }
 
-bool
-cl_id_is_none(cl_id id)
+const char *
+cl_cause_text(enum cl_cause cause)
 {
-    return cl_id_eq(id, (cl_id){{0}});
+    static const char *const texts[] = {[CL_CAUSE_NONE] = "",
+                                        [CL_CAUSE_EXPIRED] = "expired",
+                                        [CL_CAUSE_REFUSED] = "refused",
+                                        [CL_CAUSE_ATTEMPTS] = "attempts",
+                                        [CL_CAUSE_UNCLAIMED] = "unclaimed"};
+    return cause < CL_CAUSE_COUNT ? texts[cause] : "";
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Names a message. Random; all zero means none. */
 typedef struct {
@@ -14,7 +15,14 @@ typedef struct {
 } cl_id;
 
 bool cl_id_eq(cl_id a, cl_id b);
-bool cl_id_is_none(cl_id id);
+
+static inline bool
+cl_id_is_none(cl_id id)
+{
+    uint64_t words[2];
+    memcpy(words, id.bytes, sizeof words);
+    return (words[0] | words[1]) == 0;
+}
 
 /* Messages leave an inbox in this order. */
 enum cl_priority {
@@ -48,10 +56,47 @@ enum cl_rung {
 /* How a message ended; never compared with a rung. */
 enum cl_outcome {
     CL_OUTCOME_NONE,
-    CL_OUTCOME_EXPIRED,
-    CL_OUTCOME_DEAD, // its inbox was dropped with it
+    CL_OUTCOME_COMPLETED, // so says its recipient
+    CL_OUTCOME_FAILED,
+    CL_OUTCOME_REJECTED,
+    CL_OUTCOME_CANCELED,
+    CL_OUTCOME_EXPIRED, // so says the relay
+    CL_OUTCOME_DEAD,    // given back too often, or its inbox was dropped with it
     CL_OUTCOME_COUNT
 };
+/* The last one that a recipient may claim. */
+#define CL_OUTCOME_CLAIMED_MAX CL_OUTCOME_CANCELED
+
+/* What a rung rests on. */
+enum cl_proof {
+    CL_PROOF_COMMIT,     // the relay's journal
+    CL_PROOF_SPOOL,      // on the disk of the receiving daemon
+    CL_PROOF_ACK,        // the receiver's protocol said so
+    CL_PROOF_PONG,       // the receiver answered what was sent behind it
+    CL_PROOF_TCP,        // the receiver's system took it
+    CL_PROOF_TRANSCRIPT, // it stands in the session's transcript
+    CL_PROOF_COUNT
+};
+
+/* Why the core ended a message. */
+enum cl_cause {
+    CL_CAUSE_NONE,
+    CL_CAUSE_EXPIRED,
+    CL_CAUSE_REFUSED,   // by its recipient
+    CL_CAUSE_ATTEMPTS,  // given back attempts_max times
+    CL_CAUSE_UNCLAIMED, // nobody came for the inbox
+    CL_CAUSE_COUNT
+};
+/* "expired", "refused", "attempts", "unclaimed"; empty for none. */
+const char *cl_cause_text(enum cl_cause cause);
+
+/* How well the sender of a message is known; beside the message, never in it. */
+enum cl_trust { CL_TRUST_RELAY, CL_TRUST_GROUP, CL_TRUST_TOFU, CL_TRUST_KEY, CL_TRUST_COUNT };
+
+/* Flags of a message (core/fields.h). */
+#define CL_MSG_TRACKED  1u
+#define CL_MSG_DECLARED 2u
+#define CL_MSG_FLAGS    3u
 
 /* Messages of one inbox and priority, by their sequence numbers there: first to last, both
  * within, first at least 1. */
@@ -71,6 +116,7 @@ typedef struct {
 enum cl_holder_kind {
     CL_HOLDER_SOCKET, // is pushed to; proves each batch
     CL_HOLDER_POLL,   // takes one batch
+    CL_HOLDER_RANGED, // is pushed to; proves, refuses or gives back any of what it holds
     CL_HOLDER_KIND_COUNT
 };
 

@@ -183,6 +183,10 @@ cl_call_sentence(enum cl_err err)
         return CL_STR("the relay is full: agents must poll, or files be fewer");
     if (err == CL_ERR_TOO_MANY)
         return CL_STR("no room for another agent, or for another inbox that waits for its agent");
+    if (err == CL_ERR_LOOP)
+        return CL_STR(
+            "this follows from a chain of messages that is too long: agents seem to answer "
+            "each other without end");
     if (err == CL_ERR_READ_ONLY)
         return CL_STR("the relay's journal failed: it only answers what it knows until it is "
                       "restarted");

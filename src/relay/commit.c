@@ -162,9 +162,11 @@ static struct cl_ack *
 ack_new(struct cl_relay *relay, const struct cl_effect *effect)
 {
     struct cl_ack *ack = cl_pool_get(ack_len(effect->agent));
-    struct cl_command draft = {
-        .kind = CL_COMMAND_ACK,
-        .ack = {.agent = effect->agent, .rung = CL_RUNG_DELIVERED, .ranges = effect->ack.ranges}};
+    struct cl_command draft = {.kind = CL_COMMAND_ACK,
+                               .ack = {.agent = effect->agent,
+                                       .rung = (uint8_t)effect->ack.rung,
+                                       .proof = (uint8_t)effect->ack.proof,
+                                       .ranges = effect->ack.ranges}};
     if (ack == NULL)
         return NULL;
     ack->command = cl_command_new(&draft);
@@ -307,10 +309,11 @@ cl_relay_close_holder(struct cl_relay *relay, uint64_t holder)
 }
 
 void
-cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch)
+cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl_proof proof)
 {
-    struct cl_command draft = {.kind = CL_COMMAND_SETTLE,
-                               .settle = {.holder = holder, .batch = batch}};
+    struct cl_command draft = {
+        .kind = CL_COMMAND_SETTLE,
+        .settle = {.holder = holder, .batch = batch, .rung = CL_RUNG_DELIVERED, .proof = proof}};
     cl_err_ignore(cl_relay_session(relay, &draft)); // a batch that it never had proves nothing
 }
 
@@ -396,7 +399,10 @@ perform(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_EFFECT_NOTE:
         perform_note(relay, effect);
         return;
+    case CL_EFFECT_RECEIPT:
+        return; // no v1 sender wants one
     case CL_EFFECT_ACK:
+    case CL_EFFECT_RELEASED:
         return; // only the session's
     }
 }

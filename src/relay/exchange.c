@@ -150,7 +150,7 @@ on_answer_taken(void *ctx, struct cl_http_conn *conn, enum cl_http_proof proof)
 {
     struct cl_exchange *exchange = cl_http_conn_user(conn);
     (void)proof;
-    cl_relay_settle(ctx, exchange->peer.handle, 1);
+    cl_relay_settle(ctx, exchange->peer.handle, 1, CL_PROOF_TCP);
     cl_exchange_free(exchange);
 }
 

@@ -161,11 +161,11 @@ open_state(struct cl_relay *relay, struct cl_why *why)
 
     cl_core_resume(relay->core, &relay->core_effects);
     cl_relay_perform_effects(relay);
-    struct cl_command up = {.kind = CL_COMMAND_RELAY_UP,
-                            .relay_up = {.relay = CL_STR("relay"),
-                                         .inbox_messages_max = relay->config.inbox_messages_max,
-                                         .inbox_bytes_max = relay->config.inbox_bytes_max,
-                                         .inboxes_bytes_max = relay->config.inboxes_bytes_max}};
+    struct cl_command up = {.kind = CL_COMMAND_RELAY_UP, .relay_up = cl_core_limits()};
+    up.relay_up.relay = CL_STR("relay");
+    up.relay_up.inbox_messages_max = relay->config.inbox_messages_max;
+    up.relay_up.inbox_bytes_max = relay->config.inbox_bytes_max;
+    up.relay_up.inboxes_bytes_max = relay->config.inboxes_bytes_max;
     err = cl_relay_submit(relay, &up, 0);
     return err == CL_OK ? CL_OK
                         : cl_fail(err, why, "the journal takes nothing: %s", cl_err_wire(err));

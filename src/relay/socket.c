@@ -253,7 +253,7 @@ on_pong(void *ctx, struct cl_ws_conn *ws, cl_str payload)
     struct cl_socket *socket = ctx;
     (void)ws;
     if (payload.len == PROOF_BYTES)
-        cl_relay_settle(socket->relay, socket->peer.handle, read_proof(payload));
+        cl_relay_settle(socket->relay, socket->peer.handle, read_proof(payload), CL_PROOF_PONG);
     else
         cl_relay_heartbeat(socket->relay, cl_socket_agent(socket));
 }

@@ -114,7 +114,7 @@ CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_com
 /* The volatile commands that name a holder and nothing else of interest. A holder that has gone
  * is fine. */
 void cl_relay_close_holder(struct cl_relay *relay, uint64_t holder);
-void cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch);
+void cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl_proof proof);
 void cl_relay_heartbeat(struct cl_relay *relay, cl_str agent);
 /* At the end of this turn whoever receives for that agent looks for messages. */
 void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);

@@ -25,6 +25,7 @@ model_free(struct model *model)
     for (uint32_t i = 0; i < MODEL_AGENTS; i++)
         for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++)
             cl_free(model->agents[i].lanes[p].msgs);
+    post_done(&model->post);
     cl_free(model);
 }
 
@@ -106,17 +107,6 @@ find(struct model *model, uint32_t agent, enum cl_priority priority, uint64_t se
 }
 
 void
-model_ack(struct model *model, uint32_t agent, const struct cl_range *ranges, uint32_t len)
-{
-    for (uint32_t r = 0; r < len; r++) {
-        struct model_lane *lane = &model->agents[agent].lanes[ranges[r].priority];
-        for (uint32_t i = 0; i < lane->len; i++)
-            if (lane->msgs[i].seq >= ranges[r].first && lane->msgs[i].seq <= ranges[r].last)
-                lane->msgs[i].is_gone = true;
-    }
-}
-
-void
 model_expire(struct model *model, cl_time now)
 {
     for (uint32_t a = 0; a < MODEL_AGENTS; a++)
@@ -133,6 +123,7 @@ model_forget(struct model *model, uint32_t agent)
     model->agents[agent].is_known = false;
     model->agents[agent].is_registered = false;
     model->agents[agent].seen = (cl_time){0};
+    model->post.tooks[agent] = (struct post_took){.root = 0};
     for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++) {
         model->agents[agent].lanes[p].len = 0;
         model->agents[agent].lanes[p].last = 0;
@@ -161,7 +152,7 @@ tidy_lane(struct model_lane *lane)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < lane->len; i++)
-        if (!lane->msgs[i].is_gone || lane->msgs[i].is_leased)
+        if (!lane->msgs[i].is_out || lane->msgs[i].is_leased)
             lane->msgs[kept++] = lane->msgs[i];
     lane->len = kept;
 }
@@ -231,7 +222,7 @@ struct model_holder *
 model_socket(const struct model *model, uint32_t agent)
 {
     for (struct model_holder *h = model->holders; h != NULL; h = h->older)
-        if (h->is_open && h->agent == agent && h->kind == CL_HOLDER_SOCKET)
+        if (h->is_open && h->agent == agent && model_is_socket(h))
             return h;
     return NULL;
 }
@@ -244,28 +235,73 @@ release(struct model *model, const struct model_holder *holder, const struct mod
     msg->is_leased = false;
 }
 
-void
-model_release(struct model *model, struct model_holder *holder)
+bool
+model_is_in(cl_ranges ranges, enum cl_priority priority, uint64_t seq)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < holder->leases_len; i++) {
-        if (holder->leases[i].settling != 0)
-            holder->leases[kept++] = holder->leases[i];
-        else
-            release(model, holder, &holder->leases[i]);
-    }
-    holder->leases_len = kept;
-    holder->is_limited = false;
+    for (uint32_t i = 0; i < ranges.len; i++)
+        if (ranges.ptr[i].priority == priority && ranges.ptr[i].first <= seq &&
+            seq <= ranges.ptr[i].last)
+            return true;
+    return false;
 }
 
-void
+/* All that it holds, or what is in the ranges. */
+static uint32_t
+give_back(struct model *model, struct model_holder *holder, const cl_ranges *ranges)
+{
+    uint32_t kept = 0;
+    uint32_t counted = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < holder->leases_len; i++) {
+        const struct model_lease *lease = &holder->leases[i];
+        if (lease->settling != 0 ||
+            (ranges != NULL && !model_is_in(*ranges, lease->priority, lease->seq))) {
+            holder->leases[kept++] = *lease;
+            continue;
+        }
+        counted += lease->is_counted;
+        any = true;
+        release(model, holder, lease);
+    }
+    holder->leases_len = kept;
+    holder->is_limited = holder->is_limited && ranges != NULL && !any;
+    return counted;
+}
+
+uint32_t
+model_release(struct model *model, struct model_holder *holder)
+{
+    return give_back(model, holder, NULL);
+}
+
+uint32_t
+model_release_ranges(struct model *model, struct model_holder *holder, cl_ranges ranges)
+{
+    return give_back(model, holder, &ranges);
+}
+
+static struct model_holder *
+next_to_lapse(const struct model *model, cl_time due)
+{
+    struct model_holder *first = NULL;
+    for (struct model_holder *h = model->holders; h != NULL; h = h->older)
+        if (h->is_open && h->until.ms <= due.ms &&
+            (first == NULL || h->until.ms < first->until.ms ||
+             (h->until.ms == first->until.ms && h->number < first->number)))
+            first = h;
+    return first;
+}
+
+uint32_t
 model_lapse(struct model *model, cl_time due)
 {
-    for (struct model_holder *h = model->holders; h != NULL; h = h->older)
-        if (h->is_open && h->until.ms <= due.ms) {
-            model_release(model, h);
-            h->until = CL_TIME_NEVER;
-        }
+    struct model_holder *holder;
+    uint32_t counted = 0;
+    while (counted == 0 && (holder = next_to_lapse(model, due)) != NULL) {
+        counted = model_release(model, holder);
+        holder->until = CL_TIME_NEVER;
+    }
+    return counted;
 }
 
 bool
@@ -277,6 +313,22 @@ model_settle(struct model_holder *holder, uint64_t batch)
             holder->leases[i].settling = batch;
             any = true;
         }
+    holder->is_limited = holder->is_limited && !any;
+    return any;
+}
+
+bool
+model_settle_ranges(struct model_holder *holder, cl_ranges ranges)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < holder->leases_len; i++) {
+        struct model_lease *lease = &holder->leases[i];
+        if (lease->settling != 0 || !model_is_in(ranges, lease->priority, lease->seq))
+            continue;
+        lease->settling = holder->settles + 1;
+        any = true;
+    }
+    holder->settles += any;
     holder->is_limited = holder->is_limited && !any;
     return any;
 }
@@ -334,7 +386,7 @@ static bool
 has_credit(const struct model_holder *holder, const struct credit *used, uint32_t bytes,
            bool new_range)
 {
-    bool is_socket = holder->kind == CL_HOLDER_SOCKET;
+    bool is_socket = model_is_socket(holder);
     if (new_range && used->ranges == CL_ACK_RANGES_MAX)
         return false;
     if (used->messages == 0)
@@ -343,8 +395,16 @@ has_credit(const struct model_holder *holder, const struct credit *used, uint32_
            used->bytes + bytes <= (is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX);
 }
 
+static bool
+is_counted(const struct model *model, const struct model_msg *msg)
+{
+    return msg->attempts_max > 0 ||
+           (msg->is_for_one && post_receipt_of(&model->post, msg->uid) != NULL);
+}
+
 static void
-lease(struct model_holder *holder, enum cl_priority priority, struct model_msg *msg)
+lease(struct model_holder *holder, enum cl_priority priority, struct model_msg *msg,
+      bool is_counted)
 {
     if (holder->leases_len == holder->leases_cap) {
         holder->leases_cap = holder->leases_cap == 0 ? 64 : holder->leases_cap * 2;
@@ -352,8 +412,11 @@ lease(struct model_holder *holder, enum cl_priority priority, struct model_msg *
             cl_realloc_or_die(holder->leases, holder->leases_cap * sizeof *holder->leases);
     }
     msg->is_leased = true;
-    holder->leases[holder->leases_len++] = (struct model_lease){
-        .priority = priority, .seq = msg->seq, .bytes = msg->bytes, .batch = holder->batches + 1};
+    holder->leases[holder->leases_len++] = (struct model_lease){.priority = priority,
+                                                                .seq = msg->seq,
+                                                                .bytes = msg->bytes,
+                                                                .batch = holder->batches + 1,
+                                                                .is_counted = is_counted};
 }
 
 uint32_t
@@ -371,16 +434,19 @@ model_take(struct model *model, struct model_holder *holder,
     for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++) {
         struct model_lane *lane = &model->agents[holder->agent].lanes[p];
         uint64_t last = 0;
+        bool was_counted = false;
         for (uint32_t i = 0; i < lane->len; i++) {
             struct model_msg *msg = &lane->msgs[i];
             if (msg->is_gone || msg->is_leased)
                 continue;
-            bool new_range = last == 0 || msg->seq != last + 1;
+            bool counts = is_counted(model, msg);
+            bool new_range = last == 0 || msg->seq != last + 1 || counts != was_counted ||
+                             holder->kind == CL_HOLDER_RANGED;
             if (!has_credit(holder, &used, msg->bytes, new_range)) {
                 holder->is_limited = true;
                 goto full;
             }
-            lease(holder, (enum cl_priority)p, msg);
+            lease(holder, (enum cl_priority)p, msg, counts);
             model->retaken += msg->was_taken;
             msg->was_taken = true;
             ret_uids[len++] = msg->uid;
@@ -388,6 +454,7 @@ model_take(struct model *model, struct model_holder *holder,
             used.bytes += msg->bytes;
             used.ranges += new_range;
             last = msg->seq;
+            was_counted = counts;
         }
     }
 full:

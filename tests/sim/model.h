@@ -10,8 +10,9 @@
 #define TESTS_SIM_MODEL_H
 
 #include "core/session.h"
+#include "sim/post.h"
 
-#define MODEL_AGENTS 6 // of which some are never registered for long
+#define MODEL_AGENTS POST_AGENTS // of which some are never registered for long
 #define MODEL_RELAYS 2
 extern const char *const model_relays[MODEL_RELAYS];
 
@@ -20,7 +21,16 @@ struct model_msg {
     uint64_t seq; // in its lane
     cl_time expires;
     uint32_t bytes;
+    uint64_t cost;
+    cl_str from; // one of the model's ids, or empty
+    uint64_t root;
+    uint8_t hops;
+    bool is_answer;
+    bool is_for_one; // not a broadcast
+    uint8_t attempts_max;
+    uint32_t attempts;
     bool is_gone; // acknowledged, expired or dropped
+    bool is_out;  // and no longer in the core's inbox: what expired leaves it with a tick
     bool is_leased;
     bool was_taken;
 };
@@ -39,6 +49,7 @@ struct model_lease {
     uint32_t bytes;
     uint64_t batch;
     uint64_t settling; // the batch of the SETTLE that covers it; 0: HELD
+    bool is_counted;   // giving it back is an attempt
 };
 
 struct model_holder {
@@ -49,6 +60,7 @@ struct model_holder {
     bool is_limited; // credit stopped its last take, and none came back since
     cl_time until;   // of a poll: NEVER until it was renewed
     uint64_t batches;
+    uint64_t settles; // proofs by ranges
     struct model_lease *leases;
     uint32_t leases_len;
     uint32_t leases_cap;
@@ -70,6 +82,7 @@ struct model {
     uint64_t epochs[MODEL_RELAYS]; // 0: has not started yet
     struct model_holder *holders;  // newest first
     uint64_t retaken;              // messages handed out again
+    struct post post;
 };
 
 struct model *model_new(void);
@@ -85,7 +98,6 @@ void model_detach(struct model *model, uint32_t agent, uint32_t relay, cl_time n
 
 void model_put(struct model *model, uint32_t agent, enum cl_priority priority,
                struct model_msg msg);
-void model_ack(struct model *model, uint32_t agent, const struct cl_range *ranges, uint32_t len);
 /* Messages that end at or before now do. */
 void model_expire(struct model *model, cl_time now);
 /* The agent is unknown: its inbox and all leases of it are gone. */
@@ -105,12 +117,24 @@ uint32_t model_held(const struct model_holder *holder);
 uint64_t model_leased(const struct model *model);
 /* The agent's newest open socket, or NULL. */
 struct model_holder *model_socket(const struct model *model, uint32_t agent);
-/* Its HELD leases end, the messages are offered again. */
-void model_release(struct model *model, struct model_holder *holder);
-/* Polls whose time has come are released. */
-void model_lapse(struct model *model, cl_time due);
-/* False: it held nothing of these batches. */
+/* Is it pushed to? */
+static inline bool
+model_is_socket(const struct model_holder *holder)
+{
+    return holder->kind != CL_HOLDER_POLL;
+}
+/* Its HELD leases end, the messages are offered again; of a RANGED holder those in the ranges.
+ * Returns how many of them count that. */
+uint32_t model_release(struct model *model, struct model_holder *holder);
+uint32_t model_release_ranges(struct model *model, struct model_holder *holder, cl_ranges ranges);
+/* Is that number in them? */
+bool model_is_in(cl_ranges ranges, enum cl_priority priority, uint64_t seq);
+/* The first poll whose time has come and that gives back counted messages is released, with all
+ * that are before it. Returns how many are counted. */
+uint32_t model_lapse(struct model *model, cl_time due);
+/* False: it held nothing of these batches, or in these ranges. */
 bool model_settle(struct model_holder *holder, uint64_t batch);
+bool model_settle_ranges(struct model_holder *holder, cl_ranges ranges);
 /* The leases of the SETTLE with that batch end; is_taken: for good, else they are offered
  * again. */
 void model_end_settling(struct model *model, struct model_holder *holder, uint64_t batch,

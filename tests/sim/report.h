@@ -26,6 +26,24 @@ enum sim_fault {
     SIM_OLDER_SOCKET_TOOK_OVER,
     SIM_CREDIT_USED_UP,
     SIM_SHARES_KEPT, // an inbox had become long
+    SIM_ANSWER_LOST, // a v2 sender does not know whether its message was accepted
+    SIM_SENT_AGAIN,
+    SIM_DUPLICATE,
+    SIM_DUPLICATE_AFTER_RESTART,
+    SIM_STREAM_ENDED,
+    SIM_SENDER_FORGOTTEN,
+    SIM_ECHO,         // an agent went on with a message that it took
+    SIM_ECHO_STOPPED, // as a loop
+    SIM_RANGE_PROVEN,
+    SIM_RANGE_REFUSED,
+    SIM_RANGE_RELEASED,
+    SIM_ATTEMPT_COUNTED,
+    SIM_ATTEMPTS_LOST, // the journal did not take them
+    SIM_DEAD_LETTER,
+    SIM_DEAD_RETRIED,
+    SIM_DEAD_BY_ATTEMPTS,
+    SIM_DEAD_MADE_ROOM,
+    SIM_RECEIPT_MADE_ROOM,
     SIM_FAULT_COUNT
 };
 

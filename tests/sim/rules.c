@@ -102,6 +102,29 @@ relay_up(const struct model *model, const struct cl_command *command)
     return is_own ? CL_OK : CL_ERR_STALE;
 }
 
+/* What comes before time and room: has it come before, and may its chain go on? */
+static enum cl_err
+message(const struct model *model, const struct cl_command *command, cl_time now,
+        bool *ret_is_through)
+{
+    struct post_ask ask = post_ask_of(model, command);
+    cl_time expires =
+        command->kind == CL_COMMAND_SEND ? command->send.expires : command->publish.expires;
+    struct post_took place;
+    enum cl_err err = CL_OK;
+    bool is_duplicate = false;
+    if ((ask.flags & CL_MSG_TRACKED) != 0)
+        err = post_tracked(&model->post, &ask, &is_duplicate);
+    *ret_is_through = true;
+    if (err != CL_OK || is_duplicate)
+        return err;
+    if (expires.ms <= now.ms)
+        return CL_ERR_STALE;
+    err = post_place(&model->post, now, &ask, &place);
+    *ret_is_through = err != CL_OK;
+    return err;
+}
+
 enum cl_err
 rules_durable(const struct model *model, const struct cl_core *core,
               const struct cl_command *command)
@@ -109,6 +132,8 @@ rules_durable(const struct model *model, const struct cl_core *core,
     const struct model_agent *agents = model->agents;
     uint32_t relay = model_relay(model, command->origin);
     cl_time now = cl_core_time(core);
+    enum cl_err err;
+    bool is_through;
     if (command->time.ms > now.ms)
         now = command->time;
     switch ((int)command->kind) {
@@ -122,10 +147,12 @@ rules_durable(const struct model *model, const struct cl_core *core,
         return agents[model_agent(model, command->detach.agent)].attached[relay] > 0 ? CL_OK
                                                                                      : CL_ERR_STALE;
     case CL_COMMAND_SEND:
-        return command->send.expires.ms <= now.ms ? CL_ERR_STALE : send(core, &command->send);
     case CL_COMMAND_PUBLISH:
-        if (command->publish.expires.ms <= now.ms)
-            return CL_ERR_STALE;
+        err = message(model, command, now, &is_through);
+        if (is_through)
+            return err;
+        if (command->kind == CL_COMMAND_SEND)
+            return send(core, &command->send);
         return to_all(model, core,
                       cost_of(command->publish.from, CL_STR(""), command->publish.topic,
                               command->publish.body));
@@ -143,7 +170,7 @@ rules_durable(const struct model *model, const struct cl_core *core,
             return CL_ERR_MALFORMED;
         return cl_core_deadline(core).ms <= command->tick.due.ms ? CL_OK : CL_ERR_STALE;
     default:
-        return CL_OK;
+        return post_rules(model, core, command, now);
     }
 }
 
@@ -153,6 +180,17 @@ open_holder(const struct model *model, uint64_t number)
 {
     const struct model_holder *holder = model_holder(model, number);
     return holder != NULL && holder->is_open ? holder : NULL;
+}
+
+static enum cl_err
+settle_ranges(const struct model_holder *holder, const struct cl_command_settle_ranges *fields)
+{
+    bool is_one =
+        fields->ranges.len == 1 && fields->ranges.ptr[0].first == fields->ranges.ptr[0].last;
+    bool is_well = fields->refuses != 0 ? is_one : fields->rung >= CL_RUNG_DELIVERED;
+    if (holder == NULL)
+        return CL_ERR_NOT_FOUND;
+    return is_well && holder->kind == CL_HOLDER_RANGED ? CL_OK : CL_ERR_MALFORMED;
 }
 
 enum cl_err
@@ -175,7 +213,18 @@ rules_volatile(const struct model *model, const struct cl_command *command)
         holder = open_holder(model, command->settle.holder);
         if (holder == NULL)
             return CL_ERR_NOT_FOUND;
-        return command->settle.batch > holder->batches ? CL_ERR_MALFORMED : CL_OK;
+        return command->settle.batch > holder->batches || holder->kind == CL_HOLDER_RANGED ||
+                       command->settle.rung < CL_RUNG_DELIVERED
+                   ? CL_ERR_MALFORMED
+                   : CL_OK;
+    case CL_COMMAND_SETTLE_RANGES:
+        return settle_ranges(open_holder(model, command->settle_ranges.holder),
+                             &command->settle_ranges);
+    case CL_COMMAND_RELEASE:
+        holder = open_holder(model, command->release.holder);
+        if (holder == NULL)
+            return CL_ERR_NOT_FOUND;
+        return holder->kind == CL_HOLDER_RANGED ? CL_OK : CL_ERR_MALFORMED;
     default:
         return CL_OK;
     }
@@ -218,6 +267,15 @@ rules_check_tick(const struct model *model, const struct cl_core *core, cl_time 
                 SIM_CHECK(msg->expires.ms > due.ms - 1000, "what expired leaves the inbox");
         }
     }
+}
+
+bool
+rules_is_waiting(const struct cl_core *core, cl_str id, enum cl_priority priority, uint64_t seq)
+{
+    const struct cl_agent *agent = cl_core_agent(core, id);
+    uint64_t found = 0;
+    return agent != NULL && cl_inbox_next(&agent->inbox, priority, seq, &found) != NULL &&
+           found == seq;
 }
 
 static const char nothing_twice[] =
@@ -272,11 +330,12 @@ check_agent(const struct model *model, const struct cl_core *core, const struct 
 }
 
 void
-rules_check(const struct model *model, const struct cl_core *core, const struct cl_session *session)
+rules_check(struct model *model, const struct cl_core *core, const struct cl_session *session)
 {
     SIM_CHECK(cl_core_stats(core).inbox_bytes <= SIM_INBOXES_BYTES, "inboxes are bounded");
     for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         check_agent(model, core, session, a);
+    post_check(model, core);
     SIM_CHECK(cl_session_leased(session) == model_leased(model),
               "the session counts what is out with connections");
 }

@@ -35,8 +35,10 @@ void rules_check_forget(const struct model *model, uint32_t agent,
 /* A tick was applied: nothing that was due is left. */
 void rules_check_tick(const struct model *model, const struct cl_core *core, cl_time due);
 /* Every inbox, agent and lease is as the model has it. */
-void rules_check(const struct model *model, const struct cl_core *core,
-                 const struct cl_session *session);
+void rules_check(struct model *model, const struct cl_core *core, const struct cl_session *session);
+/* Is that message still in the core's inbox, expired or not? */
+bool rules_is_waiting(const struct cl_core *core, cl_str agent, enum cl_priority priority,
+                      uint64_t seq);
 /* After a replay: READY for exactly those who are attached and have messages. */
 void rules_check_resume(const struct model *model, const struct cl_core *core);
 

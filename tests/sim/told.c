@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/told.h"
 
+#include "sim/mail.h"
 #include "sim/report.h"
 
 static bool
@@ -35,6 +36,10 @@ msg_of(const struct world *world, const struct cl_command *command, uint64_t ver
                                .kind = send->kind,
                                .priority = send->priority,
                                .media = send->media,
+                               .thread = send->thread,
+                               .flags = send->flags,
+                               .attempts_max = send->attempts_max,
+                               .trust = send->trust,
                                .expires = life_of(world, send->expires),
                                .body = send->body};
     case CL_COMMAND_PUBLISH:
@@ -47,6 +52,9 @@ msg_of(const struct world *world, const struct cl_command *command, uint64_t ver
                                .kind = publish->kind,
                                .priority = publish->priority,
                                .media = publish->media,
+                               .thread = publish->thread,
+                               .flags = publish->flags,
+                               .trust = publish->trust,
                                .expires = life_of(world, publish->expires),
                                .body = publish->body};
     default:
@@ -71,7 +79,19 @@ check_same(const struct world *world, const struct cl_msg *msg, const struct cl_
                   msg->media == wanted->media && msg->expires.ms == wanted->expires.ms &&
                   is_same_body(msg->body, wanted->body),
               "a message is what its sender sent");
+    SIM_CHECK(cl_str_eq(msg->thread, wanted->thread) && msg->flags == wanted->flags &&
+                  msg->attempts_max == wanted->attempts_max && msg->trust == wanted->trust,
+              "a message is what its sender sent");
+    SIM_CHECK(cl_id_eq(msg->root, wanted->root) && msg->hops == wanted->hops,
+              "a message follows from what its sender took, as it declared or as it is known");
     SIM_CHECK(msg->created.ms == cl_core_time(world->core).ms, "a message is made when applied");
+}
+
+/* The same name, for as long as the model lives. */
+static cl_str
+name_of(const struct model *model, cl_str id)
+{
+    return id.len == 0 ? CL_STR("") : cl_str_z(model->agents[model_agent(model, id)].id);
 }
 
 /* The message in the agent's inbox, behind all others of its priority: the model gets it too.
@@ -95,7 +115,14 @@ put(struct world *world, uint32_t a, const struct cl_msg *wanted)
               (struct model_msg){.uid = rules_uid(msg->id),
                                  .seq = seq,
                                  .expires = msg->expires,
-                                 .bytes = (uint32_t)cl_body_str(msg->body).len});
+                                 .bytes = (uint32_t)cl_body_str(msg->body).len,
+                                 .cost = cl_msg_cost(msg),
+                                 .from = name_of(world->model, wanted->from),
+                                 .root = rules_uid(cl_msg_root(wanted)),
+                                 .hops = wanted->hops,
+                                 .is_answer = cl_msg_is_answer(wanted),
+                                 .is_for_one = wanted->to.len > 0,
+                                 .attempts_max = wanted->attempts_max});
     sim_counts.accepted++;
     return true;
 }
@@ -128,13 +155,57 @@ everyone(struct world *world, const struct cl_msg *msg)
     SIM_CHECK(passed == out, "a note tells of each inbox that was passed over");
 }
 
+/* What the sender, as its recipient, says of the message that it answers. */
 static void
-send(struct world *world, const struct cl_msg *msg)
+claim(struct post *post, const struct post_ask *ask, const struct cl_command_send *send)
+{
+    const struct post_receipt *receipt = post_receipt_of(post, ask->re);
+    if (receipt == NULL || receipt->to != ask->from)
+        return;
+    post_reach(post, ask->re, ask->from, send->re_rung);
+    if (send->re_outcome != CL_OUTCOME_NONE)
+        (void)post_end(post, ask->re, send->re_outcome);
+}
+
+static void
+send(struct world *world, const struct cl_msg *msg, const struct post_ask *ask,
+     const struct cl_command_send *fields)
 {
     uint32_t a = model_agent(world->model, msg->to);
     if (!world->model->agents[a].is_known)
         world->model->agents[a].orphan_since = cl_core_time(world->core);
     SIM_CHECK(put(world, a, msg), "nothing is lost: an accepted message is in its inbox");
+    if ((ask->flags & CL_MSG_TRACKED) != 0)
+        post_receipt_make(world->model, world->core, ask, a, msg->expires);
+    claim(&world->model->post, ask, fields);
+}
+
+/* A SEND or PUBLISH: new, or one that came before. */
+static void
+message(struct world *world, const struct cl_command *command, struct cl_msg *msg)
+{
+    struct post *post = &world->model->post;
+    struct post_ask ask = post_ask_of(world->model, command);
+    cl_time now = cl_core_time(world->core);
+    struct post_took place;
+    bool is_duplicate = false;
+    if ((ask.flags & CL_MSG_TRACKED) != 0)
+        SIM_CHECK(post_tracked(post, &ask, &is_duplicate) == CL_OK, "what was refused is refused");
+    SIM_CHECK(world->core_effects.items[0].reply.duplicate == is_duplicate,
+              "nothing twice: a message that is sent again is queued once, and its sender told");
+    sim_counts.faults[SIM_DUPLICATE] += is_duplicate;
+    if (is_duplicate)
+        return;
+    SIM_CHECK(post_place(post, now, &ask, &place) == CL_OK, "a chain stops at its limits");
+    post_accept(post, now, &ask, &place);
+    msg->root = post_id(place.root);
+    msg->hops = place.hops;
+    if (command->kind == CL_COMMAND_SEND) {
+        send(world, msg, &ask, &command->send);
+        return;
+    }
+    everyone(world, msg);
+    check_same(world, cl_core_broadcast(world->core, 0), msg);
 }
 
 static void
@@ -188,21 +259,33 @@ told_applied(struct world *world, const struct cl_command *command)
                      model_relay(model, command->origin), now);
         return;
     case CL_COMMAND_SEND:
-        send(world, &msg);
-        return;
     case CL_COMMAND_PUBLISH:
-        everyone(world, &msg);
-        check_same(world, cl_core_broadcast(world->core, 0), &msg);
+        message(world, command, &msg);
         return;
     case CL_COMMAND_FILE_PUT:
         file_put(world, &command->file_put, version);
         everyone(world, &msg);
         return;
     case CL_COMMAND_ACK:
-        agent = &model->agents[model_agent(model, command->ack.agent)];
-        agent->seen = now;
-        model_ack(model, model_agent(model, command->ack.agent), command->ack.ranges.ptr,
-                  command->ack.ranges.len);
+        mail_ack(world, &command->ack);
+        return;
+    case CL_COMMAND_REPORT:
+        mail_report(world, &command->report);
+        return;
+    case CL_COMMAND_REFUSE:
+        mail_refuse(world, &command->refuse);
+        return;
+    case CL_COMMAND_RELEASED:
+        mail_released(world, &command->released);
+        return;
+    case CL_COMMAND_DEAD_RETRY:
+        mail_retry(world, &command->dead_retry);
+        return;
+    case CL_COMMAND_DEAD_DROP:
+        post_dead_remove(&model->post, rules_uid(command->dead_drop.id));
+        return;
+    case CL_COMMAND_TICK:
+        mail_tick(world, command->tick.due);
         return;
     default:
         return;

@@ -16,6 +16,12 @@ rng_percent(struct rng *rng, unsigned percent)
     return rng_below(rng, 100) < percent;
 }
 
+cl_id
+world_id(struct world *world)
+{
+    return post_id(++world->uids);
+}
+
 /* -- the session ------------------------------------------------------------------------------- */
 
 static void
@@ -32,9 +38,16 @@ begin_ack(struct world *world, const struct cl_effect *effect)
         cl_err_ignore(world_session(world, &draft));
         return;
     }
-    struct cl_command draft = {
-        .kind = CL_COMMAND_ACK,
-        .ack = {.agent = effect->agent, .rung = CL_RUNG_DELIVERED, .ranges = effect->ack.ranges}};
+    struct cl_command draft = {.kind = CL_COMMAND_ACK,
+                               .ack = {.agent = effect->agent,
+                                       .rung = (uint8_t)effect->ack.rung,
+                                       .proof = (uint8_t)effect->ack.proof,
+                                       .ranges = effect->ack.ranges}};
+    if (effect->ack.refuses)
+        draft = (struct cl_command){.kind = CL_COMMAND_REFUSE,
+                                    .refuse = {.agent = effect->agent,
+                                               .reason = CL_STR("not mine"),
+                                               .ranges = effect->ack.ranges}};
     struct ack *ack = cl_alloc_or_die(sizeof *ack);
     *ack = (struct ack){.command = cl_command_new(&draft),
                         .holder = effect->ack.holder,
@@ -44,63 +57,136 @@ begin_ack(struct world *world, const struct cl_effect *effect)
     cl_list_append(&world->acks, &ack->link);
 }
 
-/* What the model makes of a volatile command that the session took. False: an ack is due. */
-static bool
+/* What the session must ask for after a volatile command. */
+struct wanted {
+    bool ack;
+    uint32_t released; // messages that count their attempts
+};
+
+static uint32_t
+tell_close(struct model *model, struct model_holder *holder)
+{
+    if (model_is_socket(holder)) {
+        sim_counts.faults[SIM_SOCKET_BROKE_HOLDING] += model_held(holder) > 0;
+        bool was_newest = holder == model_socket(model, holder->agent);
+        holder->is_open = false;
+        sim_counts.faults[SIM_OLDER_SOCKET_TOOK_OVER] +=
+            was_newest && model_socket(model, holder->agent) != NULL;
+    }
+    uint32_t released = model_release(model, holder);
+    holder->is_open = false;
+    return released;
+}
+
+/* What the model makes of a volatile command that the session took. */
+static struct wanted
 tell_model(struct world *world, const struct cl_command *draft)
 {
     struct model *model = world->model;
     struct model_holder *holder;
+    struct wanted wanted = {.ack = false};
     switch ((int)draft->kind) {
     case CL_COMMAND_OPEN:
         (void)model_open(model, draft->open.holder, model_agent(model, draft->open.agent),
                          (enum cl_holder_kind)draft->open.kind);
         world->is_ready[model_agent(model, draft->open.agent)] = true; // the shell looks itself
-        return false;
+        break;
     case CL_COMMAND_CLOSE:
-        holder = model_holder(model, draft->close.holder);
-        if (holder->kind == CL_HOLDER_SOCKET) {
-            sim_counts.faults[SIM_SOCKET_BROKE_HOLDING] += model_held(holder) > 0;
-            bool was_newest = holder == model_socket(model, holder->agent);
-            holder->is_open = false;
-            sim_counts.faults[SIM_OLDER_SOCKET_TOOK_OVER] +=
-                was_newest && model_socket(model, holder->agent) != NULL;
-        }
-        model_release(model, holder);
-        holder->is_open = false;
-        return false;
+        wanted.released = tell_close(model, model_holder(model, draft->close.holder));
+        break;
     case CL_COMMAND_RENEW:
         holder = model_holder(model, draft->renew.holder);
         if (model_held(holder) > 0)
             holder->until = draft->renew.until;
-        return false;
+        break;
     case CL_COMMAND_SETTLE:
-        return model_settle(model_holder(model, draft->settle.holder), draft->settle.batch);
+        wanted.ack = model_settle(model_holder(model, draft->settle.holder), draft->settle.batch);
+        break;
+    case CL_COMMAND_SETTLE_RANGES:
+        wanted.ack = model_settle_ranges(model_holder(model, draft->settle_ranges.holder),
+                                         draft->settle_ranges.ranges);
+        sim_counts.faults[draft->settle_ranges.refuses ? SIM_RANGE_REFUSED : SIM_RANGE_PROVEN] +=
+            wanted.ack;
+        break;
+    case CL_COMMAND_RELEASE:
+        wanted.released = model_release_ranges(model, model_holder(model, draft->release.holder),
+                                               draft->release.ranges);
+        sim_counts.faults[SIM_RANGE_RELEASED] += wanted.released > 0;
+        break;
     case CL_COMMAND_SETTLED:
     case CL_COMMAND_UNSETTLED:
         holder = model_holder(model, draft->settled.holder);
         if (holder != NULL) // else forgotten meanwhile
             model_end_settling(model, holder, draft->settled.batch,
                                draft->kind == CL_COMMAND_SETTLED);
-        return false;
+        break;
     case CL_COMMAND_LAPSE:
         for (const struct model_holder *h = model->holders; h != NULL; h = h->older)
             sim_counts.faults[SIM_POLL_LAPSED_HOLDING] +=
                 h->is_open && model_held(h) > 0 && h->until.ms <= draft->lapse.due.ms;
-        model_lapse(model, draft->lapse.due);
-        return false;
+        wanted.released = model_lapse(model, draft->lapse.due);
+        break;
     case CL_COMMAND_FORGOTTEN:
         model_forget(model, model_agent(model, draft->forgotten.agent));
-        return false;
+        break;
     default:
-        return false;
+        break;
     }
+    return wanted;
+}
+
+/* Attempts that the journal does not take are not counted. */
+static void
+begin_released(struct world *world, const struct cl_effect *effect)
+{
+    struct cl_command draft = {
+        .kind = CL_COMMAND_RELEASED,
+        .released = {.agent = effect->agent, .ranges = effect->released.ranges}};
+    sim_counts.faults[SIM_ATTEMPTS_LOST] += world_submit(world, &draft) != CL_OK;
+}
+
+static uint64_t
+count_in(cl_ranges ranges)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < ranges.len; i++)
+        count += ranges.ptr[i].last - ranges.ptr[i].first + 1;
+    return count;
+}
+
+/* The session asked for what it must. */
+static void
+heed(struct world *world, const struct wanted *wanted)
+{
+    const struct cl_effects *effects = &world->session_effects;
+    struct cl_effect ack = {0};
+    struct cl_effect released = {0};
+    unsigned acks = 0;
+    for (size_t i = 0; i < effects->len; i++) {
+        const struct cl_effect *effect = &effects->items[i];
+        if (effect->kind == CL_EFFECT_READY)
+            world->is_ready[model_agent(world->model, effect->agent)] = true;
+        else if (effect->kind == CL_EFFECT_ACK) {
+            ack = *effect;
+            acks++;
+        } else if (effect->kind == CL_EFFECT_RELEASED)
+            released = *effect;
+        else
+            report_violation("the session gives READY, ACK and RELEASED only", "another effect");
+    }
+    SIM_CHECK(acks == (wanted->ack ? 1u : 0u), "a proof of what is held gives one ACK");
+    SIM_CHECK(count_in(released.released.ranges) == wanted->released,
+              "what is given back and counts that is told, and nothing else");
+    if (wanted->released > 0)
+        begin_released(world, &released);
+    if (wanted->ack)
+        begin_ack(world, &ack);
 }
 
 enum cl_err
 world_session(struct world *world, struct cl_command *draft)
 {
     struct cl_effects *effects = &world->session_effects;
-    struct cl_effect ack = {0};
     draft->time = world->now;
     draft->origin = world->epoch;
     cl_effects_clear(effects);
@@ -118,21 +204,8 @@ world_session(struct world *world, struct cl_command *draft)
     SIM_CHECK(err == wanted, "the session refuses what core/session.h says, and nothing else");
     if (err != CL_OK)
         return err;
-    bool wants_ack = tell_model(world, draft);
-    unsigned acks = 0;
-    for (size_t i = 0; i < effects->len; i++) {
-        const struct cl_effect *effect = &effects->items[i];
-        if (effect->kind == CL_EFFECT_READY)
-            world->is_ready[model_agent(world->model, effect->agent)] = true;
-        else if (effect->kind == CL_EFFECT_ACK) {
-            ack = *effect;
-            acks++;
-        } else
-            report_violation("the session gives READY and ACK only", "another effect");
-    }
-    SIM_CHECK(acks == (wants_ack ? 1u : 0u), "a proof of what is held gives one ACK");
-    if (wants_ack)
-        begin_ack(world, &ack);
+    struct wanted asked = tell_model(world, draft);
+    heed(world, &asked);
     return CL_OK;
 }
 
@@ -167,6 +240,33 @@ take(struct world *world, struct model_holder *holder)
     return len;
 }
 
+/* An agent that goes on with what it took: hands it on, or answers it. */
+static void
+echo(struct world *world, uint32_t agent, const struct cl_msg *msg)
+{
+    bool is_declared = rng_percent(&world->rng, 50);
+    struct cl_command draft = {
+        .kind = CL_COMMAND_SEND,
+        .send = {.from = cl_str_z(world->model->agents[agent].id),
+                 .to = cl_str_z(world->model->agents[rng_below(&world->rng, MODEL_AGENTS)].id),
+                 .id = world_id(world),
+                 .kind = rng_percent(&world->rng, 70) ? CL_MSG_TASK : CL_MSG_RESPONSE,
+                 .priority = CL_PRIORITY_HIGH,
+                 .expires = cl_time_add(world->now, 3600000)}};
+    if (rng_percent(&world->rng, 30))
+        draft.send.re = msg->id;
+    if (is_declared) {
+        draft.send.flags = CL_MSG_TRACKED | CL_MSG_DECLARED;
+        draft.send.stream = 100 + agent;
+        draft.send.seq = ++world->seqs;
+        draft.send.root = cl_msg_root(msg);
+        draft.send.hops = (uint8_t)(msg->hops + rng_below(&world->rng, 2));
+    }
+    enum cl_err err = world_submit(world, &draft);
+    sim_counts.faults[SIM_ECHO] += err == CL_OK;
+    sim_counts.faults[SIM_ECHO_STOPPED] += err == CL_ERR_LOOP;
+}
+
 static void
 pump(struct world *world, uint32_t agent)
 {
@@ -182,6 +282,9 @@ pump(struct world *world, uint32_t agent)
                 return; // nothing is left
             continue;   // it had no credit: the next one may
         }
+        for (uint32_t i = 0; i < world->batch.len && !world->is_draining; i++)
+            if (rng_percent(&world->rng, 8))
+                echo(world, agent, world->batch.msgs[i]);
         struct cl_command renew = {
             .kind = CL_COMMAND_RENEW,
             .renew = {.holder = number, .until = cl_time_add(world->now, CL_POLL_LEASE_MS)}};
@@ -276,6 +379,7 @@ apply(struct world *world, const struct cl_command *committed)
               "the journal commits what it has taken, once and in order");
     enum cl_err wanted = rules_durable(world->model, world->core, command);
     cl_effects_clear(&world->core_effects);
+    memset(world->model->post.touched, 0, sizeof world->model->post.touched);
     cl_core_apply(world->core, committed, &world->core_effects);
     SIM_CHECK(cl_core_time(world->core).ms ==
                   (before.ms > command->time.ms ? before.ms : command->time.ms),
@@ -293,6 +397,7 @@ apply(struct world *world, const struct cl_command *committed)
     SIM_CHECK(err == wanted, "apply refuses what core/core.h says, and nothing else");
     if (err == CL_OK)
         told_applied(world, command);
+    post_check_told(world->model, world->core, effects);
     for (size_t i = 0; i < effects->len; i++)
         perform(world, command, &effects->items[i]);
     if (err == CL_OK && command->kind == CL_COMMAND_TICK)
@@ -347,7 +452,7 @@ end_what_is_due(struct world *world)
 {
     struct cl_command lapse = {.kind = CL_COMMAND_LAPSE, .lapse = {.due = world->now}};
     struct cl_command tick = {.kind = CL_COMMAND_TICK, .tick = {.due = world->now}};
-    if (cl_session_deadline(world->session).ms <= world->now.ms)
+    while (cl_session_deadline(world->session).ms <= world->now.ms)
         cl_err_ignore(world_session(world, &lapse));
     if (!world->is_ticking && cl_core_deadline(world->core).ms <= world->now.ms)
         world->is_ticking = world_submit(world, &tick) == CL_OK; // a full journal takes it later
@@ -384,14 +489,27 @@ world_turn(struct world *world)
 
 /* -- the relay's life -------------------------------------------------------------------------- */
 
+struct cl_command_relay_up
+world_limits(void)
+{
+    return (struct cl_command_relay_up){.inbox_messages_max = SIM_INBOX_MESSAGES,
+                                        .inbox_bytes_max = SIM_INBOX_BYTES,
+                                        .inboxes_bytes_max = SIM_INBOXES_BYTES,
+                                        .hops_max = SIM_HOPS,
+                                        .chain_messages_max = SIM_CHAIN_MESSAGES,
+                                        .thread_minute_max = SIM_THREAD_MINUTE,
+                                        .inherited_hops_max = SIM_INHERITED_HOPS,
+                                        .inherited_messages_max = SIM_INHERITED_MESSAGES,
+                                        .receipts_max = SIM_RECEIPTS,
+                                        .receipts_all_max = SIM_RECEIPTS_ALL,
+                                        .dead_bytes_max = SIM_DEAD_BYTES};
+}
+
 static void
 relay_up(struct world *world)
 {
-    struct cl_command up = {.kind = CL_COMMAND_RELAY_UP,
-                            .relay_up = {.relay = CL_STR("relay"),
-                                         .inbox_messages_max = SIM_INBOX_MESSAGES,
-                                         .inbox_bytes_max = SIM_INBOX_BYTES,
-                                         .inboxes_bytes_max = SIM_INBOXES_BYTES}};
+    struct cl_command up = {.kind = CL_COMMAND_RELAY_UP, .relay_up = world_limits()};
+    up.relay_up.relay = CL_STR("relay");
     world->epoch = rng_next(&world->rng) | 1;
     while (world_submit(world, &up) == CL_ERR_FULL)
         ;
@@ -468,6 +586,7 @@ world_restart(struct world *world)
     forget_all(world);
     model_restart(world->model);
     sim_counts.faults[SIM_RESTART]++;
+    world->restarts++;
     sim_counts.faults[SIM_JOURNAL_LOST] += test_journal_counts(world->journal).lost - lost;
     world->is_ticking = false;
     report_event("restart");
@@ -515,6 +634,8 @@ world_end(struct world *world)
 {
     sim_counts.faults[SIM_REDELIVERED] += world->model->retaken;
     forget_all(world);
+    for (unsigned i = 0; i < SIM_OUTBOX; i++)
+        cl_command_free(world->outbox[i]);
     cl_effects_done(&world->core_effects);
     cl_effects_done(&world->session_effects);
     cl_session_free(world->session);
@@ -532,8 +653,9 @@ poll_once(struct world *world, uint32_t agent)
                               .open = {.agent = cl_str_z(world->model->agents[agent].id),
                                        .holder = number,
                                        .kind = CL_HOLDER_POLL}};
-    struct cl_command settle = {.kind = CL_COMMAND_SETTLE,
-                                .settle = {.holder = number, .batch = 1}};
+    struct cl_command settle = {
+        .kind = CL_COMMAND_SETTLE,
+        .settle = {.holder = number, .batch = 1, .rung = CL_RUNG_DELIVERED}};
     struct cl_command close = {.kind = CL_COMMAND_CLOSE, .close = {.holder = number}};
     cl_err_ignore(world_session(world, &open));
     if (take(world, model_holder(world->model, number)) > 0)
@@ -541,10 +663,20 @@ poll_once(struct world *world, uint32_t agent)
     cl_err_ignore(world_session(world, &close));
 }
 
+void
+world_send_again(struct world *world, const struct cl_command *draft)
+{
+    struct cl_command again = *draft;
+    again.origin = 0;
+    sim_counts.faults[SIM_SENT_AGAIN]++;
+    cl_err_ignore(world_submit(world, &again)); // it may have expired
+}
+
 /* Closes every connection, then polls for everybody. */
 void
 world_drain(struct world *world)
 {
+    world->is_draining = true;
     for (struct model_holder *h = world->model->holders; h != NULL; h = h->older) {
         struct cl_command close = {.kind = CL_COMMAND_CLOSE, .close = {.holder = h->number}};
         if (h->is_open)
@@ -561,4 +693,5 @@ world_drain(struct world *world)
         world_turn(world);
         left += test_journal_waiting(world->journal);
     }
+    world->is_draining = false;
 }

@@ -11,7 +11,8 @@
 #include "support/rng.h"
 #include "support/test_journal.h"
 
-#define SIM_FILES 5
+#define SIM_FILES  5
+#define SIM_OUTBOX 40
 
 bool rng_percent(struct rng *rng, unsigned percent);
 
@@ -39,6 +40,13 @@ struct world {
     uint64_t tickets;
     uint64_t holders;
     uint64_t versions[SIM_FILES];
+    /* Tracked messages of v2 senders that never heard of an answer, to be sent again; NULL: a
+     * free place. They outlive the relay. */
+    struct cl_command *outbox[SIM_OUTBOX];
+    uint64_t outbox_restarts[SIM_OUTBOX];
+    uint64_t restarts;
+    uint64_t seqs;
+    bool is_draining; // agents only take
     struct cl_list acks;
     struct cl_list submitted; // in order
     bool is_ready[MODEL_AGENTS];
@@ -51,8 +59,14 @@ void world_begin(struct world *world, uint64_t seed);
 void world_end(struct world *world);
 /* A draft for the journal: stamps it, asks admit, submits. */
 enum cl_err world_submit(struct world *world, struct cl_command *draft);
+/* The limits of this world. */
+struct cl_command_relay_up world_limits(void);
+/* The next uid, in an id. */
+cl_id world_id(struct world *world);
 /* A volatile draft: to the session, and to the model. */
 enum cl_err world_session(struct world *world, struct cl_command *draft);
+/* A sender that lost its answer sends the same again. */
+void world_send_again(struct world *world, const struct cl_command *draft);
 /* The end of a turn, as in relay/commit.c, and all checks. */
 void world_turn(struct world *world);
 /* The relay dies and comes back. */

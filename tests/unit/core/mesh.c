@@ -17,8 +17,18 @@ mesh_init(struct mesh *mesh)
                           .now = {1000000},
                           .origin = EPOCH};
     CHECK(mesh->core != NULL && mesh->session != NULL);
-    CHECK_OK(DO(mesh, RELAY_UP, relay_up, .relay = CL_STR("r"), .inbox_messages_max = 1000,
-                .inbox_bytes_max = CL_MIB, .inboxes_bytes_max = 8 * CL_MIB));
+    struct cl_command_relay_up limits = cl_core_limits();
+    limits.inbox_messages_max = 1000;
+    limits.inbox_bytes_max = CL_MIB;
+    limits.inboxes_bytes_max = 8 * CL_MIB;
+    mesh_limit(mesh, limits);
+}
+
+void
+mesh_limit(struct mesh *mesh, struct cl_command_relay_up limits)
+{
+    limits.relay = CL_STR("r");
+    CHECK_OK(mesh_do(mesh, (struct cl_command){.kind = CL_COMMAND_RELAY_UP, .relay_up = limits}));
 }
 
 void
@@ -80,6 +90,43 @@ mesh_send(struct mesh *mesh, const char *from, const char *to, const char *body)
                                                .to = cl_str_z(to),
                                                .priority = CL_PRIORITY_NORMAL},
                       body);
+}
+
+cl_id
+mesh_id(uint64_t number)
+{
+    cl_id id = {{0}};
+    memcpy(id.bytes, &number, sizeof number);
+    return id;
+}
+
+enum cl_err
+mesh_send_fields(struct mesh *mesh, struct cl_command_send fields)
+{
+    if (fields.expires.ms == 0)
+        fields.expires = CL_TIME_NEVER;
+    if (fields.priority == CL_PRIORITY_URGENT)
+        fields.priority = CL_PRIORITY_NORMAL;
+    return mesh_do(mesh, (struct cl_command){.kind = CL_COMMAND_SEND, .send = fields});
+}
+
+enum cl_err
+mesh_track(struct mesh *mesh, const char *from, const char *to, uint64_t number)
+{
+    return mesh_send_fields(mesh, (struct cl_command_send){.from = cl_str_z(from),
+                                                           .to = cl_str_z(to),
+                                                           .id = mesh_id(number),
+                                                           .stream = 1,
+                                                           .seq = number,
+                                                           .flags = CL_MSG_TRACKED});
+}
+
+const struct cl_receipt *
+mesh_receipt(const struct mesh *mesh, uint64_t number)
+{
+    const struct cl_receipt *receipt = cl_core_receipt(mesh->core, mesh_id(number));
+    CHECK(receipt != NULL);
+    return receipt;
 }
 
 enum cl_err
@@ -178,6 +225,15 @@ add_text(size_t len, const struct cl_msg *msg)
     return len + body.len;
 }
 
+uint64_t
+mesh_first(const struct mesh *mesh, const char *id)
+{
+    uint64_t seq = 0;
+    const struct cl_agent *agent = cl_core_agent(mesh->core, cl_str_z(id));
+    (void)cl_core_inbox_next(mesh->core, agent, CL_PRIORITY_NORMAL, 0, &seq);
+    return seq;
+}
+
 cl_str
 mesh_queue(const struct mesh *mesh, const char *id)
 {
@@ -214,14 +270,14 @@ void
 mesh_settle(struct mesh *mesh, uint64_t holder, uint64_t batch)
 {
     struct cl_range ranges[CL_ACK_RANGES_MAX];
-    CHECK_OK(DO(mesh, SETTLE, settle, .holder = holder, .batch = batch));
+    CHECK_OK(DO(mesh, SETTLE, settle, .holder = holder, .batch = batch, .rung = CL_RUNG_DELIVERED));
     struct cl_effect ack = *mesh_effect(mesh, CL_EFFECT_ACK);
     CHECK(ack.ack.ranges.len <= CL_ACK_RANGES_MAX);
     memcpy(ranges, ack.ack.ranges.ptr, ack.ack.ranges.len * sizeof *ranges);
     char id[CL_ID_BYTES_MAX + 1];
     CHECK(cl_str_copy(id, sizeof id, ack.agent));
-    CHECK_OK(DO(mesh, ACK, ack, .agent = cl_str_z(id), .rung = CL_RUNG_DELIVERED,
-                .ranges = {ranges, ack.ack.ranges.len}));
+    CHECK_OK(DO(mesh, ACK, ack, .agent = cl_str_z(id), .rung = (uint8_t)ack.ack.rung,
+                .proof = (uint8_t)ack.ack.proof, .ranges = {ranges, ack.ack.ranges.len}));
     CHECK_OK(DO(mesh, SETTLED, settled, .agent = cl_str_z(id), .holder = holder, .batch = batch));
     cl_session_check(mesh->session, mesh->core);
 }

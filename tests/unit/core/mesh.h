@@ -32,6 +32,8 @@ extern const cl_hash_key test_key;
 /* With relay "r" up, under EPOCH. */
 void mesh_init(struct mesh *mesh);
 void mesh_done(struct mesh *mesh);
+/* The relay comes up again with these limits; the name is filled in. */
+void mesh_limit(struct mesh *mesh, struct cl_command_relay_up limits);
 
 /* Stamps the draft and gives it to the core (admit, then apply: they agree) or the session. */
 enum cl_err mesh_do(struct mesh *mesh, struct cl_command draft);
@@ -44,6 +46,14 @@ void mesh_register(struct mesh *mesh, const char *id);
 enum cl_err mesh_send(struct mesh *mesh, const char *from, const char *to, const char *text);
 enum cl_err mesh_send_at(struct mesh *mesh, enum cl_priority priority, const char *to,
                          const char *text);
+/* As mesh_send for `fields`; an absent expiry is as late as may be, an absent priority normal. */
+enum cl_err mesh_send_fields(struct mesh *mesh, struct cl_command_send fields);
+/* An id with that number in it, not 0. */
+cl_id mesh_id(uint64_t number);
+/* A tracked task, with that id and as that number of stream 1. */
+enum cl_err mesh_track(struct mesh *mesh, const char *from, const char *to, uint64_t number);
+/* The receipt of that id; fails the test without one. */
+const struct cl_receipt *mesh_receipt(const struct mesh *mesh, uint64_t number);
 /* News to everyone. */
 enum cl_err mesh_publish(struct mesh *mesh, const char *from, const char *text);
 enum cl_err mesh_put_file(struct mesh *mesh, const char *key, const char *editor, const char *text);
@@ -56,6 +66,8 @@ unsigned mesh_notes(const struct mesh *mesh, enum cl_note note, const char *agen
 const struct cl_effect *mesh_effect(const struct mesh *mesh, enum cl_effect_kind kind);
 const struct cl_effect *mesh_note(const struct mesh *mesh, enum cl_note note);
 
+/* The number of the message that waits first for the agent, at normal priority; 0: none does. */
+uint64_t mesh_first(const struct mesh *mesh, const char *agent);
 /* What waits for the agent, in order, as "text text"; expired ones left out. */
 cl_str mesh_queue(const struct mesh *mesh, const char *agent);
 /* What the holder takes, in the same form. */

@@ -320,7 +320,12 @@ TEST(commands_of_the_session_are_not_for_the_core)
     struct mesh m;
     mesh_init(&m);
     for (enum cl_command_kind kind = CL_COMMAND_HEARTBEAT; kind <= CL_COMMAND_COUNT; kind++) {
+        struct cl_range range = {CL_PRIORITY_LOW, 1, 1};
         struct cl_command draft = {.kind = kind, .open = {.agent = CL_STR("a"), .holder = 1}};
+        if (kind == CL_COMMAND_SETTLE_RANGES)
+            draft.settle_ranges = (struct cl_command_settle_ranges){.ranges = {&range, 1}};
+        if (kind == CL_COMMAND_RELEASE)
+            draft.release = (struct cl_command_release){.ranges = {&range, 1}};
         CHECK_INT(cl_core_admit(m.core, &draft), CL_ERR_MALFORMED);
     }
     struct cl_command lapse = {.kind = CL_COMMAND_LAPSE};

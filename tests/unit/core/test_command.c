@@ -43,7 +43,7 @@ draft_of(enum cl_command_kind kind)
             *(struct cl_body **)value = cl_body_new(cl_str_z(field->name));
             break;
         case CL_FIELD_TYPE_RANGES:
-            *(cl_ranges *)value = (cl_ranges){two_ranges, 2};
+            *(cl_ranges *)value = (cl_ranges){two_ranges, field->max < 2 ? 1 : 2};
             break;
         }
     }

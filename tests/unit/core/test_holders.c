@@ -128,12 +128,12 @@ TEST(a_socket_holds_so_many_messages_and_goes_on_when_some_are_proven)
     CHECK_STR(mesh_take(&m, 1), CL_STR(""));
     mesh_open(&m, "b", 2, CL_HOLDER_POLL);
     CHECK_INT(receiver(&m), 2);
-    CHECK_OK(DO(&m, SETTLE, settle, .holder = 1, .batch = 1));
+    CHECK_OK(DO(&m, SETTLE, settle, .holder = 1, .batch = 1, .rung = CL_RUNG_DELIVERED));
     CHECK_INT(mesh_effects(&m, CL_EFFECT_ACK, "b"), 1);
     CHECK_INT(mesh_effects(&m, CL_EFFECT_READY, "b"), 1);
     CHECK_INT(receiver(&m), 1);
     CHECK_STR(mesh_take(&m, 1), CL_STR("x x x"));
-    CHECK_OK(DO(&m, SETTLE, settle, .holder = 1, .batch = 2));
+    CHECK_OK(DO(&m, SETTLE, settle, .holder = 1, .batch = 2, .rung = CL_RUNG_DELIVERED));
     CHECK_INT(mesh_effects(&m, CL_EFFECT_READY, "b"), 0); // it had not been short of credit
     mesh_done(&m);
 }

@@ -28,7 +28,7 @@ close_holder(struct mesh *m, uint64_t holder)
 static enum cl_err
 settle(struct mesh *m, uint64_t holder, uint64_t batch)
 {
-    return DO(m, SETTLE, settle, .holder = holder, .batch = batch);
+    return DO(m, SETTLE, settle, .holder = holder, .batch = batch, .rung = CL_RUNG_DELIVERED);
 }
 
 static enum cl_err

@@ -109,7 +109,8 @@ settle_one(struct traffic *t)
     if (t->holders[at] == 0 || ack->holder != 0)
         return;
     uint64_t batch = below(t, t->batches[at] + 1);
-    CHECK_OK(DO(&t->m, SETTLE, settle, .holder = t->holders[at], .batch = batch));
+    CHECK_OK(DO(&t->m, SETTLE, settle, .holder = t->holders[at], .batch = batch,
+                .rung = CL_RUNG_DELIVERED));
     if (mesh_effects(&t->m, CL_EFFECT_ACK, NULL) == 0)
         return;
     const struct cl_effect *effect = mesh_effect(&t->m, CL_EFFECT_ACK);
