@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 find_package(PkgConfig REQUIRED)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 if(CLAWLINK_TESTS)
   pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 endif()

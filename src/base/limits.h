@@ -297,6 +297,24 @@
 #define CL_CHAINS_MAX  65536
 #define CL_THREADS_MAX 16384
 
+/* -- records on a disk --------------------------------------------------------------------- */
+
+/* One record: a command with two bodies, twice over. Longer is CL_ERR_TOO_LARGE. */
+#define CL_DISKLOG_RECORD_BYTES_MAX (8 * CL_MIB)
+/* Records of one commit, their lengths included; more is CL_ERR_FULL, and they are committed
+ * first. */
+#define CL_DISKLOG_BATCH_BYTES_MAX (64 * CL_MIB)
+/* A piece of a snapshot: so long a commit waits behind one. */
+#define CL_DISKLOG_PIECE_BYTES_MAX CL_MIB
+/* Commits, and pieces of old snapshots, that one step of tidying removes. */
+#define CL_DISKLOG_TIDY_COMMITS 256
+#define CL_DISKLOG_TIDY_PIECES  16
+/* Pages beside the tables (of 4 KiB) from which on they are moved into them: so long a commit
+ * waits behind that, and so much a start reads twice. */
+#define CL_DISKLOG_WAL_PAGES 4096
+/* Pages that one step of a backup copies. */
+#define CL_DISKLOG_BACKUP_PAGES 256
+
 /* -- the session --------------------------------------------------------------------------- */
 
 /* What one connection may hold unacknowledged: the first that is reached, but one always. */
