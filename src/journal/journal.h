@@ -7,6 +7,7 @@
  *     submit ...           each command that was admitted
  *     turn                 once: what was submitted so far may now be committed
  *     next ... NULL        committed commands in order: apply each, perform its effects, free it
+ *     refused ... NULL     commands that a full disk did not take: tell who waits, free it
  *     state                READ_ONLY: what was submitted and has not come out of `next` by now
  *                          never will; answer those tickets with CL_ERR_READ_ONLY
  *
@@ -21,19 +22,27 @@
 
 struct cl_journal;
 
+/* Something came out. Called on any thread, and not for each thing that did; must not block, nor
+ * call the journal. */
+typedef void cl_journal_wake_fn(void *ctx);
+
 enum cl_journal_state {
     CL_JOURNAL_OPEN,
     CL_JOURNAL_READ_ONLY // for good: nothing is taken any more; reads may go on
 };
 
+/* What is NULL does nothing: there are no refused commands, and nobody is woken. */
 struct cl_journal_ops {
     /* On CL_OK the journal owns the command. CL_ERR_FULL: later perhaps; CL_ERR_READ_ONLY:
      * never; in both cases the caller still owns it. */
     enum cl_err (*submit)(struct cl_journal *journal, struct cl_command *command);
     void (*turn)(struct cl_journal *journal);
     struct cl_command *(*next)(struct cl_journal *journal);
+    struct cl_command *(*refused)(struct cl_journal *journal);
     enum cl_journal_state (*state)(const struct cl_journal *journal);
-    enum cl_err (*replay)(struct cl_journal *journal, struct cl_core *core);
+    bool (*watch)(struct cl_journal *journal, cl_journal_wake_fn *wake, void *ctx);
+    enum cl_err (*replay)(struct cl_journal *journal, const cl_hash_key *hash_key,
+                          struct cl_core **core);
     void (*close)(struct cl_journal *journal);
 };
 
@@ -61,19 +70,37 @@ cl_journal_next(struct cl_journal *journal)
     return journal->ops->next(journal);
 }
 
+/* A command that was taken, and that there was no room for when it was to be committed: it is not
+ * in the journal and never will be, though later ones may. The caller owns it; NULL: none. Those
+ * that `next` has are as good as before. */
+static inline struct cl_command *
+cl_journal_refused(struct cl_journal *journal)
+{
+    return journal->ops->refused == NULL ? NULL : journal->ops->refused(journal);
+}
+
 static inline enum cl_journal_state
 cl_journal_state(const struct cl_journal *journal)
 {
     return journal->ops->state(journal);
 }
 
-/* Before the first submit: applies all that earlier runs committed to a new core. Effects are
- * discarded; cl_core_resume says what is outstanding. CL_ERR_IO, CL_ERR_MALFORMED or
- * CL_ERR_NO_MEMORY: the core is then of no use. */
-CL_MUST_CHECK static inline enum cl_err
-cl_journal_replay(struct cl_journal *journal, struct cl_core *core)
+/* From now on wake(ctx) is called when a turn would find something; NULL: no longer, and no call is
+ * under way any more. False: this journal calls nobody, and wants turns while something waits. */
+static inline bool
+cl_journal_watch(struct cl_journal *journal, cl_journal_wake_fn *wake, void *ctx)
 {
-    return journal->ops->replay(journal, core);
+    return journal->ops->watch != NULL && journal->ops->watch(journal, wake, ctx);
+}
+
+/* Before the first submit: brings *core, a new one, to the state of all that earlier runs
+ * committed. It may be replaced by another, which has that hash key. Effects are discarded;
+ * cl_core_resume says what is outstanding. CL_ERR_IO, CL_ERR_MALFORMED or CL_ERR_NO_MEMORY: the
+ * core is then of no use. The caller owns *core as before. */
+CL_MUST_CHECK static inline enum cl_err
+cl_journal_replay(struct cl_journal *journal, const cl_hash_key *hash_key, struct cl_core **core)
+{
+    return journal->ops->replay(journal, hash_key, core);
 }
 
 /* Accepts NULL. What was not committed is lost. */

@@ -55,9 +55,10 @@ state(const struct cl_journal *journal)
 }
 
 static enum cl_err
-replay(struct cl_journal *journal, struct cl_core *core)
+replay(struct cl_journal *journal, const cl_hash_key *hash_key, struct cl_core **core)
 {
     (void)journal; // nothing outlives a run
+    (void)hash_key;
     (void)core;
     return CL_OK;
 }
@@ -75,7 +76,12 @@ close_memory(struct cl_journal *journal)
 struct cl_journal *
 cl_journal_memory_open(void)
 {
-    static const struct cl_journal_ops ops = {submit, turn, next, state, replay, close_memory};
+    static const struct cl_journal_ops ops = {.submit = submit,
+                                              .turn = turn,
+                                              .next = next,
+                                              .state = state,
+                                              .replay = replay,
+                                              .close = close_memory};
     struct memory *memory = cl_alloc(sizeof *memory);
     if (memory == NULL)
         return NULL;

@@ -11,6 +11,12 @@
 /* The longest wait without a timer. Any value would do: waking up finds nothing to do. */
 #define IDLE_WAIT_MS (3600 * 1000)
 
+static void
+on_wake(uv_async_t *wake)
+{
+    (void)wake; // that the wait is over is all it does
+}
+
 enum cl_err
 cl_loop_new(struct cl_loop **ret_loop)
 {
@@ -18,6 +24,11 @@ cl_loop_new(struct cl_loop **ret_loop)
     if (loop == NULL)
         return CL_ERR_NO_MEMORY;
     if (uv_loop_init(&loop->uv) != 0) {
+        cl_free(loop);
+        return CL_ERR_IO;
+    }
+    if (uv_async_init(&loop->uv, &loop->wake, on_wake) != 0) {
+        CL_ASSERT(uv_loop_close(&loop->uv) == 0); // nothing is in it
         cl_free(loop);
         return CL_ERR_IO;
     }
@@ -53,6 +64,7 @@ cl_loop_free(struct cl_loop *loop)
             cl_stream_close(stream); // nobody used it yet
     }
     uv_close((uv_handle_t *)&loop->alarm, NULL);
+    uv_close((uv_handle_t *)&loop->wake, NULL);
     for (size_t at = 0; at < loop->signals_len; at++)
         uv_close((uv_handle_t *)&loop->signals[at].handle, NULL);
     uv_walk(&loop->uv, check_is_closing, NULL);
@@ -133,6 +145,13 @@ void
 cl_loop_again(struct cl_loop *loop)
 {
     loop->is_again = true;
+}
+
+void
+cl_loop_wake(struct cl_loop *loop)
+{
+    int status = uv_async_send(&loop->wake);
+    CL_ASSERT(status == 0); // it is not being closed
 }
 
 cl_instant

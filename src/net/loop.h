@@ -11,7 +11,7 @@
  * so all that one turn wrote to one connection leaves in one system call. What the flush, or a
  * timer, leads to waits for the next turn.
  *
- * One thread; not to be entered again from a callback.
+ * One thread (but cl_loop_wake); not to be entered again from a callback.
  */
 #ifndef CL_NET_LOOP_H
 #define CL_NET_LOOP_H
@@ -38,6 +38,10 @@ void cl_loop_stop(struct cl_loop *loop);
 void cl_loop_turn(struct cl_loop *loop, bool may_wait);
 /* The next turn begins without waiting. */
 void cl_loop_again(struct cl_loop *loop);
+
+/* The next turn begins, also where the loop waits already. The one call that any thread may make,
+ * until cl_loop_free begins; several may lead to one turn. */
+void cl_loop_wake(struct cl_loop *loop);
 
 /* Read from the clock when the wait is over, and the same for all that the turn then does. */
 cl_instant cl_loop_now(const struct cl_loop *loop);

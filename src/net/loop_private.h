@@ -20,6 +20,7 @@ struct cl_loop_signal {
 struct cl_loop {
     uv_loop_t uv;
     uv_timer_t alarm; // ends the wait when the earliest timer is due
+    uv_async_t wake;  // ends the wait for another thread
     struct cl_loop_signal signals[CL_NET_SIGNALS_MAX];
     size_t signals_len;
     struct cl_timers timers;

@@ -106,11 +106,20 @@ cl_relay_submit(struct cl_relay *relay, struct cl_command *draft, uint64_t handl
     if (command == NULL)
         return CL_ERR_NO_MEMORY;
     err = cl_journal_submit(relay->config.journal, command);
-    if (err != CL_OK)
+    if (err != CL_OK) {
         cl_command_free(command);
-    else
-        relay->uncommitted++;
-    return err;
+        return err;
+    }
+    relay->uncommitted++;
+    relay->is_handed_over = false;
+    return CL_OK;
+}
+
+/* What the journal refused after having taken it is not tried again before. */
+static bool
+may_retry(const struct cl_relay *relay)
+{
+    return cl_loop_now(relay->loop).ms >= relay->retry_at.ms;
 }
 
 void
@@ -128,6 +137,8 @@ cl_relay_detach(struct cl_relay *relay, cl_str agent)
 static void
 submit_detaches(struct cl_relay *relay)
 {
+    if (!may_retry(relay))
+        return;
     CL_LIST_EACH(&relay->detaches, at)
     {
         struct cl_detach *detach = CL_LIST_ENTRY(at, struct cl_detach, link);
@@ -209,6 +220,8 @@ ack_ended(struct cl_relay *relay, struct cl_ack *ack, enum cl_err err)
 static void
 submit_acks(struct cl_relay *relay)
 {
+    if (!may_retry(relay))
+        return;
     CL_LIST_EACH(&relay->acks, at)
     {
         struct cl_ack *ack = CL_LIST_ENTRY(at, struct cl_ack, peer.link);
@@ -227,6 +240,7 @@ submit_acks(struct cl_relay *relay)
         }
         ack->command = NULL;
         relay->uncommitted++;
+        relay->is_handed_over = false;
     }
 }
 
@@ -416,18 +430,81 @@ cl_relay_perform_effects(struct cl_relay *relay)
         perform(relay, &relay->core_effects.items[i]);
 }
 
+/* There was no room for it: the state is as without it, and who waits for it is told. What nobody
+ * would ask for again is tried later; until then an acknowledgement keeps what it is about. */
+static void
+refuse(struct cl_relay *relay, struct cl_command *command)
+{
+    struct cl_peer *peer = cl_handles_get(&relay->handles, command->ticket);
+    cl_str sentence =
+        CL_STR("the relay's disk is full: it takes nothing new until there is room again");
+    if (peer != NULL && peer->kind == CL_PEER_ACK) {
+        ((struct cl_ack *)(void *)peer)->command = command;
+        return;
+    }
+    if (command->kind == CL_COMMAND_RELAY_UP) {
+        relay->up = command;
+        begin_accepting(relay); // reading goes on
+        return;
+    }
+    if (command->kind == CL_COMMAND_TICK)
+        relay->is_ticking = false;
+    if (command->kind == CL_COMMAND_DETACH)
+        cl_relay_detach(relay, command->detach.agent);
+    if (peer != NULL && peer->kind == CL_PEER_EXCHANGE) {
+        ((struct cl_exchange *)(void *)peer)->is_submitted = false;
+        cl_exchange_refuse((struct cl_exchange *)(void *)peer, CL_ERR_FULL, sentence);
+    } else if (peer != NULL) {
+        cl_socket_refused((struct cl_socket *)(void *)peer, command->kind, sentence);
+    }
+    cl_command_free(command);
+}
+
+static void
+take_back_refused(struct cl_relay *relay)
+{
+    struct cl_command *command;
+    while ((command = cl_journal_refused(relay->config.journal)) != NULL) {
+        if (!relay->is_full)
+            cl_log_error(&relay->config.log, "journal.full", CL_F("next", "make room on the disk"));
+        relay->is_full = true;
+        relay->retry_at = cl_instant_add(cl_loop_now(relay->loop), RETRY_MS);
+        relay->uncommitted--;
+        refuse(relay, command);
+    }
+}
+
+static void
+submit_up(struct cl_relay *relay)
+{
+    if (relay->up == NULL || !may_retry(relay))
+        return;
+    stamp(relay, relay->up, 0);
+    if (cl_journal_submit(relay->config.journal, relay->up) != CL_OK)
+        return; // later, or never
+    relay->up = NULL;
+    relay->uncommitted++;
+    relay->is_handed_over = false;
+}
+
 static void
 apply_committed(struct cl_relay *relay)
 {
     struct cl_command *command;
     cl_journal_turn(relay->config.journal);
+    relay->is_handed_over = true;
     while ((command = cl_journal_next(relay->config.journal)) != NULL) {
         relay->uncommitted--;
         cl_effects_clear(&relay->core_effects);
         cl_core_apply(relay->core, command, &relay->core_effects);
         cl_relay_perform_effects(relay);
         cl_command_free(command);
+        if (relay->is_full)
+            cl_log_info(&relay->config.log, "journal.has_room",
+                        CL_F("waiting", relay->uncommitted));
+        relay->is_full = false;
     }
+    take_back_refused(relay);
 }
 
 /* What the failed journal still has will never be committed: who waits for it is told. */
@@ -465,7 +542,8 @@ end_what_is_due(struct cl_relay *relay)
     struct cl_command tick = {.kind = CL_COMMAND_TICK, .tick = {.due = now}};
     if (cl_session_deadline(relay->session).ms <= now.ms)
         cl_err_ignore(cl_relay_session(relay, &lapse)); // nothing to lapse is fine
-    if (!relay->is_ticking && !relay->is_read_only && cl_core_deadline(relay->core).ms <= now.ms)
+    if (!relay->is_ticking && !relay->is_read_only && cl_core_deadline(relay->core).ms <= now.ms &&
+        may_retry(relay))
         relay->is_ticking = cl_relay_submit(relay, &tick, 0) == CL_OK;
 }
 
@@ -509,7 +587,8 @@ watch_deadlines(struct cl_relay *relay)
         relay->is_ticking || relay->is_read_only ? CL_TIME_NEVER : cl_core_deadline(relay->core);
     cl_time session = cl_session_deadline(relay->session);
     cl_time next = core.ms < session.ms ? core : session;
-    bool is_waiting = !cl_list_is_empty(&relay->acks) || !cl_list_is_empty(&relay->detaches);
+    bool is_waiting =
+        relay->up != NULL || !cl_list_is_empty(&relay->acks) || !cl_list_is_empty(&relay->detaches);
     if (is_waiting && relay->uncommitted == 0 && !relay->is_read_only) {
         cl_time retry = cl_time_add(cl_relay_time(relay), RETRY_MS);
         next = next.ms < retry.ms ? next : retry;
@@ -528,6 +607,7 @@ watch_deadlines(struct cl_relay *relay)
 void
 cl_relay_turn_end(struct cl_relay *relay)
 {
+    submit_up(relay);
     submit_acks(relay);
     submit_detaches(relay);
     apply_committed(relay);
@@ -539,7 +619,7 @@ cl_relay_turn_end(struct cl_relay *relay)
     relay->pushed = 0;
     if (relay->text.cap > CL_MIB)
         cl_buf_done(&relay->text); // one large answer, not a habit
-    if (relay->uncommitted > 0)
+    if (relay->uncommitted > 0 && !(relay->has_waker && relay->is_handed_over))
         cl_loop_again(relay->loop);
     watch_deadlines(relay);
 }

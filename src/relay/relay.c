@@ -145,6 +145,13 @@ open_guard(struct cl_relay *relay, struct cl_why *why)
     return err;
 }
 
+/* On the journal's thread. */
+static void
+wake(void *ctx)
+{
+    cl_loop_wake(ctx);
+}
+
 static enum cl_err
 open_state(struct cl_relay *relay, struct cl_why *why)
 {
@@ -155,10 +162,11 @@ open_state(struct cl_relay *relay, struct cl_why *why)
         cl_rate_init(&relay->rate, config->rate_per_second, config->rate_burst, &relay->hash_key);
     if (relay->core == NULL || relay->session == NULL || err != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    err = cl_journal_replay(relay->config.journal, relay->core);
+    err = cl_journal_replay(relay->config.journal, &relay->hash_key, &relay->core);
     if (err != CL_OK)
         return cl_fail(err, why, "the journal cannot be read: %s", cl_err_wire(err));
 
+    relay->has_waker = cl_journal_watch(relay->config.journal, wake, relay->loop);
     cl_core_resume(relay->core, &relay->core_effects);
     cl_relay_perform_effects(relay);
     struct cl_command up = {.kind = CL_COMMAND_RELAY_UP, .relay_up = cl_core_limits()};
@@ -327,6 +335,7 @@ cl_relay_free(struct cl_relay *relay)
     cl_listener_close(relay->listener);
     cl_http_server_free(relay->http);
     cl_admin_close(&relay->admin);
+    (void)cl_journal_watch(relay->config.journal, NULL, NULL);
     cl_loop_free(relay->loop); // sockets hear on_closed here
     cl_relay_tls_done(relay);
     CL_LIST_EACH(&relay->acks, at)
@@ -339,6 +348,7 @@ cl_relay_free(struct cl_relay *relay)
     {
         cl_free(CL_LIST_ENTRY(at, struct cl_detach, link));
     }
+    cl_command_free(relay->up);
     cl_session_free(relay->session);
     cl_core_free(relay->core);
     cl_rate_done(&relay->rate);

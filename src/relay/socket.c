@@ -304,6 +304,18 @@ cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect)
     turn_away(socket, effect->reply.err);
 }
 
+void
+cl_socket_refused(struct cl_socket *socket, enum cl_command_kind kind, cl_str sentence)
+{
+    socket->submitted -= socket->submitted > 0;
+    if (kind != CL_COMMAND_ATTACH) {
+        cl_socket_error(socket, CL_ERR_FULL, sentence);
+        return;
+    }
+    socket->is_attached = false;
+    turn_away(socket, CL_ERR_FULL);
+}
+
 /* -- opening ----------------------------------------------------------------------------------- */
 
 static struct cl_socket *

@@ -82,7 +82,12 @@ struct cl_relay {
     uint32_t pushed;        // messages, to sockets, in this turn
     cl_instant busy_until;  // in one of the last turns there were many
     uint64_t uncommitted;   // with the journal
+    cl_instant retry_at;    // what was refused and nobody asks for again; 0: at once
+    struct cl_command *up;  // its RELAY_UP, refused; else NULL
     bool is_read_only;      // the journal failed, and that was told
+    bool is_full;           // it has refused what it had taken, and nothing was committed since
+    bool has_waker;         // the journal wakes the loop when something came out
+    bool is_handed_over;    // all that was submitted has had its turn
     bool is_ticking;        // a tick is on its way
     struct cl_effects core_effects;
     struct cl_effects session_effects;
@@ -163,6 +168,8 @@ void cl_socket_begin(struct cl_exchange *exchange);
 /* Messages may have come. True: it took some. */
 bool cl_socket_pump(struct cl_socket *socket);
 void cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect);
+/* A command of that kind, of this socket, found no room in the journal. */
+void cl_socket_refused(struct cl_socket *socket, enum cl_command_kind kind, cl_str sentence);
 /* Of relay->proofs: asks those in relay->unasked whose time has come. */
 void cl_socket_ask_proofs(struct cl_timer *timer);
 /* {"type":"error",...}, the sentence as for cl_exchange_refuse; dropped when the socket's buffer

@@ -20,9 +20,10 @@ os.environ["CLAWLINK_RELAY_CMD"] = os.environ.get(
 SEED = 29  # a journal that is full up to 99 % of the time takes a starting relay's first command
 
 
-def relay_over(*options, delay=0, full=0, read_only=0):
-    """A relay whose journal has those faults; full and read_only are chances per million."""
-    journal = f"{SEED} {delay} {full} {read_only}"
+def relay_over(*options, delay=0, full=0, read_only=0, late=0):
+    """A relay whose journal has those faults, by chances per million: full when a command is
+    given, read-only at any time, full (late) when a command that it took should be committed."""
+    journal = f"{SEED} {delay} {full} {read_only} {late}"
     return Relay(*options, env={"TEST_JOURNAL": journal})
 
 
@@ -147,6 +148,53 @@ def acknowledged_pushes_are_not_pushed_again_when_the_journal_was_full():
             listener.leave()
         equal(pushed, accepted, "tasks")
         equal(relay.tasks("b"), [], "tasks that were acknowledged")
+
+
+@test(relay=False)
+def journal_without_room_for_what_it_took_refuses_in_the_same_words():
+    """A disk is found full when a command should be committed: 507, and nothing else is lost."""
+    with relay_over(delay=5, late=300000) as relay:
+        for path, body in (("/register", {"agent_id": "a"}), ("/delegate", task("t", target="c")),
+                           ("/broadcast", {"from_agent": "a", "content": "c"}),
+                           ("/respond", {"to_agent": "d", "result": 1}),
+                           ("/files", {"file_key": "k", "content": "c", "agent_id": "a"})):
+            found = {send(relay, path, body) for _ in range(40)}
+            equal(found, {True, False}, f"accepted and refused on {path}")
+        accepted = [str(n) for n in range(100) if send(relay, "/delegate", task(str(n)))]
+        holds(40 < len(accepted) < 95, f"{len(accepted)} of 100 accepted")
+        equal(relay.tasks("b"), accepted, "tasks")
+        until(lambda: "the relay's disk is full" in relay.post("/delegate", task("t")).text,
+              "the sentence that says which disk")
+        holds("event=journal.full" in relay.stderr(), "the log does not say that it is full")
+        holds("event=journal.has_room" in relay.stderr(), "the log does not say that there is room")
+
+
+@test(relay=False)
+def frames_and_sockets_without_room_hear_it():
+    """An error frame for a frame, a close with 1013 for an attachment."""
+    with relay_over(late=400000) as relay:
+        sender = open_socket(relay, "a")
+        for number in range(60):
+            sender.say({"type": "delegate", "to_agent": "b", "n": number})
+        sender.say({"type": "dance"})
+        codes = [sender.message()["code"] for _ in range(5)]
+        holds(set(codes) <= {"storage_full", "malformed"}, f"codes {codes}")
+        holds("storage_full" in codes, "no frame was refused")
+
+
+@test(relay=False)
+def acknowledgements_without_room_are_tried_again_and_not_offered():
+    """Nothing is delivered twice after a proof, and nothing stays behind."""
+    with relay_over(late=300000) as relay:
+        accepted, polled = [], []
+        for number in range(100):
+            if send(relay, "/delegate", task(str(number))):
+                accepted.append(str(number))
+            polled += relay.tasks("b")
+        equal(polled, accepted, "tasks")
+        until(lambda: "clawlink_queued_messages 0\n" in relay.get("/metrics").text or
+              holds(relay.tasks("b") == [], "delivered again"), "the acknowledgements", 30)
+        equal(waiting_at_the_end(relay), 0, "messages still in the inbox")
 
 
 # -- late ----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ static struct {
 static const char *const fault_names[SIM_FAULT_COUNT] = {
     [SIM_JOURNAL_FULL] = "journal full",
     [SIM_JOURNAL_READ_ONLY] = "journal read-only",
+    [SIM_JOURNAL_REFUSED] = "journal refused what it had taken",
     [SIM_JOURNAL_LOST] = "command lost before its commit",
     [SIM_RESTART] = "relay restarted",
     [SIM_DELAYED] = "commit delayed",

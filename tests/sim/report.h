@@ -13,7 +13,8 @@
 enum sim_fault {
     SIM_JOURNAL_FULL,
     SIM_JOURNAL_READ_ONLY,
-    SIM_JOURNAL_LOST, // submitted, never committed
+    SIM_JOURNAL_REFUSED, // taken, and then there was no room
+    SIM_JOURNAL_LOST,    // submitted, never committed
     SIM_RESTART,
     SIM_DELAYED, // a turn that ended with something uncommitted
     SIM_CLOCK_BACK,

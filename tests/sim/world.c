@@ -412,10 +412,52 @@ apply(struct world *world, const struct cl_command *committed)
     forget_submitted(first);
 }
 
+static struct cl_command *
+submitted_with(struct world *world, uint64_t ticket)
+{
+    CL_LIST_EACH(&world->submitted, at)
+    {
+        struct cl_command *command = CL_LIST_ENTRY(at, struct cl_command, link);
+        if (command->ticket == ticket)
+            return command;
+    }
+    return NULL;
+}
+
+/* A command that there was no room for: an acknowledgement is tried again, and what it is about is
+ * never offered in between; somebody else would ask again. */
+static void
+take_back(struct world *world, const struct cl_command *refused)
+{
+    struct cl_command *command = submitted_with(world, refused->ticket);
+    SIM_CHECK(command != NULL && command->kind == refused->kind,
+              "the journal refuses what it has taken, once");
+    cl_list_remove(&command->link);
+    sim_counts.faults[SIM_JOURNAL_REFUSED]++;
+    report_event("%s: refused, full", cl_command_name(command->kind));
+    while (command->kind == CL_COMMAND_RELAY_UP && command->origin == world->epoch &&
+           world_submit(world, command) == CL_ERR_FULL) {
+    }
+    world->is_ticking = world->is_ticking && command->kind != CL_COMMAND_TICK;
+    CL_LIST_EACH(&world->acks, at)
+    {
+        struct ack *ack = CL_LIST_ENTRY(at, struct ack, link);
+        if (ack->command != NULL || ack->ticket != command->ticket)
+            continue;
+        ack->command = command;
+        return;
+    }
+    cl_command_free(command);
+}
+
 static void
 apply_committed(struct world *world)
 {
     struct cl_command *command;
+    while ((command = cl_journal_refused(world->journal)) != NULL) {
+        take_back(world, command);
+        cl_command_free(command);
+    }
     while ((command = cl_journal_next(world->journal)) != NULL) {
         apply(world, command);
         cl_command_free(command);
@@ -580,7 +622,8 @@ world_restart(struct world *world)
     cl_core_free(world->core);
     cl_session_free(world->session);
     begin_core(world);
-    SIM_CHECK(cl_journal_replay(world->journal, world->core) == CL_OK, "a journal can be replayed");
+    SIM_CHECK(cl_journal_replay(world->journal, &world->hash_key, &world->core) == CL_OK,
+              "a journal can be replayed");
     SIM_CHECK(is_same_state(world, &before), "replaying the journal gives the state that died");
     rules_check_resume(world->model, world->core);
     forget_all(world);
@@ -616,6 +659,7 @@ world_begin(struct world *world, uint64_t seed)
     options.delay_max = (uint32_t)rng_below(&world->rng, 4) * 33; // 0, 33, 66 or 99 turns
     options.full_per_million = rng_percent(&world->rng, 50) ? 20000 : 0;
     options.read_only_per_million = rng_percent(&world->rng, 50) ? 1000 : 0;
+    options.refused_per_million = rng_percent(&world->rng, 50) ? 20000 : 0;
     world->large_percent = rng_percent(&world->rng, 50) ? 8 : 40;
     world->journal = test_journal_open(&options);
     world->model = model_new();

@@ -3,8 +3,8 @@
  * The relay over the test journal: `relay-test-journal relay --port 0 ...`. The suites of
  * tests/integration pass against it as well as against the real one.
  *
- * TEST_JOURNAL="SEED DELAY FULL READ_ONLY" in the environment sets the journal's options
- * (tests/support/test_journal.h); default "1 100 0 0".
+ * TEST_JOURNAL="SEED DELAY FULL READ_ONLY REFUSED" in the environment sets the journal's options
+ * (tests/support/test_journal.h); default "1 100 0 0 0".
  */
 #include <signal.h>
 #include <stdio.h>
@@ -26,16 +26,18 @@ int
 main(int argc, char **argv)
 {
     unsigned long long seed = 1;
-    unsigned delay = TEST_JOURNAL_DELAY_MAX, full = 0, read_only = 0;
+    unsigned delay = TEST_JOURNAL_DELAY_MAX, full = 0, read_only = 0, refused = 0;
     const char *text = getenv("TEST_JOURNAL");
-    if (text != NULL && sscanf(text, "%llu %u %u %u", &seed, &delay, &full, &read_only) != 4) {
-        (void)fprintf(stderr, "TEST_JOURNAL: four numbers are wanted, not \"%s\"\n", text);
+    if (text != NULL &&
+        sscanf(text, "%llu %u %u %u %u", &seed, &delay, &full, &read_only, &refused) != 5) {
+        (void)fprintf(stderr, "TEST_JOURNAL: five numbers are wanted, not \"%s\"\n", text);
         return 2;
     }
     options = (struct test_journal_options){.seed = seed,
                                             .delay_max = delay,
                                             .full_per_million = full,
-                                            .read_only_per_million = read_only};
+                                            .read_only_per_million = read_only,
+                                            .refused_per_million = refused};
     (void)signal(SIGPIPE, SIG_IGN); // cannot fail for this signal
     return cl_cli_main(argc, argv, run_relay);
 }

@@ -23,6 +23,7 @@ struct test_journal {
     struct rng random;
     uint64_t turns;
     struct cl_list waiting;
+    struct cl_list refused;   // should have been committed
     struct cl_list committed; // of this run and those before
     struct cl_link *handed;   // the last committed one that came out of `next`
 };
@@ -56,6 +57,16 @@ lose_waiting(struct test_journal *test)
     }
 }
 
+static void
+forget_all(struct cl_list *list)
+{
+    CL_LIST_EACH(list, at)
+    {
+        cl_list_remove(at);
+        cl_free(record_at(at));
+    }
+}
+
 void
 test_journal_fail(struct cl_journal *journal)
 {
@@ -72,13 +83,14 @@ test_journal_restart(struct cl_journal *journal)
     test->handed = test->committed.head.prev;
     test->counts.restarts++;
     lose_waiting(test);
+    forget_all(&test->refused);
 }
 
 uint64_t
 test_journal_waiting(const struct cl_journal *journal)
 {
     const struct test_journal_counts counts = test_journal_counts(journal);
-    return counts.submitted - counts.committed - counts.lost;
+    return counts.submitted - counts.committed - counts.lost - counts.late;
 }
 
 struct test_journal_counts
@@ -131,9 +143,11 @@ turn(struct cl_journal *journal)
     {
         if (record_at(at)->due > test->turns)
             break; // order is kept: the ones behind wait too
+        bool is_refused = chance(test, test->options.refused_per_million);
         cl_list_remove(at);
-        cl_list_append(&test->committed, at);
-        test->counts.committed++;
+        cl_list_append(is_refused ? &test->refused : &test->committed, at);
+        test->counts.late += is_refused;
+        test->counts.committed += !is_refused;
     }
 }
 
@@ -159,6 +173,18 @@ next(struct cl_journal *journal)
     return command;
 }
 
+static struct cl_command *
+refused(struct cl_journal *journal)
+{
+    struct cl_link *link = cl_list_first(&test_of(journal)->refused);
+    struct cl_command *command;
+    if (link == NULL || decode(link, &command) != CL_OK)
+        return NULL;
+    cl_list_remove(link);
+    cl_free(record_at(link));
+    return command;
+}
+
 static enum cl_journal_state
 state(const struct cl_journal *journal)
 {
@@ -166,11 +192,12 @@ state(const struct cl_journal *journal)
 }
 
 static enum cl_err
-replay(struct cl_journal *journal, struct cl_core *core)
+replay(struct cl_journal *journal, const cl_hash_key *hash_key, struct cl_core **core)
 {
     struct test_journal *test = test_of(journal);
     struct cl_effects effects;
     enum cl_err err = CL_OK;
+    (void)hash_key; // the core stays the same
     cl_effects_init(&effects);
     CL_LIST_EACH(&test->committed, at)
     {
@@ -179,7 +206,7 @@ replay(struct cl_journal *journal, struct cl_core *core)
         if (err != CL_OK)
             break;
         cl_effects_clear(&effects);
-        cl_core_apply(core, command, &effects);
+        cl_core_apply(*core, command, &effects);
         cl_command_free(command);
     }
     cl_effects_done(&effects);
@@ -191,18 +218,21 @@ close_test(struct cl_journal *journal)
 {
     struct test_journal *test = test_of(journal);
     lose_waiting(test);
-    CL_LIST_EACH(&test->committed, at)
-    {
-        cl_list_remove(at);
-        cl_free(record_at(at));
-    }
+    forget_all(&test->refused);
+    forget_all(&test->committed);
     cl_free(test);
 }
 
 struct cl_journal *
 test_journal_open(const struct test_journal_options *options)
 {
-    static const struct cl_journal_ops ops = {submit, turn, next, state, replay, close_test};
+    static const struct cl_journal_ops ops = {.submit = submit,
+                                              .turn = turn,
+                                              .next = next,
+                                              .refused = refused,
+                                              .state = state,
+                                              .replay = replay,
+                                              .close = close_test};
     CL_ASSERT(options->delay_max <= TEST_JOURNAL_DELAY_MAX);
     struct test_journal *test = cl_alloc(sizeof *test);
     if (test == NULL)
@@ -211,6 +241,7 @@ test_journal_open(const struct test_journal_options *options)
     test->options = *options;
     test->random.state = options->seed;
     cl_list_init(&test->waiting);
+    cl_list_init(&test->refused);
     cl_list_init(&test->committed);
     test->handed = &test->committed.head;
     return &test->journal;

@@ -83,7 +83,11 @@ TEST(a_replay_brings_nothing)
     static const cl_hash_key key = {{0}};
     struct cl_core *core = cl_core_new(&key);
     struct cl_journal *journal = cl_journal_memory_open();
-    CHECK_OK(cl_journal_replay(journal, core));
+    struct cl_core *same = core;
+    CHECK_OK(cl_journal_replay(journal, &key, &same));
+    CHECK(same == core);
+    CHECK(cl_journal_refused(journal) == NULL);
+    CHECK(!cl_journal_watch(journal, NULL, NULL));
     CHECK_INT(cl_core_applied(core), 0);
     cl_journal_close(journal);
     cl_core_free(core);

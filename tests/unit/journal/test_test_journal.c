@@ -98,6 +98,38 @@ TEST(it_refuses_as_often_as_asked)
     cl_journal_close(journal);
 }
 
+TEST(it_refuses_commands_that_it_took_as_often_as_asked)
+{
+    struct test_journal_options options = {.seed = 5, .refused_per_million = 250000};
+    struct cl_journal *journal = test_journal_open(&options);
+    struct cl_command *command;
+    uint64_t expected_sum = 0, sum = 0;
+    for (uint64_t i = 1; i <= 1000; i++) {
+        CHECK_OK(cl_journal_submit(journal, command_of(i)));
+        expected_sum += i;
+    }
+    cl_journal_turn(journal);
+    CHECK_INT(test_journal_waiting(journal), 0);
+    for (uint64_t got; (got = next_ticket(journal)) != 0;)
+        sum += got;
+    unsigned refused = 0;
+    for (uint64_t before = 0; (command = cl_journal_refused(journal)) != NULL; refused++) {
+        CHECK(command->ticket > before); // in order, too
+        before = command->ticket;
+        sum += before;
+        cl_command_free(command);
+    }
+    CHECK_INT(sum, expected_sum); // each came out here or there
+    CHECK(refused > 200 && refused < 300);
+    CHECK_INT(test_journal_counts(journal).late, refused);
+    struct cl_core *core = cl_core_new(&key);
+    test_journal_restart(journal);
+    CHECK_OK(cl_journal_replay(journal, &key, &core));
+    CHECK_INT(cl_core_applied(core), 1000 - refused);
+    cl_core_free(core);
+    cl_journal_close(journal);
+}
+
 TEST(read_only_loses_what_was_not_committed_and_keeps_the_rest)
 {
     struct test_journal_options options = {.seed = 3};
@@ -149,7 +181,7 @@ TEST(after_a_restart_a_replay_gives_the_same_state)
     struct cl_core *again = cl_core_new(&other_key);
     cl_hash128 first_hash;
     cl_hash128 hash;
-    CHECK_OK(cl_journal_replay(journal, again));
+    CHECK_OK(cl_journal_replay(journal, &other_key, &again));
     CHECK_OK(cl_core_hash(core, &first_hash));
     CHECK_OK(cl_core_hash(again, &hash));
     CHECK(memcmp(&first_hash, &hash, sizeof hash) == 0);
@@ -174,7 +206,7 @@ TEST(a_restart_opens_a_failed_journal_again)
     CHECK_INT(cl_journal_state(journal), CL_JOURNAL_OPEN);
     CHECK_INT(next_ticket(journal), 0); // committed, but only a replay brings it now
     struct cl_core *core = cl_core_new(&key);
-    CHECK_OK(cl_journal_replay(journal, core));
+    CHECK_OK(cl_journal_replay(journal, &key, &core));
     CHECK_INT(cl_core_applied(core), 1);
     cl_core_free(core);
     cl_journal_close(journal);

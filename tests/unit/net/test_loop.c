@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "net/loop.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 static struct cl_loop *loop;
 static struct memory_stream stream;
 static char notes[200];
+static int turns;
 
 static void
 note(const char *word)
@@ -97,8 +100,6 @@ TEST(a_turn_reads_then_runs_timers_then_ends_then_writes)
     CHECK(stream.is_closed);
 }
 
-static int turns;
-
 static void
 count_turn(void *ctx)
 {
@@ -107,6 +108,42 @@ count_turn(void *ctx)
         cl_loop_again(loop);
     else
         cl_loop_stop(loop);
+}
+
+static atomic_bool is_waiting;
+
+/* Wakes the loop when it is about to wait, and once more, which changes nothing. */
+static void *
+wake_from_elsewhere(void *ctx)
+{
+    while (!atomic_load(&is_waiting)) {
+    }
+    cl_loop_wake(ctx);
+    cl_loop_wake(ctx);
+    return NULL;
+}
+
+static void
+stop_at_the_second(void *ctx)
+{
+    (void)ctx;
+    atomic_store(&is_waiting, true);
+    if (++turns == 2)
+        cl_loop_stop(loop);
+}
+
+TEST(another_thread_ends_the_wait)
+{
+    pthread_t thread;
+    begin();
+    turns = 0;
+    cl_loop_on_turn_end(loop, stop_at_the_second, NULL);
+    cl_loop_again(loop);
+    CHECK_INT(pthread_create(&thread, NULL, wake_from_elsewhere, loop), 0);
+    cl_loop_run(loop); // would wait an hour otherwise
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_INT(turns, 2);
+    cl_loop_free(loop);
 }
 
 TEST(a_loop_that_is_asked_for_another_turn_does_not_wait)
