@@ -23,6 +23,10 @@ static const struct cl_opt options[] = {
      CL_OPT_OPTIONAL},
     {"tls-dir", "DIR", "where that is kept; default ~/.clawlink/tls", CL_OPT_OPTIONAL},
     {"allow-plain", NULL, "listen beyond this machine without TLS", CL_OPT_OPTIONAL},
+    {"data", "DIR",
+     "keep all that is accepted on the disk, in that folder;\n"
+     "default in memory, and gone when it stops",
+     CL_OPT_OPTIONAL},
     {"log-file", "FILE", "where events go; default standard error", CL_OPT_OPTIONAL},
     {"log", "FORMAT", "logfmt or json; default logfmt", CL_OPT_OPTIONAL},
     {"log-level", "LEVEL", "debug, info, warn or error; default info", CL_OPT_OPTIONAL},
@@ -91,11 +95,12 @@ const struct cl_cmd cl_cmd_relay = {
         "With a token every request but GET /healthz must show it.\n"
         "When it listens it prints one line with its URL, with TLS a second one with its pin;\n"
         "events go to standard error.\n"
-        "It keeps everything in memory: what nobody fetched is gone when it stops.\n"
+        "Without --data it writes nothing to a disk, and all is gone when it stops.\n"
         "SIGTERM and Ctrl-C end it in order, within 5 seconds. SIGHUP makes it read its\n"
         "certificate and open its log file again; connections stay.",
     .examples = "clawlink relay\n"
                 "clawlink relay --host 0.0.0.0 --tls-self-signed --token-file ~/.clawlink/token\n"
+                "clawlink relay --data ~/.clawlink/relay\n"
                 "clawlink relay --port 0 --log=json --log-file relay.log",
     .run = NULL,
 };

@@ -103,6 +103,7 @@ struct cl_disklog {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     bool is_broken; // nobody knows what the disk has
+    bool is_unsure; // make_sure found the disk full
     int wal_pages;  // of commits that are not in the tables yet
     uint64_t first; // last + 1 when there is no commit
     uint64_t last;
@@ -205,13 +206,66 @@ prepare(struct cl_disklog *log, enum statement which, const uint64_t *numbers, i
     return statement;
 }
 
+static enum cl_err
+run(struct cl_disklog *log, const char *text)
+{
+    int status = sqlite3_exec(log->db, text, NULL, NULL, NULL);
+    if (status == SQLITE_OK)
+        return CL_OK;
+    if (!sqlite3_get_autocommit(log->db))
+        (void)sqlite3_exec(log->db, "ROLLBACK", NULL, NULL, NULL); // nothing more can be done
+    return (status & 0xff) == SQLITE_FULL ? CL_ERR_FULL : cl_disklog_read_error(status);
+}
+
+/* The first column of the only row: a number, or whether it is this text. */
+static enum cl_err
+ask(struct cl_disklog *log, const char *question, const char *text, int64_t *ret_number)
+{
+    sqlite3_stmt *statement;
+    int status = sqlite3_prepare_v2(log->db, question, -1, &statement, NULL);
+    if (status == SQLITE_OK)
+        status = sqlite3_step(statement);
+    if (status == SQLITE_ROW && text != NULL) {
+        const char *found = (const char *)sqlite3_column_text(statement, 0);
+        *ret_number = found != NULL && strcmp(found, text) == 0;
+    } else if (status == SQLITE_ROW) {
+        *ret_number = sqlite3_column_int64(statement, 0);
+    }
+    (void)sqlite3_finalize(statement); // accepts NULL; says how its step ended
+    return status == SQLITE_ROW ? CL_OK : cl_disklog_read_error(status);
+}
+
+/* If an earlier run ended because a sync failed, what it committed may be in the system's memory
+ * and not on the disk. So it goes into the tables, which are synced. And the log beside them is
+ * begun anew by a commit that changes nothing: else after a power failure the older log that is on
+ * the disk would be laid over the newer tables.
+ * On a full disk this waits: reading may go on, and a commit is refused until it has been done. */
+static enum cl_err
+make_sure(struct cl_disklog *log)
+{
+    char text[64];
+    int64_t version;
+    enum cl_err err = run(log, "PRAGMA wal_checkpoint(FULL)");
+    if (err == CL_OK)
+        err = ask(log, "PRAGMA user_version", NULL, &version);
+    if (err != CL_OK)
+        return err;
+    (void)snprintf(text, sizeof text, "PRAGMA user_version = %lld", (long long)version);
+    err = run(log, text);
+    log->is_unsure = err != CL_OK;
+    return err;
+}
+
 /* Runs a statement that changes something. */
 static enum cl_err
 change(struct cl_disklog *log, sqlite3_stmt *statement)
 {
-    int status = sqlite3_step(statement);
+    enum cl_err err = log->is_unsure ? make_sure(log) : CL_OK;
+    int status = err == CL_OK ? sqlite3_step(statement) : SQLITE_FULL;
     (void)sqlite3_reset(statement); // says the same again
     (void)sqlite3_clear_bindings(statement);
+    if (err != CL_OK && err != CL_ERR_FULL)
+        return break_off(log);
     if (status != SQLITE_DONE)
         return write_error(log, status);
     if (log->wal_pages >= CL_DISKLOG_WAL_PAGES)
@@ -258,35 +312,6 @@ take_blob(sqlite3_stmt *statement, uint64_t place, uint64_t count, struct cl_buf
 /* -- opening ----------------------------------------------------------------------------------- */
 
 static enum cl_err
-run(struct cl_disklog *log, const char *text)
-{
-    int status = sqlite3_exec(log->db, text, NULL, NULL, NULL);
-    if (status == SQLITE_OK)
-        return CL_OK;
-    if (!sqlite3_get_autocommit(log->db))
-        (void)sqlite3_exec(log->db, "ROLLBACK", NULL, NULL, NULL); // nothing more can be done
-    return (status & 0xff) == SQLITE_FULL ? CL_ERR_FULL : cl_disklog_read_error(status);
-}
-
-/* The first column of the only row: a number, or whether it is this text. */
-static enum cl_err
-ask(struct cl_disklog *log, const char *question, const char *text, int64_t *ret_number)
-{
-    sqlite3_stmt *statement;
-    int status = sqlite3_prepare_v2(log->db, question, -1, &statement, NULL);
-    if (status == SQLITE_OK)
-        status = sqlite3_step(statement);
-    if (status == SQLITE_ROW && text != NULL) {
-        const char *found = (const char *)sqlite3_column_text(statement, 0);
-        *ret_number = found != NULL && strcmp(found, text) == 0;
-    } else if (status == SQLITE_ROW) {
-        *ret_number = sqlite3_column_int64(statement, 0);
-    }
-    (void)sqlite3_finalize(statement); // accepts NULL; says how its step ended
-    return status == SQLITE_ROW ? CL_OK : cl_disklog_read_error(status);
-}
-
-static enum cl_err
 create(struct cl_disklog *log, struct cl_disklog_kind kind)
 {
     char *text = sqlite3_mprintf(tables, (long long)snapshot_hash(&log->snapshot), kind.purpose,
@@ -324,24 +349,6 @@ look(struct cl_disklog *log, struct cl_disklog_kind kind, bool *ret_is_new, stru
     return CL_OK;
 }
 
-/* If an earlier run ended because a sync failed, what it committed may be in the system's memory
- * and not on the disk. So it goes into the tables, which are synced. And the log beside them is
- * begun anew by a commit that changes nothing: else after a power failure the older log that is on
- * the disk would be laid over the newer tables. */
-static enum cl_err
-make_sure(struct cl_disklog *log)
-{
-    char text[64];
-    int64_t version;
-    enum cl_err err = run(log, "PRAGMA wal_checkpoint(FULL)");
-    if (err == CL_OK)
-        err = ask(log, "PRAGMA user_version", NULL, &version);
-    if (err != CL_OK)
-        return err;
-    (void)snprintf(text, sizeof text, "PRAGMA user_version = %lld", (long long)version);
-    return run(log, text);
-}
-
 /* Puts the file into the mode that all of this depends on. */
 static enum cl_err
 enter(struct cl_disklog *log, struct cl_disklog_kind kind, struct cl_why *why)
@@ -357,7 +364,8 @@ enter(struct cl_disklog *log, struct cl_disklog_kind kind, struct cl_why *why)
         return create(log, kind);
     if (err == CL_OK)
         err = make_sure(log);
-    if (err == CL_OK)
+    log->is_unsure = err == CL_ERR_FULL;
+    if (err == CL_OK || log->is_unsure)
         err = ask(log, tables_question, tables_answer, &is_so);
     if (err == CL_OK && is_so)
         err = ask(log, "PRAGMA quick_check(1)", "ok", &is_so);

@@ -31,6 +31,13 @@ enum cl_journal_state {
     CL_JOURNAL_READ_ONLY // for good: nothing is taken any more; reads may go on
 };
 
+/* What a journal is, and what it had when it was opened. */
+struct cl_journal_about {
+    const char *durability; // of what comes out of `next`: "memory", gone with the process; "disk"
+    uint64_t snapshot;      // commands that the snapshot stands for; 0: there is none
+    uint64_t commands;      // behind it
+};
+
 /* What is NULL does nothing: there are no refused commands, and nobody is woken. */
 struct cl_journal_ops {
     /* On CL_OK the journal owns the command. CL_ERR_FULL: later perhaps; CL_ERR_READ_ONLY:
@@ -41,6 +48,7 @@ struct cl_journal_ops {
     struct cl_command *(*refused)(struct cl_journal *journal);
     enum cl_journal_state (*state)(const struct cl_journal *journal);
     bool (*watch)(struct cl_journal *journal, cl_journal_wake_fn *wake, void *ctx);
+    struct cl_journal_about (*about)(const struct cl_journal *journal);
     enum cl_err (*replay)(struct cl_journal *journal, const cl_hash_key *hash_key,
                           struct cl_core **core);
     void (*close)(struct cl_journal *journal);
@@ -101,6 +109,13 @@ CL_MUST_CHECK static inline enum cl_err
 cl_journal_replay(struct cl_journal *journal, const cl_hash_key *hash_key, struct cl_core **core)
 {
     return journal->ops->replay(journal, hash_key, core);
+}
+
+static inline struct cl_journal_about
+cl_journal_about(const struct cl_journal *journal)
+{
+    return journal->ops->about == NULL ? (struct cl_journal_about){.durability = "memory"}
+                                       : journal->ops->about(journal);
 }
 
 /* Accepts NULL. What was not committed is lost. */

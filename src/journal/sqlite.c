@@ -24,6 +24,7 @@
 
 struct sqlite {
     struct cl_journal journal;
+    struct cl_journal_about about;
     struct cl_list submitted;
     struct cl_list ready;
     struct cl_list refused_ready;
@@ -190,6 +191,12 @@ state(const struct cl_journal *journal)
     return sqlite->is_read_only ? CL_JOURNAL_READ_ONLY : CL_JOURNAL_OPEN;
 }
 
+static struct cl_journal_about
+about(const struct cl_journal *journal)
+{
+    return ((const struct sqlite *)(const void *)journal)->about;
+}
+
 static enum cl_err
 submit(struct cl_journal *journal, struct cl_command *command)
 {
@@ -341,6 +348,7 @@ static const struct cl_journal_ops ops = {.submit = submit,
                                           .refused = refused,
                                           .state = state,
                                           .watch = watch,
+                                          .about = about,
                                           .replay = replay,
                                           .close = close_sqlite};
 
@@ -364,6 +372,9 @@ cl_journal_sqlite_open(const char *folder, struct cl_journal **ret_journal, stru
         cl_free(sqlite);
         return err;
     }
+    struct cl_disklog_holds holds = cl_disklog_holds(sqlite->log);
+    sqlite->about = (struct cl_journal_about){
+        .durability = "disk", .snapshot = holds.snapshot, .commands = holds.last - holds.snapshot};
     struct cl_list *const lists[] = {&sqlite->submitted, &sqlite->ready, &sqlite->refused_ready,
                                      &sqlite->handed,    &sqlite->done,  &sqlite->refused,
                                      &sqlite->batch};

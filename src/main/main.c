@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/secret.h"
 #include "cli/cli.h"
-#include "journal/memory.h"
+#include "main/data.h"
 #include "main/start_relay.h"
 
 #define TOKEN "--token"
@@ -55,7 +55,9 @@ hide_tokens(int argc, char **argv)
 static enum cl_err
 run_relay(struct cl_opts *opts, struct cl_why *why)
 {
-    return cl_start_relay(opts, cl_journal_memory_open(), why);
+    struct cl_journal *journal;
+    enum cl_err err = cl_data_open(opts, &journal, why);
+    return err == CL_OK ? cl_start_relay(opts, journal, why) : err;
 }
 
 int

@@ -152,6 +152,24 @@ wake(void *ctx)
     cl_loop_wake(ctx);
 }
 
+/* Brings back what earlier runs committed, and says what that was. */
+static enum cl_err
+recover(struct cl_relay *relay, struct cl_why *why)
+{
+    struct cl_journal *journal = relay->config.journal;
+    struct cl_journal_about about = cl_journal_about(journal);
+    cl_instant begun = relay->steady();
+    enum cl_err err = cl_journal_replay(journal, &relay->hash_key, &relay->core);
+    if (err != CL_OK)
+        return cl_fail(err, why, "the journal cannot be read: %s", cl_err_wire(err));
+    struct cl_core_stats stats = cl_core_stats(relay->core);
+    if (!cl_str_eq(cl_str_z(about.durability), CL_STR("memory")))
+        cl_log_info(&relay->config.log, "journal.read", CL_F("snapshot", about.snapshot),
+                    CL_F("commands", about.commands), CL_F("agents", stats.agents),
+                    CL_F("waiting", stats.waiting), CL_F("ms", relay->steady().ms - begun.ms));
+    return CL_OK;
+}
+
 static enum cl_err
 open_state(struct cl_relay *relay, struct cl_why *why)
 {
@@ -162,9 +180,9 @@ open_state(struct cl_relay *relay, struct cl_why *why)
         cl_rate_init(&relay->rate, config->rate_per_second, config->rate_burst, &relay->hash_key);
     if (relay->core == NULL || relay->session == NULL || err != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    err = cl_journal_replay(relay->config.journal, &relay->hash_key, &relay->core);
+    err = recover(relay, why);
     if (err != CL_OK)
-        return cl_fail(err, why, "the journal cannot be read: %s", cl_err_wire(err));
+        return err;
 
     relay->has_waker = cl_journal_watch(relay->config.journal, wake, relay->loop);
     cl_core_resume(relay->core, &relay->core_effects);

@@ -101,8 +101,10 @@ def beside(name):
     return os.path.join(os.path.dirname(BIN), "tests", name)
 
 
-def relay_command():
-    return shlex.split(os.environ.get("CLAWLINK_RELAY_CMD", "")) or [BIN, "relay"]
+def relay_command(folder=""):
+    """The command and its first options; what it leaves behind goes into the folder."""
+    command = shlex.split(os.environ.get("CLAWLINK_RELAY_CMD", "")) or [BIN, "relay"]
+    return [part.replace("{folder}", folder) for part in command]
 
 
 def not_in_process_table(pid, secret):
@@ -157,9 +159,10 @@ def environment(more=None):
 
 def start_fails(*options, port="0", env=None):
     """Starts a relay that must end by itself; gives (status, stdout, stderr)."""
-    command = relay_command() + ["--port", port, *options]
-    done = subprocess.run(command, env=environment(env), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=WAIT, check=False)
+    with tempfile.TemporaryDirectory(prefix="clawlink-") as folder:
+        command = relay_command(folder) + ["--port", port, *options]
+        done = subprocess.run(command, env=environment(env), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=WAIT, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -171,7 +174,7 @@ class Relay:
         self.stderr_path = os.path.join(self.folder, "stderr")
         self.token, self.opened, self.status = token, set(), None
         env = {"XDG_RUNTIME_DIR": self.folder, **(env or {})}  # where its admin door is
-        command = relay_command() + (["--port", port] if port else []) + [*options]
+        command = relay_command(self.folder) + (["--port", port] if port else []) + [*options]
         if os.geteuid() != 0:  # whose tests could not count the relay's descriptors otherwise
             command.append("--allow-debugger")
         with open(self.stderr_path, "wb") as stderr:

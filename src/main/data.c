@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "main/data.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/memory.h"
+#include "journal/sqlite.h"
+
+/* The folder's own name, for good: what lies in it is of no use without. */
+static bool
+sync_name(int folder)
+{
+    int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = parent >= 0 && fsync(parent) == 0;
+    if (parent >= 0)
+        (void)close(parent); // only read
+    return is_synced;
+}
+
+static enum cl_err
+check_folder(int folder, const char *path, bool is_new, struct cl_why *why)
+{
+    struct stat status;
+    if (fstat(folder, &status) != 0 || (is_new && !sync_name(folder)))
+        return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": %s.", path, strerror(errno));
+    // Whoever can write there could put another file in the place of the relay's.
+    if ((status.st_mode & 022) != 0)
+        return cl_fail(
+            CL_ERR_USAGE, why,
+            "--data \"%.200s\": other users can write to that folder. `chmod 700` it, or "
+            "name another.",
+            path);
+    return CL_OK;
+}
+
+/* Makes the folder, for that owner where there is one to give it to. */
+static enum cl_err
+make_folder(const char *path, const struct passwd *owner, struct cl_why *why)
+{
+    bool is_new = mkdir(path, 0700) == 0;
+    if (!is_new && errno != EEXIST)
+        return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": the folder cannot be made: %s.", path,
+                       strerror(errno));
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": %s.", path, strerror(errno));
+    enum cl_err err = CL_OK;
+    if (is_new && owner != NULL && fchown(folder, owner->pw_uid, owner->pw_gid) != 0)
+        err = cl_fail(CL_ERR_IO, why, "--data \"%.200s\": it cannot be given to %.100s: %s.", path,
+                      owner->pw_name, strerror(errno));
+    if (err == CL_OK)
+        err = check_folder(folder, path, is_new, why);
+    (void)close(folder); // only read
+    return err;
+}
+
+static enum cl_err
+open_journal(const char *path, struct cl_journal **ret_journal, struct cl_why *why)
+{
+    struct cl_why reason = {""};
+    enum cl_err err = cl_journal_sqlite_open(path, ret_journal, &reason);
+    if (err == CL_ERR_UNAVAILABLE)
+        return cl_fail(
+            err, why,
+            "--data \"%.200s\": another relay is running on it, and one folder serves one "
+            "relay. Stop that one, or name another folder.",
+            path);
+    if (err != CL_OK)
+        return cl_fail(err, why, "--data: %.400s.", reason.text);
+    return CL_OK;
+}
+
+/* As the user whom the relay will be: the files must be that user's, and there is one thread. */
+static enum cl_err
+open_as(const struct passwd *user, const char *path, struct cl_journal **ret_journal,
+        struct cl_why *why)
+{
+    if (setegid(user->pw_gid) != 0 || seteuid(user->pw_uid) != 0)
+        return cl_fail(CL_ERR_IO, why, "--user %.100s: %s.", user->pw_name, strerror(errno));
+    enum cl_err err = open_journal(path, ret_journal, why);
+    if (seteuid(0) == 0 && setegid(0) == 0)
+        return err;
+    if (err == CL_OK)
+        cl_journal_close(*ret_journal);
+    return cl_fail(CL_ERR_IO, why, "--user %.100s: root's rights did not come back.",
+                   user->pw_name);
+}
+
+enum cl_err
+cl_data_open(const struct cl_opts *opts, struct cl_journal **ret_journal, struct cl_why *why)
+{
+    const char *path = opts->values[cl_opts_index(opts->cmd, "data")];
+    const char *user = opts->values[cl_opts_index(opts->cmd, "user")];
+    if (path == NULL) {
+        *ret_journal = cl_journal_memory_open();
+        return *ret_journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.") : CL_OK;
+    }
+    if (path[0] == '\0')
+        return cl_fail(CL_ERR_USAGE, why, "--data is empty: name a folder.");
+    // A user who is not there, or cannot be had, is refused with better words later.
+    const struct passwd *owner = user != NULL && geteuid() == 0 ? getpwnam(user) : NULL;
+    enum cl_err err = make_folder(path, owner, why);
+    if (err != CL_OK)
+        return err;
+    return owner == NULL ? open_journal(path, ret_journal, why)
+                         : open_as(owner, path, ret_journal, why);
+}

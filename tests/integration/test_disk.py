@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: MIT
+"""The relay with --data: what it accepted is there after any end, a disk that is full or fails
+loses nothing of it, and without --data nothing is written to a disk (docs/operations.md, What is
+kept; docs/decisions/0020-the-journal-on-a-disk.md).
+
+Tests that mount a small disk need root, those that make system calls fail need strace.
+"""
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+from support import (BIN, Failure, Http, Relay, WebSocket, environment, equal, holds, main, refused,
+                     start_fails, test, until)
+
+os.environ.pop("CLAWLINK_RELAY_CMD", None)  # these are about clawlink's own journals
+CI = os.environ.get("CI") == "true"
+
+
+def task(text, sender="a", target="b"):
+    return {"from_agent": sender, "to_agent": target, "task": text}
+
+
+@contextlib.contextmanager
+def folder():
+    """A place for --data, which does not exist yet."""
+    place = tempfile.mkdtemp(prefix="clawlink-disk-")
+    try:
+        yield os.path.join(place, "data")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def kill_9(relay):
+    relay.signal(signal.SIGKILL)
+    relay.status = relay.process.wait()
+
+
+def journal_read(relay):
+    """What the relay said that it had found."""
+    found = re.search(r"event=journal\.read snapshot=(\d+) commands=(\d+) agents=(\d+) "
+                      r"waiting=(\d+) ms=\d+", relay.stderr())
+    holds(found, f"no line about what was found: {relay.stderr()}")
+    return tuple(int(number) for number in found.groups())
+
+
+def skipped(what):
+    """Says so aloud, and never in CI."""
+    if CI:
+        raise Failure(f"{what}, and CI must not skip")
+    print(f"SKIP {what}", flush=True)
+
+
+# -- what is kept ------------------------------------------------------------------------------
+
+
+@test(relay=False)
+def everything_accepted_is_there_after_a_kill():
+    """Agents, messages, files and broadcasts, and what was taken is not."""
+    with folder() as data:
+        with Relay("--data", data) as relay:
+            equal(journal_read(relay), (0, 0, 0, 0), "found in a new folder")
+            relay.register("a", "b", "c")
+            for number in range(20):
+                relay.delegate("a", "b", str(number))
+            relay.good("/broadcast", {"from_agent": "a", "content": "to all"})
+            relay.good("/files", {"file_key": "k", "content": "text", "agent_id": "a"})
+            equal(len(relay.poll("c")), 2, "what c takes: the broadcast and the file")
+            until(lambda: "clawlink_journal_waiting 0\n" in relay.get("/metrics").text and
+                  relay.poll("c") == [], "its acknowledgement")
+            kill_9(relay)
+        with Relay("--data", data) as relay:
+            equal(journal_read(relay)[2:], (3, 22), "agents and messages found")
+            equal([m["type"] for m in relay.poll("b")],
+                  ["task_delegation"] * 20 + ["knowledge_broadcast", "file_updated"], "b's messages")
+            equal(relay.poll("c"), [], "what c had taken")
+            equal(relay.good("/files/k")["content"], "text", "content")
+            equal(relay.good("/discover")["count"], 3, "agents")
+
+
+@test(relay=False)
+def order_and_number_hold_over_many_kills():
+    """Each accepted task comes once, in order; one in flight at a kill may come too."""
+    with folder() as data:
+        accepted, maybe = [], set()
+        for life in range(12):
+            with Relay("--data", data) as relay:
+                killer = threading.Timer(0.05 + life * 0.01, kill_9, [relay])
+                killer.start()
+                for number in range(100000):
+                    text = f"{life}.{number}"
+                    try:
+                        with Http(relay) as connection:
+                            answer = connection.ask("POST", "/delegate", task(text))
+                        equal(answer.status, 200, "status")
+                        accepted.append(text)
+                    except (OSError, Failure):
+                        maybe.add(text)
+                        break
+                killer.join()
+        with Relay("--data", data) as relay:
+            found = []
+            while True:
+                part = relay.tasks("b")
+                if not part:
+                    break
+                found += part
+        equal(len(found), len(set(found)), "different tasks")
+        equal([text for text in found if text not in maybe], accepted, "accepted tasks")
+        holds(set(found) <= set(accepted) | maybe, "a task that nobody sent")
+
+
+@test(relay=False)
+def taken_messages_stay_taken():
+    """What a WebSocket has acknowledged is not delivered again by the next relay."""
+    with folder() as data:
+        with Relay("--data", data) as relay:
+            listener = WebSocket(relay, "b")
+            for number in range(10):
+                relay.delegate("a", "b", str(number))
+                equal(listener.message()["task"], str(number), "task")
+            listener.settled()
+            until(lambda: "clawlink_queued_messages 0\n" in relay.get("/metrics").text,
+                  "the acknowledgements")
+            kill_9(relay)
+        with Relay("--data", data) as relay:
+            equal(relay.tasks("b"), [], "tasks")
+
+
+@test(relay=False)
+def stop_in_order_keeps_all_and_the_files_are_the_owners():
+    """0700 for the folder, 0600 for what lies in it; after a stop the journal is one file."""
+    with folder() as data:
+        with Relay("--data", data) as relay:
+            relay.delegate("a", "b", "t")
+            modes = {name: os.stat(os.path.join(data, name)).st_mode & 0o777
+                     for name in os.listdir(data)}
+            equal(modes, {"journal.db": 0o600, "journal.db-wal": 0o600}, "modes")
+            equal(os.stat(data).st_mode & 0o777, 0o700, "mode of the folder")
+            equal(relay.stop(), 0, "status")
+        equal(os.listdir(data), ["journal.db"], "files after a stop")
+        with Relay("--data", data) as relay:
+            equal(relay.tasks("b"), ["t"], "tasks")
+
+
+@test(relay=False)
+def second_relay_on_the_folder_is_refused():
+    """Exit 7 and a sentence that says what to do; the first goes on."""
+    with folder() as data:
+        with Relay("--data", data) as relay:
+            status, stdout, stderr = start_fails("--data", data)
+            equal((status, stdout), (7, ""), "status and standard output")
+            holds("another relay is running on it" in stderr and data in stderr, stderr)
+            relay.delegate("a", "b", "t")
+            equal(relay.tasks("b"), ["t"], "tasks")
+            kill_9(relay)
+        with Relay("--data", data) as relay:  # a lock that outlives its relay would be no use
+            relay.alive()
+
+
+@test(relay=False)
+def folders_that_are_no_good_are_refused():
+    """Each with a sentence: no parent, not a folder, writable for others, not our file."""
+    with folder() as data:
+        status, _, stderr = start_fails("--data", data + "/deeper")
+        equal(status, 1, "status")
+        holds("cannot be made" in stderr, stderr)
+        with open(data, "w", encoding="ascii"):
+            pass
+        status, _, stderr = start_fails("--data", data)
+        equal(status, 1, "status for a file")
+        os.unlink(data)
+        os.mkdir(data)
+        os.chmod(data, 0o777)
+        status, _, stderr = start_fails("--data", data)
+        equal(status, 2, "status for a folder of everybody")
+        holds("chmod 700" in stderr, stderr)
+        os.chmod(data, 0o700)
+        with open(os.path.join(data, "journal.db"), "w", encoding="ascii") as other:
+            other.write("somebody's own text, which must stay as it is")
+        status, _, stderr = start_fails("--data", data)
+        equal(status, 2, "status for another's file")
+        with open(os.path.join(data, "journal.db"), encoding="ascii") as other:
+            holds(other.read().startswith("somebody's own"), "the file was changed")
+        status, _, stderr = start_fails("--data", "")
+        equal(status, 2, "status for an empty name")
+
+
+@test(relay=False)
+def for_another_user_all_of_it_is_that_users():
+    """Root makes the folder, and gives it away before it gives up its rights."""
+    if os.geteuid() != 0:
+        skipped("for_another_user_all_of_it_is_that_users: only root can become somebody else")
+        return
+    with folder() as data:
+        os.chmod(os.path.dirname(data), 0o755)
+        for life in range(2):
+            with Relay("--data", data, "--user", "nobody", "--admin-socket", "none") as relay:
+                relay.delegate("a", "b", str(life))
+                nobody = pwd.getpwnam("nobody").pw_uid
+                equal({os.stat(os.path.join(data, name)).st_uid for name in os.listdir(data)},
+                      {nobody}, "owners")
+                equal(os.stat(data).st_uid, nobody, "owner of the folder")
+                if life == 1:
+                    equal(relay.tasks("b"), ["0", "1"], "tasks")
+
+
+# -- disks that are full or fail ---------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def small_disk(kib):
+    """A disk of that size, or None where it cannot be had."""
+    place = tempfile.mkdtemp(prefix="clawlink-small-")
+    mounted = os.geteuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=700", "none", place], check=False,
+        stderr=subprocess.DEVNULL).returncode == 0
+    try:
+        yield place if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", place], check=True)
+        os.rmdir(place)
+
+
+def send(relay, text):
+    """True: accepted; False: refused because the disk is full."""
+    answer = relay.post("/delegate", task(text))
+    if answer.status_code == 200:
+        return True
+    refused(answer, 507, code="storage_full")
+    holds("the relay's disk is full" in answer.text, f"the sentence: {answer.text}")
+    return False
+
+
+@test(relay=False)
+def full_disk_refuses_loses_nothing_and_takes_again():
+    """A 1 MiB tmpfs: 507 with a clear error, reads go on, and room makes it whole again."""
+    with small_disk(1024) as disk:
+        if disk is None:
+            skipped("full_disk_refuses_loses_nothing_and_takes_again: no tmpfs can be mounted")
+            return
+        data, ballast = os.path.join(disk, "data"), os.path.join(disk, "ballast")
+        with open(ballast, "wb") as file:
+            file.write(b"x" * (300 * 1024))
+        accepted, refusals = [], 0
+        with Relay("--data", data) as relay:
+            relay.good("/files", {"file_key": "k", "content": "c", "agent_id": "a"})
+            for number in range(200):
+                text = f"{number} " + "t" * 4000
+                if send(relay, text):
+                    accepted.append(text)
+                else:
+                    refusals += 1
+            holds(refusals > 10 and len(accepted) > 20, f"{refusals} refused, {len(accepted)} not")
+            equal(relay.good("/files/k")["content"], "c", "content")
+            equal(relay.good("/healthz"), {"status": "ok"}, "health")
+            holds("event=journal.full" in relay.stderr(), "the log")
+            os.unlink(ballast)
+            until(lambda: send(relay, "room again"), "room")
+            accepted.append("room again")
+            kill_9(relay)
+        with Relay("--data", data) as relay:
+            found = []
+            while len(found) < len(accepted):
+                part = relay.tasks("b")
+                holds(part, f"{len(found)} of {len(accepted)} tasks")
+                found += part
+            equal(found, accepted, "tasks")
+
+
+@test(relay=False)
+def relay_that_starts_on_a_full_disk_reads_and_goes_on_when_there_is_room():
+    """Its own first command is refused as well, and tried again."""
+    with small_disk(1024) as disk:
+        if disk is None:
+            skipped("relay_that_starts_on_a_full_disk...: no tmpfs can be mounted")
+            return
+        data, ballast = os.path.join(disk, "data"), os.path.join(disk, "ballast")
+        with Relay("--data", data) as relay:
+            relay.delegate("a", "b", "before")
+            relay.good("/files", {"file_key": "k", "content": "c", "agent_id": "a"})
+            kill_9(relay)
+        with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
+            while file.write(b"x" * 1024):
+                pass
+        with Relay("--data", data) as relay:
+            equal(relay.good("/files/k")["content"], "c", "content")
+            while send(relay, "t" * 4000):
+                pass
+            os.unlink(ballast)
+            until(lambda: send(relay, "room again"), "room")
+            until(lambda: "event=relay.up" in relay.stderr(), "the relay's own first command")
+            listener = WebSocket(relay, "c")
+            relay.delegate("a", "c", "pushed")
+            equal(listener.message()["task"], "pushed", "task")
+
+
+def strace(*options):
+    """A relay command under strace, or None where it cannot trace."""
+    command = ["strace", "-f", "-qq", "-e", "signal=none", *options]
+    probe = subprocess.run([*command, "-o", os.devnull, "true"], check=False,
+                           capture_output=True) if shutil.which("strace") else None
+    return command if probe is not None and probe.returncode == 0 else None
+
+
+class Traced(Relay):
+    """A relay whose system calls strace sees, or makes fail."""
+
+    def __init__(self, command, *options):
+        os.environ["CLAWLINK_RELAY_CMD"] = " ".join([*command, BIN, "relay"])
+        try:
+            super().__init__(*options)
+        finally:
+            del os.environ["CLAWLINK_RELAY_CMD"]
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
+            self.relay_pid = int(children.read().split()[0])
+
+    def signal(self, number):
+        if self.process.poll() is None:
+            os.kill(self.relay_pid, number)  # strace ends with it
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
+        super().kill()
+
+
+def error_is_survived(call, when):
+    """From the n-th such call on each fails with EIO."""
+    command = strace("-o", os.devnull, "-e", f"trace={call}", "-e",
+                     f"inject={call}:error=EIO:when={when}+")
+    if command is None:
+        skipped(f"{call} that fails: strace cannot trace here")
+        return
+    with folder() as data:
+        accepted = []
+        with Traced(command, "--data", data) as relay:
+            relay.good("/files", {"file_key": "k", "content": "c", "agent_id": "a"})
+            for number in range(1000):
+                answer = relay.post("/delegate", task(str(number)))
+                if answer.status_code != 200:
+                    break
+                accepted.append(str(number))
+            refused(answer, 503, code="read_only")
+            refused(relay.post("/delegate", task("later")), 503, code="read_only")
+            equal(relay.good("/files/k")["content"], "c", "content")
+            equal(relay.tasks("b"), accepted, "what is read meanwhile")
+            holds("event=journal.read_only" in relay.stderr(), "the log")
+            kill_9(relay)
+        holds(accepted, "nothing was accepted before the fault")
+        with Relay("--data", data) as relay:
+            found = relay.tasks("b")
+            holds(found in (accepted, accepted + [str(len(accepted))]), f"{found}, not {accepted}")
+
+
+@test(relay=False)
+def failed_sync_makes_it_read_only_and_loses_nothing():
+    """SECURITY.md: after an fsync error nothing is written until a restart."""
+    error_is_survived("fdatasync", 12)
+
+
+@test(relay=False)
+def failed_write_makes_it_read_only_and_loses_nothing():
+    """The same for a write."""
+    error_is_survived("pwrite64", 60)
+
+
+# -- without --data ----------------------------------------------------------------------------
+
+
+def work(relay):
+    relay.register("a", "b")
+    for number in range(50):
+        relay.delegate("a", "b", str(number) + "t" * 1000)
+    relay.good("/broadcast", {"from_agent": "a", "content": "c"})
+    relay.good("/files", {"file_key": "k", "content": "c", "agent_id": "a"})
+    equal(len(relay.poll("b")) > 0, True, "messages")
+
+
+def written(trace):
+    """Calls that make, open for writing, or change what lies on a disk."""
+    found = []
+    for line in trace.splitlines():
+        if re.search(r"open(at|at2)?\(", line):
+            if re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", line) and "/dev/null" not in line:
+                found.append(line)
+        elif " = -1 " not in line:
+            found.append(line)
+    return found
+
+
+@test(relay=False)
+def without_data_nothing_is_written_to_a_disk():
+    """Every system call that could is watched, from the first to the last."""
+    calls = ("open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,"
+             "linkat,symlink,symlinkat,truncate,ftruncate,fallocate,fsync,fdatasync,"
+             "sync_file_range,pwrite64,pwritev,pwritev2,copy_file_range")
+    with folder() as place:
+        trace = place + ".trace"
+        command = strace("-o", trace, "-e", f"trace={calls}")
+        if command is None:
+            skipped("without_data_nothing_is_written_to_a_disk: strace cannot trace here")
+            return
+        with Traced(command, "--admin-socket", "none") as relay:
+            work(relay)
+            equal(relay.stop(), 0, "status")
+        with open(trace, encoding="utf-8", errors="replace") as file:
+            equal(written(file.read()), [], "calls that write")
+        # The same look must find what a relay with --data does.
+        with Traced(command, "--admin-socket", "none", "--data", place) as relay:
+            work(relay)
+            equal(relay.stop(), 0, "status with --data")
+        with open(trace, encoding="utf-8", errors="replace") as file:
+            holds(len(written(file.read())) > 50, "the trace does not see what --data writes")
+
+
+if __name__ == "__main__":
+    main()
