@@ -584,6 +584,16 @@ apply_admitted(struct run *run, const struct cl_command *command)
     }
 }
 
+/* O(1), so that each command can be compared; a hash of the whole state cannot be had so often. */
+static void
+leave_trail(struct cl_core *core, enum cl_err err)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t trail = (core->trail ^ core->applied) * odd;
+    trail = ((trail ^ trail >> 32) + core->births + ((uint64_t)err << 56)) * odd;
+    core->trail = ((trail ^ trail >> 32) + core->waiting) * odd ^ core->inbox_bytes;
+}
+
 void
 cl_core_apply(struct cl_core *core, const struct cl_command *command, struct cl_effects *effects)
 {
@@ -606,4 +616,6 @@ cl_core_apply(struct cl_core *core, const struct cl_command *command, struct cl_
         cl_list_remove(at);
         tell(&run, CL_EFFECT_RECEIPT, CL_LIST_ENTRY(at, struct cl_sender, touched)->id);
     }
+
+    leave_trail(core, err);
 }

@@ -121,6 +121,12 @@ cl_core_applied(const struct cl_core *core)
     return core->applied;
 }
 
+uint64_t
+cl_core_trail(const struct cl_core *core)
+{
+    return core->trail;
+}
+
 struct cl_core_stats
 cl_core_stats(const struct cl_core *core)
 {

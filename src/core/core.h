@@ -104,6 +104,9 @@ cl_time cl_core_deadline(const struct cl_core *core);
 cl_time cl_core_time(const struct cl_core *core);
 /* Commands applied so far. */
 uint64_t cl_core_applied(const struct cl_core *core);
+/* A number that each command changes by what came of it: its reply and the counters behind it. Two
+ * cores that applied the same commands and differ in it have diverged. Part of the state. */
+uint64_t cl_core_trail(const struct cl_core *core);
 struct cl_core_stats cl_core_stats(const struct cl_core *core);
 
 /* All that is returned below is valid until the next apply. */

@@ -273,6 +273,7 @@ cl_core_dump(const struct cl_core *core, struct cl_buf *buf)
     cl_pack_u8(&pack, CL_STATE_LAYOUT);
     cl_pack_time(&pack, core->time);
     cl_pack_u64(&pack, core->applied);
+    cl_pack_u64(&pack, core->trail);
     cl_pack_u64(&pack, core->births);
     dump_limits(&pack, &core->limits);
     dump_relays(&pack, core);

@@ -486,6 +486,7 @@ load_all(struct load *load)
     demand(load, cl_unpack_u8(in, UINT8_MAX) == CL_STATE_LAYOUT);
     core->time = cl_unpack_time(in);
     core->applied = cl_unpack_u64(in);
+    core->trail = cl_unpack_u64(in);
     core->births = cl_unpack_u64(in);
     load_limits(load);
     load_relays(load);

@@ -25,6 +25,7 @@ struct cl_relay {
 struct cl_core {
     cl_time time;
     uint64_t applied;
+    uint64_t trail;  // what came of each of them, mixed
     uint64_t births; // numbers given to agents and messages so far
 
     struct cl_command_relay_up limits; // as the last RELAY_UP said; its name left out

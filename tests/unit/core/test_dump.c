@@ -473,7 +473,7 @@ TEST(relays_in_a_dump_are_few_and_each_its_own)
     }
     struct cl_buf bytes = dump(m.core);
     size_t limits = 4 + 8 + 8 + 7 * 4 + 8;
-    size_t count_at = 1 + 8 + 8 + 8 + limits;
+    size_t count_at = 1 + 8 + 8 + 8 + 8 + limits;
     size_t end = count_at + 4;
     for (uint32_t i = 0; i < m.core->relays_len; i++)
         end += 4 + m.core->relays[i]->name.len + 8;
