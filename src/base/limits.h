@@ -312,6 +312,9 @@
 /* Pages beside the tables (of 4 KiB) from which on they are moved into them: so long a commit
  * waits behind that, and so much a start reads twice. */
 #define CL_DISKLOG_WAL_PAGES 4096
+/* A relay's log, in bytes of commands, that makes a snapshot due; later, as much as the last
+ * snapshot takes, if that is more. So much is read one command at a time at a start. */
+#define CL_SNAPSHOT_LOG_BYTES (64 * CL_MIB)
 /* Pages that one step of a backup copies. */
 #define CL_DISKLOG_BACKUP_PAGES 256
 

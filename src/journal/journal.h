@@ -38,6 +38,21 @@ struct cl_journal_about {
     uint64_t commands;      // behind it
 };
 
+/* What a journal did beside the commits. */
+enum cl_journal_news_kind {
+    CL_JOURNAL_SNAPSHOT, // err CL_ERR_INTERNAL: the log does not lead to the state that is live
+    CL_JOURNAL_COPY,
+};
+
+struct cl_journal_news {
+    enum cl_journal_news_kind kind;
+    enum cl_err err;   // CL_OK: it was made
+    uint64_t commands; // that the snapshot stands for
+    uint64_t bytes;    // of the snapshot
+    int64_t ms;        // that it took
+    struct cl_why why; // of a copy
+};
+
 /* What is NULL does nothing: there are no refused commands, and nobody is woken. */
 struct cl_journal_ops {
     /* On CL_OK the journal owns the command. CL_ERR_FULL: later perhaps; CL_ERR_READ_ONLY:
@@ -51,6 +66,11 @@ struct cl_journal_ops {
     struct cl_journal_about (*about)(const struct cl_journal *journal);
     enum cl_err (*replay)(struct cl_journal *journal, const cl_hash_key *hash_key,
                           struct cl_core **core);
+    void (*note)(struct cl_journal *journal, uint64_t applied, uint64_t trail);
+    bool (*news)(struct cl_journal *journal, struct cl_journal_news *ret_news);
+    enum cl_err (*copy)(struct cl_journal *journal, cl_str path);
+    bool (*rest)(struct cl_journal *journal, const struct cl_core *core,
+                 struct cl_journal_news *ret_news);
     void (*close)(struct cl_journal *journal);
 };
 
@@ -116,6 +136,41 @@ cl_journal_about(const struct cl_journal *journal)
 {
     return journal->ops->about == NULL ? (struct cl_journal_about){.durability = "memory"}
                                        : journal->ops->about(journal);
+}
+
+/* After a turn in which commands were applied: how many in all, and the core's trail by then. What
+ * the journal makes of them by itself is compared with that. */
+static inline void
+cl_journal_note(struct cl_journal *journal, const struct cl_core *core)
+{
+    if (journal->ops->note != NULL)
+        journal->ops->note(journal, cl_core_applied(core), cl_core_trail(core));
+}
+
+/* What it did since it was asked, the latest of it; false: nothing. */
+static inline bool
+cl_journal_news(struct cl_journal *journal, struct cl_journal_news *ret_news)
+{
+    return journal->ops->news != NULL && journal->ops->news(journal, ret_news);
+}
+
+/* Begins to copy what is committed to a new file of that path, which is absolute; the news say how
+ * it ended. CL_ERR_NOT_IMPLEMENTED: there is nothing to copy. CL_ERR_UNAVAILABLE: a copy is under
+ * way. CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK static inline enum cl_err
+cl_journal_copy(struct cl_journal *journal, cl_str path)
+{
+    return journal->ops->copy == NULL ? CL_ERR_NOT_IMPLEMENTED : journal->ops->copy(journal, path);
+}
+
+/* At the end, when all that was submitted has come out and was applied to that core: its state is
+ * kept, so that the next start is quick. Nothing is submitted any more. False: there is nothing to
+ * keep it in. */
+static inline bool
+cl_journal_rest(struct cl_journal *journal, const struct cl_core *core,
+                struct cl_journal_news *ret_news)
+{
+    return journal->ops->rest != NULL && journal->ops->rest(journal, core, ret_news);
 }
 
 /* Accepts NULL. What was not committed is lost. */

@@ -11,14 +11,12 @@
  */
 #include "journal/sqlite.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/assert.h"
+#include "base/clock.h"
 #include "base/limits.h"
-#include "journal/disklog.h"
+#include "journal/keeper.h"
 
 #define FILE_NAME "/journal.db"
 
@@ -39,6 +37,7 @@ struct sqlite {
     struct cl_list refused;
     cl_journal_wake_fn *wake;
     void *wake_ctx;
+    uint64_t committed_bytes; // of records, since the last look
     bool is_broken;
     bool is_ending;
 
@@ -46,8 +45,10 @@ struct sqlite {
     struct cl_list batch;
     struct cl_buf record;
 
-    pthread_mutex_t disk; // for the log
-    struct cl_disklog *log;
+    struct cl_disk disk;
+    struct cl_keeper keeper;
+    uint64_t log_bytes;      // behind the snapshot, about
+    uint64_t snapshot_bytes; // of the log that make a snapshot due, at least
 };
 
 static struct sqlite *
@@ -66,51 +67,37 @@ first_of(struct cl_list *list)
     return CL_LIST_ENTRY(link, struct cl_command, link);
 }
 
-/* Locks of this kind cannot fail where they are used as they should be. */
-static void
-hold(pthread_mutex_t *mutex)
-{
-    int status = pthread_mutex_lock(mutex);
-    CL_ASSERT(status == 0);
-}
-
-static void
-leave(pthread_mutex_t *mutex)
-{
-    int status = pthread_mutex_unlock(mutex);
-    CL_ASSERT(status == 0);
-}
-
 /* -- the worker -------------------------------------------------------------------------------- */
 
 static enum cl_err
-append(struct sqlite *sqlite, const struct cl_command *command)
+append(struct sqlite *sqlite, struct cl_disklog *log, const struct cl_command *command)
 {
     cl_buf_clear(&sqlite->record);
     enum cl_err err = cl_command_encode(command, &sqlite->record);
-    return err == CL_OK ? cl_disklog_append(sqlite->log, cl_buf_str(&sqlite->record)) : err;
+    return err == CL_OK ? cl_disklog_append(log, cl_buf_str(&sqlite->record)) : err;
 }
 
 /* Commits from the front of the batch as much as one commit takes, and moves it to `out`. On an
  * error nothing was committed, and the batch is as it was. */
 static enum cl_err
-commit_some(struct sqlite *sqlite, struct cl_list *out)
+commit_some(struct sqlite *sqlite, struct cl_list *out, uint64_t *bytes)
 {
     struct cl_list taken;
     struct cl_link *link;
     enum cl_err err = CL_OK;
     cl_list_init(&taken);
-    hold(&sqlite->disk);
+    struct cl_disklog *log = cl_disk_take(&sqlite->disk);
     while (err == CL_OK && (link = cl_list_first(&sqlite->batch)) != NULL) {
-        err = append(sqlite, CL_LIST_ENTRY(link, struct cl_command, link));
+        err = append(sqlite, log, CL_LIST_ENTRY(link, struct cl_command, link));
         if (err != CL_OK)
             break; // what was appended before it makes a commit
         cl_list_remove(link);
         cl_list_append(&taken, link);
+        *bytes += sqlite->record.len;
     }
     if (!cl_list_is_empty(&taken))
-        err = cl_disklog_commit(sqlite->log);
-    leave(&sqlite->disk);
+        err = cl_disklog_commit(log);
+    cl_disk_give(&sqlite->disk);
     if (err == CL_OK) {
         cl_list_splice(out, &taken);
     } else {
@@ -122,17 +109,18 @@ commit_some(struct sqlite *sqlite, struct cl_list *out)
 
 /* What came of a commit, for the relay. True: the journal can go on. */
 static bool
-hand_over(struct sqlite *sqlite, struct cl_list *done, enum cl_err err)
+hand_over(struct sqlite *sqlite, struct cl_list *done, uint64_t bytes, enum cl_err err)
 {
     bool is_refusal = err == CL_ERR_FULL || err == CL_ERR_NO_MEMORY;
-    hold(&sqlite->lock);
+    cl_lock_hold(&sqlite->lock);
+    sqlite->committed_bytes += bytes;
     cl_list_splice(&sqlite->done, done);
     if (is_refusal)
         cl_list_splice(&sqlite->refused, &sqlite->batch);
     sqlite->is_broken = err != CL_OK && !is_refusal;
     if (sqlite->wake != NULL)
         sqlite->wake(sqlite->wake_ctx);
-    leave(&sqlite->lock);
+    cl_lock_leave(&sqlite->lock);
     return err == CL_OK || is_refusal;
 }
 
@@ -140,13 +128,11 @@ hand_over(struct sqlite *sqlite, struct cl_list *done, enum cl_err err)
 static bool
 take_handed(struct sqlite *sqlite)
 {
-    hold(&sqlite->lock);
-    while (cl_list_is_empty(&sqlite->handed) && !sqlite->is_ending) {
-        int status = pthread_cond_wait(&sqlite->work, &sqlite->lock);
-        CL_ASSERT(status == 0);
-    }
+    cl_lock_hold(&sqlite->lock);
+    while (cl_list_is_empty(&sqlite->handed) && !sqlite->is_ending)
+        cl_lock_wait(&sqlite->work, &sqlite->lock);
     cl_list_splice(&sqlite->batch, &sqlite->handed);
-    leave(&sqlite->lock);
+    cl_lock_leave(&sqlite->lock);
     return !cl_list_is_empty(&sqlite->batch);
 }
 
@@ -161,25 +147,11 @@ work(void *ctx)
     cl_list_init(&done);
     while (can_go_on && take_handed(sqlite))
         while (can_go_on && !cl_list_is_empty(&sqlite->batch)) {
-            enum cl_err err = commit_some(sqlite, &done);
-            can_go_on = hand_over(sqlite, &done, err);
+            uint64_t bytes = 0;
+            enum cl_err err = commit_some(sqlite, &done, &bytes);
+            can_go_on = hand_over(sqlite, &done, bytes, err);
         }
     return NULL;
-}
-
-/* Signals are for the relay's thread. Begun with the first commands and not before, for a relay
- * may give up rights in between, which is for all threads in one system and for one in another. */
-static bool
-begin_worker(struct sqlite *sqlite)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all); // cannot fail
-    int status = pthread_sigmask(SIG_SETMASK, &all, &before);
-    CL_ASSERT(status == 0);
-    sqlite->has_worker = pthread_create(&sqlite->worker, NULL, work, sqlite) == 0;
-    status = pthread_sigmask(SIG_SETMASK, &before, NULL);
-    CL_ASSERT(status == 0);
-    return sqlite->has_worker;
 }
 
 /* -- the relay's thread ------------------------------------------------------------------------ */
@@ -217,20 +189,24 @@ turn(struct cl_journal *journal)
     bool has_work = !cl_list_is_empty(&sqlite->submitted);
     if (sqlite->waiting == 0 || sqlite->is_read_only)
         return;
-    if (!sqlite->has_worker && !begin_worker(sqlite)) {
+    // Not before the first command: a relay may give up rights before it, which is for all threads
+    // in one system and for one in another.
+    if (!sqlite->has_worker)
+        sqlite->has_worker = cl_thread_begin(&sqlite->worker, work, sqlite);
+    if (!sqlite->has_worker) {
         sqlite->is_read_only = true;
         return;
     }
-    hold(&sqlite->lock);
+    cl_lock_hold(&sqlite->lock);
     cl_list_splice(&sqlite->handed, &sqlite->submitted);
     cl_list_splice(&sqlite->ready, &sqlite->done);
     cl_list_splice(&sqlite->refused_ready, &sqlite->refused);
+    sqlite->log_bytes += sqlite->committed_bytes;
+    sqlite->committed_bytes = 0;
     sqlite->is_read_only = sqlite->is_broken;
-    leave(&sqlite->lock);
-    if (has_work) {
-        int status = pthread_cond_signal(&sqlite->work);
-        CL_ASSERT(status == 0);
-    }
+    cl_lock_leave(&sqlite->lock);
+    if (has_work)
+        cl_lock_tell(&sqlite->work);
 }
 
 static struct cl_command *
@@ -255,51 +231,60 @@ static bool
 watch(struct cl_journal *journal, cl_journal_wake_fn *wake, void *ctx)
 {
     struct sqlite *sqlite = sqlite_of(journal);
-    hold(&sqlite->lock); // so that no call is under way any more
+    cl_lock_hold(&sqlite->lock); // so that no call is under way any more
     sqlite->wake = wake;
     sqlite->wake_ctx = ctx;
-    leave(&sqlite->lock);
+    cl_lock_leave(&sqlite->lock);
+    cl_keeper_watch(&sqlite->keeper, wake, ctx);
     return true;
 }
 
-/* -- the beginning and the end ----------------------------------------------------------------- */
+/* -- beside the commits ------------------------------------------------------------------------ */
+
+/* Due when the log has become longer than the snapshot: so making them costs, in the long run, no
+ * more than the commits did. */
+static void
+note(struct cl_journal *journal, uint64_t applied, uint64_t trail)
+{
+    struct sqlite *sqlite = sqlite_of(journal);
+    bool is_due = sqlite->log_bytes >= sqlite->snapshot_bytes &&
+                  sqlite->log_bytes >= cl_keeper_kept_bytes(&sqlite->keeper);
+    cl_keeper_note(&sqlite->keeper, applied, trail, is_due);
+    if (is_due)
+        sqlite->log_bytes = 0;
+}
+
+static bool
+news(struct cl_journal *journal, struct cl_journal_news *ret_news)
+{
+    return cl_keeper_news(&sqlite_of(journal)->keeper, ret_news);
+}
 
 static enum cl_err
-apply_batch(struct cl_disklog_batch *batch, struct cl_core *core, struct cl_effects *effects)
+copy(struct cl_journal *journal, cl_str path)
 {
-    cl_str record;
-    while (cl_disklog_batch_next(batch, &record)) {
-        struct cl_command *command;
-        enum cl_err err = cl_command_decode(record, &command);
-        if (err != CL_OK)
-            return err == CL_ERR_NO_MEMORY ? err : CL_ERR_MALFORMED;
-        cl_effects_clear(effects);
-        cl_core_apply(core, command, effects);
-        cl_command_free(command);
-    }
-    return CL_OK;
+    return cl_keeper_copy(&sqlite_of(journal)->keeper, path);
 }
 
 static enum cl_err
 replay(struct cl_journal *journal, const cl_hash_key *hash_key, struct cl_core **core)
 {
     struct sqlite *sqlite = sqlite_of(journal);
-    struct cl_disklog_batch batch;
-    struct cl_effects effects;
-    (void)hash_key;
-    cl_disklog_batch_init(&batch);
-    cl_effects_init(&effects);
-    batch.first = cl_disklog_holds(sqlite->log).first;
-    enum cl_err err;
-    do {
-        err = cl_disklog_read(sqlite->log, batch.first, &batch);
-        if (err == CL_OK)
-            err = apply_batch(&batch, *core, &effects);
-    } while (err == CL_OK);
-    cl_effects_done(&effects);
-    cl_disklog_batch_done(&batch);
-    return err == CL_ERR_NOT_FOUND ? CL_OK : err;
+    struct cl_snapshot_sizes sizes = {0};
+    enum cl_err err = cl_snapshot_restore(&sqlite->disk, UINT64_MAX, hash_key, core, &sizes);
+    sqlite->log_bytes = sizes.log;
+    sqlite->keeper.hash_key = *hash_key; // it has no thread yet
+    sqlite->keeper.kept_bytes = sizes.snapshot;
+    return err;
 }
+
+void
+cl_journal_sqlite_set_snapshot_bytes(struct cl_journal *journal, uint64_t bytes)
+{
+    sqlite_of(journal)->snapshot_bytes = bytes;
+}
+
+/* -- the beginning and the end ----------------------------------------------------------------- */
 
 static void
 free_commands(struct cl_list *list)
@@ -310,23 +295,44 @@ free_commands(struct cl_list *list)
 }
 
 static void
-end_worker(struct sqlite *sqlite)
+end_threads(struct sqlite *sqlite)
 {
-    hold(&sqlite->lock);
+    cl_keeper_end(&sqlite->keeper);
+    if (!sqlite->has_worker)
+        return;
+    cl_lock_hold(&sqlite->lock);
     sqlite->is_ending = true;
-    leave(&sqlite->lock);
-    int status = pthread_cond_signal(&sqlite->work);
+    cl_lock_tell(&sqlite->work);
+    cl_lock_leave(&sqlite->lock);
+    int status = pthread_join(sqlite->worker, NULL);
     CL_ASSERT(status == 0);
-    status = pthread_join(sqlite->worker, NULL);
-    CL_ASSERT(status == 0);
+    sqlite->has_worker = false;
+}
+
+static bool
+rest(struct cl_journal *journal, const struct cl_core *core, struct cl_journal_news *ret_news)
+{
+    struct sqlite *sqlite = sqlite_of(journal);
+    end_threads(sqlite);
+    sqlite->is_read_only = true;
+    struct cl_disklog_holds holds = cl_disklog_holds(sqlite->disk.log);
+    if (sqlite->is_broken || holds.last != cl_core_applied(core) || holds.last == holds.snapshot)
+        return false;
+    // A short log behind a long snapshot is read sooner than another snapshot is written.
+    if (sqlite->log_bytes + sqlite->committed_bytes < cl_keeper_kept_bytes(&sqlite->keeper) / 16)
+        return false;
+    cl_instant begun = cl_clock_monotonic();
+    *ret_news = (struct cl_journal_news){.kind = CL_JOURNAL_SNAPSHOT, .commands = holds.last};
+    ret_news->err = cl_snapshot_keep(&sqlite->disk, core, &ret_news->bytes);
+    ret_news->ms = cl_clock_monotonic().ms - begun.ms;
+    return true;
 }
 
 static void
 close_sqlite(struct cl_journal *journal)
 {
     struct sqlite *sqlite = sqlite_of(journal);
-    if (sqlite->has_worker)
-        end_worker(sqlite);
+    end_threads(sqlite);
     free_commands(&sqlite->submitted);
     free_commands(&sqlite->ready);
     free_commands(&sqlite->refused_ready);
@@ -335,10 +341,10 @@ close_sqlite(struct cl_journal *journal)
     free_commands(&sqlite->refused);
     free_commands(&sqlite->batch);
     cl_buf_done(&sqlite->record);
-    cl_disklog_close(sqlite->log);
-    (void)pthread_cond_destroy(&sqlite->work); // nobody waits for any of them
+    cl_keeper_done(&sqlite->keeper);
+    cl_disk_done(&sqlite->disk);
+    (void)pthread_cond_destroy(&sqlite->work); // nobody waits for them
     (void)pthread_mutex_destroy(&sqlite->lock);
-    (void)pthread_mutex_destroy(&sqlite->disk);
     cl_free(sqlite);
 }
 
@@ -350,6 +356,10 @@ static const struct cl_journal_ops ops = {.submit = submit,
                                           .watch = watch,
                                           .about = about,
                                           .replay = replay,
+                                          .note = note,
+                                          .news = news,
+                                          .copy = copy,
+                                          .rest = rest,
                                           .close = close_sqlite};
 
 enum cl_err
@@ -358,6 +368,7 @@ cl_journal_sqlite_open(const char *folder, struct cl_journal **ret_journal, stru
     const struct cl_disklog_kind kind = {.purpose = CL_JOURNAL_SQLITE_PURPOSE,
                                          .version = CL_JOURNAL_SQLITE_VERSION};
     size_t len = strlen(folder) + sizeof FILE_NAME;
+    struct cl_disklog *log = NULL;
     struct sqlite *sqlite = cl_alloc(sizeof *sqlite);
     char *path = cl_alloc(len);
     enum cl_err err = sqlite == NULL || path == NULL
@@ -365,14 +376,14 @@ cl_journal_sqlite_open(const char *folder, struct cl_journal **ret_journal, stru
                           : CL_OK;
     if (err == CL_OK) {
         (void)snprintf(path, len, "%s" FILE_NAME, folder);
-        err = cl_disklog_open(path, kind, &sqlite->log, why);
+        err = cl_disklog_open(path, kind, &log, why);
     }
     cl_free(path);
     if (err != CL_OK) {
         cl_free(sqlite);
         return err;
     }
-    struct cl_disklog_holds holds = cl_disklog_holds(sqlite->log);
+    struct cl_disklog_holds holds = cl_disklog_holds(log);
     sqlite->about = (struct cl_journal_about){
         .durability = "disk", .snapshot = holds.snapshot, .commands = holds.last - holds.snapshot};
     struct cl_list *const lists[] = {&sqlite->submitted, &sqlite->ready, &sqlite->refused_ready,
@@ -384,10 +395,11 @@ cl_journal_sqlite_open(const char *folder, struct cl_journal **ret_journal, stru
     sqlite->journal.ops = &ops;
     int status = pthread_mutex_init(&sqlite->lock, NULL);
     CL_ASSERT(status == 0); // the usual kind takes nothing
-    status = pthread_mutex_init(&sqlite->disk, NULL);
-    CL_ASSERT(status == 0);
     status = pthread_cond_init(&sqlite->work, NULL);
     CL_ASSERT(status == 0);
+    cl_disk_init(&sqlite->disk, log);
+    cl_keeper_init(&sqlite->keeper, &sqlite->disk);
+    sqlite->snapshot_bytes = CL_SNAPSHOT_LOG_BYTES;
     *ret_journal = &sqlite->journal;
     return CL_OK;
 }

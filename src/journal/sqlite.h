@@ -8,6 +8,9 @@
  *
  * A full disk refuses what was to be committed then, and later commands go again when there is
  * room; so does memory that is short. After any other failure the journal is READ_ONLY.
+ *
+ * Another thread makes a snapshot whenever the log has become long, and copies of the file
+ * (journal/keeper.h).
  */
 #ifndef CL_JOURNAL_SQLITE_H
 #define CL_JOURNAL_SQLITE_H
@@ -24,5 +27,9 @@
 /* Opens or makes journal.db in that folder. Errors of cl_disklog_open, said in why. */
 CL_MUST_CHECK enum cl_err
 cl_journal_sqlite_open(const char *folder, struct cl_journal **ret_journal, struct cl_why *why);
+
+/* For tests: how long the log becomes before it makes a snapshot, instead of
+ * CL_SNAPSHOT_LOG_BYTES. */
+void cl_journal_sqlite_set_snapshot_bytes(struct cl_journal *journal, uint64_t bytes);
 
 #endif

@@ -488,9 +488,18 @@ submit_up(struct cl_relay *relay)
 }
 
 static void
+log_news(struct cl_relay *relay)
+{
+    struct cl_journal_news news;
+    if (cl_journal_news(relay->config.journal, &news))
+        cl_relay_log_news(relay, &news);
+}
+
+static void
 apply_committed(struct cl_relay *relay)
 {
     struct cl_command *command;
+    bool has_applied = false;
     cl_journal_turn(relay->config.journal);
     relay->is_handed_over = true;
     while ((command = cl_journal_next(relay->config.journal)) != NULL) {
@@ -503,8 +512,12 @@ apply_committed(struct cl_relay *relay)
             cl_log_info(&relay->config.log, "journal.has_room",
                         CL_F("waiting", relay->uncommitted));
         relay->is_full = false;
+        has_applied = true;
     }
     take_back_refused(relay);
+    if (has_applied)
+        cl_journal_note(relay->config.journal, relay->core);
+    log_news(relay);
 }
 
 /* What the failed journal still has will never be committed: who waits for it is told. */

@@ -40,6 +40,33 @@ on_sweep(struct cl_timer *timer)
     cl_loop_timer_start(relay->loop, timer, cl_instant_add(cl_loop_now(relay->loop), SWEEP_MS));
 }
 
+/* -- the journal's own work -------------------------------------------------------------------- */
+
+void
+cl_relay_log_news(struct cl_relay *relay, const struct cl_journal_news *news)
+{
+    const struct cl_log *log = &relay->config.log;
+    if (news->err == CL_OK)
+        cl_log_info(log, "journal.snapshot", CL_F("commands", news->commands),
+                    CL_F("bytes", news->bytes), CL_F("ms", news->ms));
+    else if (news->err == CL_ERR_INTERNAL)
+        cl_log_error(log, "journal.snapshot_differs", CL_F("commands", news->commands),
+                     CL_F("next", "keep the folder, restart the relay, report it"));
+    else
+        cl_log_warn(log, "journal.no_snapshot", CL_F("commands", news->commands),
+                    CL_F("why", cl_err_wire(news->err)));
+}
+
+/* What is on its way is not in the state, so only when nothing is. */
+static void
+rest(struct cl_relay *relay)
+{
+    struct cl_journal_news news;
+    if (relay->uncommitted == 0 && !relay->is_read_only &&
+        cl_journal_rest(relay->config.journal, relay->core, &news))
+        cl_relay_log_news(relay, &news);
+}
+
 /* -- the end ----------------------------------------------------------------------------------- */
 
 static void
@@ -339,6 +366,7 @@ cl_relay_run(struct cl_relay *relay)
     cl_loop_timer_start(relay->loop, &relay->sweep,
                         cl_instant_add(cl_loop_now(relay->loop), SWEEP_MS));
     cl_loop_run(relay->loop);
+    rest(relay);
     struct cl_core_stats stats = cl_core_stats(relay->core);
     cl_log_info(&relay->config.log, "relay.stopped", CL_F("waiting", stats.waiting),
                 CL_F("agents", stats.agents));

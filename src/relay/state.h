@@ -127,6 +127,8 @@ void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
 void cl_relay_detach(struct cl_relay *relay, cl_str agent);
 /* All that lie in relay->core_effects, in order. */
 void cl_relay_perform_effects(struct cl_relay *relay);
+/* What the journal did by itself. */
+void cl_relay_log_news(struct cl_relay *relay, const struct cl_journal_news *news);
 /* All of the turn's end. */
 void cl_relay_turn_end(struct cl_relay *relay);
 /* Fresh draft context for a text that came now. */

@@ -2,6 +2,7 @@
 #include "support/crash_vfs.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static sqlite3_vfs *below;
 static struct cl_list nodes;
 static struct rng rng;
 static struct crash_vfs_counts counts;
+static pthread_mutex_t plan_lock = PTHREAD_MUTEX_INITIALIZER; // for these four
 static enum crash_vfs_fault planned;
 static uint32_t due;
 static bool has_happened;
@@ -196,7 +198,7 @@ sync_folder(void)
 
 /* What befalls this write or sync; NONE: nothing. */
 static enum crash_vfs_fault
-befalls(bool is_sync)
+look_up(bool is_sync)
 {
     if (is_off)
         return CRASH_VFS_POWER;
@@ -211,6 +213,15 @@ befalls(bool is_sync)
     is_off = fault == CRASH_VFS_POWER;
     if (fault != CRASH_VFS_FULL)
         planned = CRASH_VFS_NONE;
+    return fault;
+}
+
+static enum crash_vfs_fault
+befalls(bool is_sync)
+{
+    (void)pthread_mutex_lock(&plan_lock); // cannot fail
+    enum crash_vfs_fault fault = look_up(is_sync);
+    (void)pthread_mutex_unlock(&plan_lock);
     return fault;
 }
 
@@ -421,15 +432,20 @@ crash_vfs_reset(uint64_t seed)
 void
 crash_vfs_plan(enum crash_vfs_fault fault, uint32_t after)
 {
+    (void)pthread_mutex_lock(&plan_lock); // cannot fail
     planned = fault;
     due = after;
     has_happened = false;
+    (void)pthread_mutex_unlock(&plan_lock);
 }
 
 bool
 crash_vfs_happened(void)
 {
-    return has_happened;
+    (void)pthread_mutex_lock(&plan_lock); // cannot fail
+    bool answer = has_happened;
+    (void)pthread_mutex_unlock(&plan_lock);
+    return answer;
 }
 
 void

@@ -7,7 +7,8 @@
  * it there. When the power goes, of what was written since some arrives and some does not, in any
  * order, torn between sectors of 512 bytes; and the real files become what is on the disk.
  *
- * All of it follows from the seed. One thread.
+ * All of it follows from the seed. Threads take turns in using files, as with a lock; the calls
+ * below that plan and ask are safe from any.
  */
 #ifndef TESTS_SUPPORT_CRASH_VFS_H
 #define TESTS_SUPPORT_CRASH_VFS_H

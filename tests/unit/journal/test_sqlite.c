@@ -113,6 +113,7 @@ take_turn(void)
         cl_command_free(command);
     }
     cl_effects_done(&effects);
+    cl_journal_note(journal, core);
     return out;
 }
 
@@ -308,6 +309,144 @@ TEST(power_failures_lose_nothing_that_came_out)
         end();
     }
 }
+
+/* -- snapshots --------------------------------------------------------------------------------- */
+
+/* Waits, woken, until there is news. */
+static struct cl_journal_news
+news(void)
+{
+    struct cl_journal_news found;
+    char byte;
+    while (!cl_journal_news(journal, &found))
+        CHECK_INT(read(wakes[0], &byte, 1), 1);
+    return found;
+}
+
+static struct cl_disklog_holds
+holds(void)
+{
+    struct cl_disklog *log;
+    cl_journal_close(journal);
+    CHECK_OK(cl_disklog_open(path, kind, &log, NULL));
+    struct cl_disklog_holds found = cl_disklog_holds(log);
+    cl_disklog_close(log);
+    open_it();
+    return found;
+}
+
+TEST(long_log_becomes_a_snapshot_and_is_tidied_away)
+{
+    struct cl_journal_news got;
+    uint64_t before = 0;
+    begin(1);
+    cl_journal_sqlite_set_snapshot_bytes(journal, 2000);
+    for (unsigned i = 0; i < 5;) {
+        put(7);
+        if (!cl_journal_news(journal, &got))
+            continue;
+        CHECK_INT(got.kind, CL_JOURNAL_SNAPSHOT);
+        CHECK_OK(got.err);
+        CHECK(got.bytes > 1000 && got.commands > before);
+        before = got.commands;
+        i++;
+    }
+    struct cl_disklog_holds found = holds();
+    CHECK_INT(found.snapshot, before);
+    CHECK(found.first > 100);
+    struct cl_journal_about about = cl_journal_about(journal);
+    CHECK_INT(about.snapshot, found.snapshot);
+    CHECK_INT(about.snapshot + about.commands, cl_core_applied(core));
+    check_replay();
+    put(1);
+    reopen();
+    check_replay();
+    end();
+}
+
+TEST(snapshot_that_differs_from_the_live_state_is_told_and_not_kept)
+{
+    begin(1);
+    put(5);
+    cl_journal_sqlite_set_snapshot_bytes(journal, 1);
+    journal->ops->note(journal, 5, cl_core_trail(core) + 1); // as one that went wrong would say
+    CHECK_INT(news().err, CL_ERR_INTERNAL);
+    CHECK_INT(holds().snapshot, 0);
+    cl_journal_sqlite_set_snapshot_bytes(journal, 1);
+    put(1);
+    CHECK_OK(news().err);
+    CHECK_INT(holds().snapshot, 6);
+    end();
+}
+
+TEST(snapshot_at_the_end_makes_the_next_start_quick)
+{
+    struct cl_journal_news found;
+    begin(1);
+    put(200);
+    CHECK(cl_journal_rest(journal, core, &found));
+    CHECK_OK(found.err);
+    CHECK_INT(found.commands, 200);
+    CHECK_INT(submit(), CL_ERR_READ_ONLY);
+    CHECK(!cl_journal_rest(journal, core, &found)); // it is there
+    reopen();
+    CHECK_INT(cl_journal_about(journal).snapshot, 200);
+    CHECK_INT(cl_journal_about(journal).commands, 0);
+    check_replay();
+    put(3);
+    reopen();
+    check_replay();
+    CHECK(!cl_journal_rest(journal, core, &found)); // three commands are read as soon
+    reopen();
+    check_replay();
+    put(1); // and what the snapshot stands for goes
+    CHECK(holds().first > 200);
+    end();
+}
+
+TEST(state_that_is_not_that_of_the_log_is_not_kept_at_the_end)
+{
+    struct cl_journal_news found;
+    begin(1);
+    put(5);
+    CHECK_OK(submit());
+    cl_journal_turn(journal); // committed, and not applied here
+    CHECK(!cl_journal_rest(journal, core, &found));
+    reopen();
+    struct cl_core *six = replayed();
+    CHECK_INT(cl_core_applied(six), 6);
+    cl_core_free(six);
+    end();
+}
+
+TEST(power_failures_while_snapshots_are_made_lose_nothing)
+{
+    struct rng rng = {.state = 7};
+    unsigned snapshots = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct cl_journal_news found;
+        test_note("seed %llu", (unsigned long long)seed);
+        begin(seed);
+        cl_journal_sqlite_set_snapshot_bytes(journal, 1500);
+        crash_vfs_plan(CRASH_VFS_POWER, (uint32_t)rng_below(&rng, 400));
+        while (cl_journal_state(journal) == CL_JOURNAL_OPEN) {
+            put(1 + (unsigned)rng_below(&rng, 20));
+            snapshots += cl_journal_news(journal, &found) && found.err == CL_OK;
+        }
+        cl_journal_close(journal);
+        crash_vfs_restart();
+        open_it();
+        struct cl_core *back = replayed();
+        CHECK(cl_core_applied(back) >= cl_core_applied(core) && cl_core_applied(back) <= submitted);
+        if (cl_core_applied(back) == cl_core_applied(core))
+            CHECK_INT(cl_core_trail(back), cl_core_trail(core));
+        cl_core_free(back);
+        end();
+    }
+    CHECK(snapshots > 20);
+}
+
+/* -- what is refused --------------------------------------------------------------------------- */
 
 TEST(second_relay_is_refused)
 {
