@@ -7,6 +7,7 @@
 const struct cl_cmd *const cl_cmds[] = {
     &cl_cmd_relay,
     &cl_cmd_relay_install,
+    &cl_cmd_relay_backup,
     &cl_cmd_relay_status,
     &cl_cmd_register,
     &cl_cmd_discover,

@@ -56,6 +56,7 @@ struct cl_cmd {
 };
 
 extern const struct cl_cmd cl_cmd_relay;
+extern const struct cl_cmd cl_cmd_relay_backup;
 extern const struct cl_cmd cl_cmd_relay_status;
 extern const struct cl_cmd cl_cmd_relay_install;
 extern const struct cl_cmd cl_cmd_register;

@@ -34,6 +34,7 @@ struct call {
 static const struct call calls[] = {
     {"GET", "/status", answer_status},
     {"GET", "/metrics", cl_metrics_answer},
+    {"POST", "/backup", cl_backup_begin},
 };
 
 static void
@@ -54,7 +55,13 @@ on_request(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head
                    CL_STR("the admin door has no such call"));
 }
 
-static const struct cl_http_handler handler = {.on_request = on_request};
+static void
+on_closed(void *ctx, struct cl_http_conn *conn)
+{
+    cl_backup_forget(ctx, conn);
+}
+
+static const struct cl_http_handler handler = {.on_request = on_request, .on_closed = on_closed};
 
 /* -- the door ---------------------------------------------------------------------------------- */
 

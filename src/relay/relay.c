@@ -46,7 +46,9 @@ void
 cl_relay_log_news(struct cl_relay *relay, const struct cl_journal_news *news)
 {
     const struct cl_log *log = &relay->config.log;
-    if (news->err == CL_OK)
+    if (news->kind == CL_JOURNAL_COPY)
+        cl_backup_end(relay, news);
+    else if (news->err == CL_OK)
         cl_log_info(log, "journal.snapshot", CL_F("commands", news->commands),
                     CL_F("bytes", news->bytes), CL_F("ms", news->ms));
     else if (news->err == CL_ERR_INTERNAL)

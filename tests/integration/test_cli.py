@@ -880,7 +880,7 @@ def the_relay_takes_every_option_of_its_help():
                   "allow-host": "relay.example", "allow-origin": "http://page.example",
                   "inbox-messages": "10", "inbox-bytes": "100000", "all-inboxes-bytes": "1000000",
                   "max-connections": "10", "rate": "10/s,50", "user": "nobody",
-                  "name": "Studio", "discovery": "on",
+                  "name": "Studio", "discovery": "on", "data": os.path.join(home.path, "data"),
                   "admin-socket": os.path.join(home.path, "door")}
         own = os.path.join(home.path, ".clawlink", "tls")
         values.update({"tls-cert": own + "/cert.pem", "tls-key": own + "/key.pem", "tls-dir": own})

@@ -160,7 +160,7 @@ def long_log_becomes_a_snapshot_while_the_relay_serves():
         with Relay("--data", data) as relay:
             for sent in range(75):
                 relay.delegate("a", f"b{sent % 10}", f"{sent} " + "t" * 1000000)
-            until(lambda: "event=journal.snapshot " in relay.stderr(), "a snapshot", 30)
+            until(lambda: "event=journal.snapshot " in relay.stderr(), "a snapshot", 60)
             relay.delegate("a", "c", "the last")
             waiting = int(re.search(r"clawlink_queued_messages (\d+)", relay.get("/metrics").text)[1])
             kill_9(relay)
@@ -169,6 +169,7 @@ def long_log_becomes_a_snapshot_while_the_relay_serves():
             holds(snapshot > 60 and commands < 100, f"snapshot of {snapshot} and {commands} more")
             holds(found >= waiting, f"{found} of {waiting} messages")
             equal(relay.tasks("c"), ["the last"], "c's tasks")
+            kill_9(relay)  # rather than have it write all of that once more
 
 
 @test(relay=False)
@@ -231,6 +232,84 @@ def for_another_user_all_of_it_is_that_users():
                 equal(os.stat(data).st_uid, nobody, "owner of the folder")
                 if life == 1:
                     equal(relay.tasks("b"), ["0", "1"], "tasks")
+
+
+# -- backups -----------------------------------------------------------------------------------
+
+
+def backup(relay, *options, cwd=None):
+    """(exit code, stdout, stderr) of `clawlink relay backup`."""
+    door = os.path.join(relay.folder, "clawlink", f"relay-{relay.port}.sock")
+    done = subprocess.run([BIN, "relay", "backup", "--admin-socket", door, *options], cwd=cwd,
+                          env=environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@test(relay=False)
+def backup_while_it_serves_has_what_was_accepted_before():
+    """A relay on the copy has it all, and what came meanwhile in order."""
+    with folder() as data:
+        place = os.path.dirname(data)
+        copy = os.path.join(place, "copy", "journal.db")
+        os.mkdir(os.path.dirname(copy), 0o700)
+        sent = []
+        with Relay("--data", data) as relay:
+            for number in range(20):
+                relay.delegate("a", f"b{number % 5}", f"{number} " + "t" * 300000)
+            done = threading.Event()
+
+            def go_on():
+                with Http(relay) as connection:
+                    while not done.is_set():
+                        text = str(len(sent))
+                        equal(connection.ask("POST", "/delegate", task(text)).status, 200, "status")
+                        sent.append(text)
+
+            sender = threading.Thread(target=go_on)
+            sender.start()
+            until(lambda: len(sent) > 20, "messages")
+            before = len(sent)
+            status, stdout, stderr = backup(relay, "--file", "copy/journal.db", cwd=place)
+            done.set()
+            sender.join()
+            equal((status, stderr), (0, ""), "status and standard error")
+            holds(stdout.startswith("saved in "), stdout)
+            equal(os.stat(copy).st_mode & 0o777, 0o600, "mode")
+            status, _, stderr = backup(relay, "--file", copy)
+            holds(status != 0 and "File exists" in stderr, f"a second copy there: {stderr}")
+            equal(os.listdir(os.path.dirname(copy)), ["journal.db"], "what else was left there")
+            relay.delegate("a", "c", "later")
+            equal(relay.tasks("c"), ["later"], "tasks")
+        with Relay("--data", os.path.dirname(copy)) as relay:
+            found = []
+            while len(found) < before:
+                part = relay.tasks("b")
+                holds(part, f"{len(found)} tasks in the copy, and {before} were sent before it")
+                found += part
+            equal(found, sent[:len(found)], "tasks in the copy")
+            equal(relay.tasks("c"), [], "what came after it")
+            equal(relay.tasks("b0")[0][:2], "0 ", "a large task")
+
+
+@test(relay=False)
+def backup_that_cannot_be_made_says_why():
+    """Without --data there is nothing; a disk that is full leaves nothing behind."""
+    with Relay() as relay:
+        status, _, stderr = backup(relay, "--file", "/tmp/never-made")
+        equal(status, 2, "status without --data")
+        holds("without --data" in stderr, stderr)
+    with folder() as data, small_disk(256) as disk:
+        if disk is None:
+            skipped("backup_that_cannot_be_made_says_why: no tmpfs can be mounted")
+            return
+        with Relay("--data", data) as relay:
+            for number in range(3):
+                relay.delegate("a", "b", f"{number} " + "t" * 300000)
+            status, _, stderr = backup(relay, "--file", os.path.join(disk, "copy"))
+            holds(status != 0 and "the disk is full" in stderr, f"{status}: {stderr}")
+            equal(os.listdir(disk), [], "what was left on the full disk")
+            relay.delegate("a", "c", "t")
+            holds("event=backup.failed" in relay.stderr(), "the log")
 
 
 # -- disks that are full or fail ---------------------------------------------------------------
@@ -342,16 +421,7 @@ class Traced(Relay):
         finally:
             del os.environ["CLAWLINK_RELAY_CMD"]
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
-            self.relay_pid = int(children.read().split()[0])
-
-    def signal(self, number):
-        if self.process.poll() is None:
-            os.kill(self.relay_pid, number)  # strace ends with it
-
-    def kill(self):
-        with contextlib.suppress(ProcessLookupError):
-            self.signal(signal.SIGKILL)
-        super().kill()
+            self.pid = int(children.read().split()[0])  # strace ends with it
 
 
 def error_is_survived(call, when):
