@@ -4,6 +4,7 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "wire/json_text.h"
 
 /* Longer spellings of a double are not read. */
@@ -22,10 +23,12 @@ skip_while(cl_str text, size_t at, const char *set)
 static size_t
 string_end(cl_str text, size_t at)
 {
-    at++;
-    while (at < text.len && text.ptr[at] != '"')
-        at += text.ptr[at] == '\\' ? 2 : 1;
-    return at < text.len ? at + 1 : text.len;
+    for (at++; at < text.len; at += 2) { // an escape lies between two turns
+        at += cl_bytes_json(text.ptr + at, text.len - at, true);
+        if (at < text.len && text.ptr[at] == '"')
+            return at + 1;
+    }
+    return text.len;
 }
 
 static size_t
