@@ -343,6 +343,44 @@
 /* The longest that a poll may wait for its first message. */
 #define CL_POLL_WAIT_MAX_S 60
 
+/* -- protocol v2 --------------------------------------------------------------------------- */
+
+/* A name of an instance, an agent or a capability; a longer one is malformed. */
+#define CL_NAME_BYTES_MAX 64
+/* The largest whole number of the protocol: beyond 2^53 - 1 JavaScript rounds (RFC 7493 section
+ * 2.2); a larger one is malformed. */
+#define CL_V2_NUMBER_MAX UINT64_C(9007199254740991)
+/* A string in a list of them, such as an address of v1 with its largest id; a longer one is
+ * malformed. */
+#define CL_V2_STRING_BYTES_MAX (CL_ID_BYTES_MAX + 3)
+/* The value of a request's `id`, as it was written; a longer one is malformed. */
+#define CL_V2_ID_BYTES_MAX 128
+/* The header of an envelope, as JSON; a larger one is malformed. */
+#define CL_ENVELOPE_HEADER_BYTES_MAX (2 * CL_KIB)
+/* What one envelope carries; a larger body is a blob, and without that CL_ERR_TOO_LARGE. */
+#define CL_ENVELOPE_BODY_BYTES_MAX (32 * CL_KIB)
+/* From `iat` to `exp`, in seconds; more is malformed. */
+#define CL_ENVELOPE_LIFE_S_MAX (7 * 24 * 3600)
+/* So far a sender's clock may be ahead of the relay's. */
+#define CL_ENVELOPE_AHEAD_S_MAX 120
+/* Thread and media type of an envelope; longer is malformed. */
+#define CL_THREAD_BYTES_MAX 128
+#define CL_CTY_BYTES_MAX    128
+/* A sentence of an agent's: why it refused or failed; longer is malformed. */
+#define CL_REASON_BYTES_MAX 256
+/* What an agent says about itself: its display name, a description, capabilities, an object of its
+ * own; more is malformed. */
+#define CL_V2_DISPLAY_BYTES_MAX     128
+#define CL_V2_DESCRIPTION_BYTES_MAX 1024
+#define CL_V2_CAPABILITIES_MAX      64
+#define CL_V2_METADATA_BYTES_MAX    (4 * CL_KIB)
+/* Versions that a hello may name; more is malformed. */
+#define CL_V2_VERSIONS_MAX 16
+/* Agents, dead letters or messages in one answer; the next call goes on behind it. */
+#define CL_V2_PAGE_MAX 1000
+/* A name of a batch that `receive` gave out; longer is malformed. */
+#define CL_V2_LEASE_BYTES_MAX 64
+
 /* -- senders ------------------------------------------------------------------------------- */
 
 /* The most that --rate and its burst may say. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "base/utf8.h"
+#include "proto/address.h"
 #include "wire/uri.h"
 
 struct row {
@@ -47,17 +47,7 @@ cl_v1_call_text(enum cl_v1_call call, char ret_text[static CL_V1_CALL_TEXT_CAP])
 bool
 cl_v1_id_is_valid(cl_str id)
 {
-    if (id.len == 0 || id.len > CL_ID_BYTES_MAX || !cl_utf8_is_valid(id))
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        unsigned char byte = (unsigned char)id.ptr[i];
-        if (byte < 0x20 || byte == 0x7f)
-            return false;
-        // U+0080 to U+009F are the C1 control characters.
-        if (byte == 0xc2 && (unsigned char)id.ptr[i + 1] < 0xa0)
-            return false;
-    }
-    return true;
+    return cl_line_is_valid(id, CL_ID_BYTES_MAX);
 }
 
 static bool

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Envelopes from strangers. The first byte says what the rest is: '1' the text of an envelope, '2'
+ * the JSON of its header, which is put into one, '3' the body of a blob.
+ *
+ * What is refused is refused with a sentence. What is accepted can be written, and what is written
+ * is read as the same and written as the same again.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "proto/envelope.h"
+#include "wire/base64url.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const cl_hash_key hash_key = {{1}};
+
+static bool
+is_refusal(enum cl_err err, const struct cl_why *why)
+{
+    return (err == CL_ERR_MALFORMED || err == CL_ERR_MISSING) && why->text[0] != '\0';
+}
+
+static void
+check_header(const struct cl_envelope_header *header)
+{
+    struct cl_address from, to;
+    CL_ASSERT(cl_address_read(header->from, &from) && cl_address_read(header->to, &to));
+    CL_ASSERT((from.kind & CL_ADDRESS_SENDERS) != 0 && (to.kind & CL_ADDRESS_RECEIVERS) != 0);
+    CL_ASSERT(header->exp > header->iat && header->exp - header->iat <= CL_ENVELOPE_LIFE_S_MAX);
+    CL_ASSERT(!cl_id_is_none(header->id) && header->str.is_set == (header->seq != 0));
+    CL_ASSERT(header->hops.is_set == !cl_id_is_none(header->root));
+}
+
+static void
+check_text(const struct cl_envelope_reader *reader, cl_str text)
+{
+    struct cl_envelope envelope, again;
+    struct cl_envelope_header header, header_again;
+    struct cl_why why = {""};
+    struct cl_buf first, second;
+    cl_str body, body_again;
+    enum cl_err err = cl_envelope_decode(reader, text, &envelope, &header, &why);
+    if (err != CL_OK) {
+        CL_ASSERT(is_refusal(err, &why));
+        return;
+    }
+    check_header(&header);
+    cl_buf_init(&first, 8 * CL_MIB);
+    cl_buf_init(&second, 8 * CL_MIB);
+    CL_ASSERT(cl_envelope_body(&envelope, reader->arena, &body) == CL_OK);
+    // Written without white space and escapes, it is no longer than it was.
+    CL_ASSERT(cl_envelope_encode(reader, &header, body, &first, &why) == CL_OK);
+    CL_ASSERT(cl_envelope_decode(reader, cl_buf_str(&first), &again, &header_again, &why) == CL_OK);
+    CL_ASSERT(cl_envelope_body(&again, reader->arena, &body_again) == CL_OK);
+    CL_ASSERT(cl_str_eq(body, body_again) && cl_str_eq(envelope.payload, again.payload));
+    CL_ASSERT(cl_envelope_encode(reader, &header_again, body_again, &second, &why) == CL_OK);
+    CL_ASSERT(cl_str_eq(cl_buf_str(&first), cl_buf_str(&second)));
+    // What was sent is passed on as it was sent.
+    cl_buf_clear(&second);
+    CL_ASSERT(cl_envelope_put(&envelope, &second) == CL_OK);
+    again = cl_envelope_split(cl_buf_str(&second));
+    CL_ASSERT(cl_str_eq(again.protected, envelope.protected));
+    CL_ASSERT(cl_str_eq(again.payload, envelope.payload));
+    cl_buf_done(&first);
+    cl_buf_done(&second);
+}
+
+static void
+check_wrapped(const struct cl_envelope_reader *reader, cl_str json)
+{
+    struct cl_buf buf;
+    cl_buf_init(&buf, 8 * CL_MIB);
+    CL_ASSERT(cl_buf_append(&buf, CL_STR("{\"protected\":\"")) == CL_OK);
+    CL_ASSERT(cl_base64url_append(&buf, json) == CL_OK);
+    CL_ASSERT(cl_buf_append(&buf, CL_STR("\",\"payload\":\"eA\"}")) == CL_OK);
+    check_text(reader, cl_buf_str(&buf));
+    cl_buf_done(&buf);
+}
+
+static void
+check_blob(const struct cl_envelope_reader *reader, cl_str body)
+{
+    struct cl_blob blob, again;
+    struct cl_why why = {""};
+    struct cl_buf buf;
+    enum cl_err err = cl_blob_read(reader, body, &blob, &why);
+    if (err != CL_OK) {
+        CL_ASSERT(is_refusal(err, &why));
+        return;
+    }
+    cl_buf_init(&buf, CL_MIB);
+    CL_ASSERT(cl_blob_put(&blob, &buf) == CL_OK);
+    CL_ASSERT(cl_blob_read(reader, cl_buf_str(&buf), &again, &why) == CL_OK);
+    CL_ASSERT(memcmp(blob.sha256, again.sha256, sizeof blob.sha256) == 0);
+    CL_ASSERT(blob.size == again.size && cl_str_eq(blob.cty, again.cty));
+    cl_buf_done(&buf);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct cl_arena arena;
+    struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &hash_key};
+    if (size == 0)
+        return 0;
+    cl_str text = cl_str_of(data + 1, size - 1);
+    cl_arena_init(&arena, 32 * CL_MIB);
+    switch (data[0] % 3) {
+    case '1' % 3:
+        check_text(&reader, text);
+        break;
+    case '2' % 3:
+        check_wrapped(&reader, text);
+        break;
+    default:
+        check_blob(&reader, text);
+        break;
+    }
+    cl_arena_done(&arena);
+    return 0;
+}
