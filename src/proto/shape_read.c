@@ -450,6 +450,15 @@ find_field(const struct cl_shape *shape, cl_str name, uint32_t from)
     return shape->fields_len;
 }
 
+/* A name that is no name is not repeated: it may be long, and cut it may be no text. */
+static enum cl_err
+refuse_name(cl_str name, struct cl_why *why)
+{
+    if (!cl_name_is_valid(name))
+        return cl_fail(CL_ERR_MALFORMED, why, "there is a member that is not known here");
+    return cl_fail(CL_ERR_MALFORMED, why, "%.*s is not known here", CL_STR_ARG(name));
+}
+
 /* The nested object has said what is wrong in it. */
 static bool
 is_said(const struct cl_shape_field *field, const struct cl_why *why)
@@ -497,8 +506,7 @@ read_members(const struct cl_shape_reader *reader, const struct cl_shape *shape,
         if (index == shape->fields_len && reader->is_lenient)
             continue;
         if (index == shape->fields_len)
-            return cl_fail(CL_ERR_MALFORMED, why, "%.*s is no member that is known here",
-                           CL_STR_ARG(cl_str_part(name, 0, CL_NAME_BYTES_MAX)));
+            return refuse_name(name, why);
         const struct cl_shape_field *field = &shape->fields[index];
         struct reading reading = {reader, field, member.value, why};
         err = readers[field->type](&reading, (char *)ret_value + field->offset);
