@@ -77,7 +77,7 @@ const struct cl_shape *cl_v2_note_shape(enum cl_v2_note note);
 
 /* JSON-RPC 2.0 section 5.1. */
 enum cl_v2_code {
-    CL_V2_CODE_PARSE = -32700,   // it is no JSON
+    CL_V2_CODE_PARSE = -32700,   // it is no JSON object
     CL_V2_CODE_REQUEST = -32600, // it is no request
     CL_V2_CODE_METHOD = -32601,  // no such method
     CL_V2_CODE_PARAMS = -32602,  // malformed or missing params

@@ -29,7 +29,7 @@ struct cl_v2_fault {
 };
 
 /* The text of one frame or body. The error is ret_fault->error.err; *ret_call is spoilt then.
- *     no JSON, an array                 CL_ERR_MALFORMED  CL_V2_CODE_PARSE, _REQUEST
+ *     no JSON object, an array          CL_ERR_MALFORMED  CL_V2_CODE_PARSE, _REQUEST
  *     no request of JSON-RPC 2.0        CL_ERR_MALFORMED  CL_V2_CODE_REQUEST
  *     a method that is not in the map   CL_ERR_NOT_FOUND  CL_V2_CODE_METHOD
  *     params that break a rule          CL_ERR_MALFORMED, CL_ERR_MISSING  CL_V2_CODE_PARAMS
