@@ -4,13 +4,16 @@
  * the JSON of its header, which is put into one, '3' the body of a blob.
  *
  * What is refused is refused with a sentence. What is accepted can be written, and what is written
- * is read as the same and written as the same again.
+ * is read as the same and written as the same again. It can be shown to an agent of v1, as one JSON
+ * object of a size that v1 can be pushed.
  */
 #include <string.h>
 
 #include "base/assert.h"
-#include "proto/envelope.h"
+#include "proto/v1_encode.h"
+#include "proto/v2_bridge.h"
 #include "wire/base64url.h"
+#include "wire/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,6 +34,39 @@ check_header(const struct cl_envelope_header *header)
     CL_ASSERT(header->exp > header->iat && header->exp - header->iat <= CL_ENVELOPE_LIFE_S_MAX);
     CL_ASSERT(!cl_id_is_none(header->id) && header->str.is_set == (header->seq != 0));
     CL_ASSERT(header->hops.is_set == !cl_id_is_none(header->root));
+}
+
+/* The body is a text of ours; the record around it is what a core would have of it. */
+static void
+check_shown(const struct cl_envelope_reader *reader, const struct cl_envelope_header *header,
+            cl_str text)
+{
+    struct cl_json_scan scan;
+    struct cl_why why = {""};
+    struct cl_buf frame;
+    struct cl_msg view;
+    cl_str rest;
+    struct cl_body *body = cl_body_new(text);
+    struct cl_msg msg = {.id = header->id,
+                         .from = header->from,
+                         .to = header->to,
+                         .priority = (enum cl_priority)header->pri,
+                         .media = CL_MEDIA_ENVELOPE,
+                         .created = {(int64_t)header->iat * 1000},
+                         .body = body};
+    struct cl_v2_shown shown = {.msg = &msg};
+    CL_ASSERT(body != NULL);
+    CL_ASSERT(cl_v2_to_v1(reader, &shown, &view, &why) == CL_OK);
+    cl_buf_init(&frame, 8 * CL_MIB);
+    CL_ASSERT(cl_v1_encode_message(&view, true, &frame, &rest) == CL_OK);
+    CL_ASSERT(cl_buf_append(&frame, rest) == CL_OK);
+    CL_ASSERT(frame.len <= CL_WS_MESSAGE_BYTES_MAX);
+    cl_json_scan_init(&scan, reader->arena, reader->hash_key);
+    CL_ASSERT(cl_json_scan_feed(&scan, cl_buf_str(&frame), true, &why) == CL_OK);
+    CL_ASSERT(scan.depth_most <= CL_JSON_DEPTH_MAX - 2);
+    cl_buf_done(&frame);
+    cl_body_unref(view.body);
+    cl_body_unref(body);
 }
 
 static void
@@ -57,6 +93,8 @@ check_text(const struct cl_envelope_reader *reader, cl_str text)
     CL_ASSERT(cl_str_eq(body, body_again) && cl_str_eq(envelope.payload, again.payload));
     CL_ASSERT(cl_envelope_encode(reader, &header_again, body_again, &second, &why) == CL_OK);
     CL_ASSERT(cl_str_eq(cl_buf_str(&first), cl_buf_str(&second)));
+    if (body.len <= CL_ENVELOPE_BODY_BYTES_MAX)
+        check_shown(reader, &header, cl_buf_str(&first));
     // What was sent is passed on as it was sent.
     cl_buf_clear(&second);
     CL_ASSERT(cl_envelope_put(&envelope, &second) == CL_OK);

@@ -6,7 +6,7 @@
  * What is refused is refused for a reason. What is accepted is a command that an empty core takes,
  * and the agent, file or message that it makes is shown as one JSON object, within a frame's size,
  * with the ids of the command; a frame says who sent it, whatever it said itself, and decodes to
- * itself.
+ * itself. Each message can be shown to an agent of v2 as an envelope.
  */
 #include <string.h>
 
@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "proto/v1_decode.h"
 #include "proto/v1_encode.h"
+#include "proto/v2_bridge.h"
 #include "wire/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,6 +63,31 @@ check_message(const struct cl_msg *msg, bool is_queued)
     CL_ASSERT(!is_queued || cl_json_scan_member(&reading.scan, CL_STR("queued_at")) != NULL);
     cl_arena_done(&reading.arena);
     cl_buf_done(&text);
+}
+
+/* A body of any size is one here; a large one would be a blob's. */
+static void
+check_envelope(const struct cl_msg *msg)
+{
+    struct cl_arena arena;
+    struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &hash_key};
+    struct cl_v1_shown shown = {.msg = msg, .receiver = CL_STR("a/b")};
+    struct cl_envelope envelope;
+    struct cl_envelope_header header;
+    struct cl_buf space, text;
+    struct cl_why why = {""};
+    cl_str body;
+    cl_arena_init(&arena, 32 * CL_MIB);
+    cl_buf_init(&space, 2 * CL_MIB);
+    cl_buf_init(&text, 4 * CL_MIB);
+    CL_ASSERT(cl_v1_content(&reader, msg, &space, &shown.content) == CL_OK);
+    CL_ASSERT(cl_v1_to_v2(&reader, &shown, &text, &why) == CL_OK);
+    CL_ASSERT(cl_envelope_decode(&reader, cl_buf_str(&text), &envelope, &header, &why) == CL_OK);
+    CL_ASSERT(cl_envelope_body(&envelope, &arena, &body) == CL_OK);
+    CL_ASSERT(cl_str_eq(body, shown.content.body));
+    cl_buf_done(&text);
+    cl_buf_done(&space);
+    cl_arena_done(&arena);
 }
 
 /* What was spliced once has all that it needs. */
@@ -116,6 +142,7 @@ check_made(const struct cl_core *core, const struct cl_v1_context *context,
     CL_ASSERT(msg != NULL);
     check_message(msg, false);
     check_message(msg, true);
+    check_envelope(msg);
     if (msg->kind == CL_MSG_FRAME) {
         CL_ASSERT(cl_str_eq(msg->from, context->peer));
         check_again(context, msg->body);

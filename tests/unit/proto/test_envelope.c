@@ -277,6 +277,26 @@ TEST(a_header_that_breaks_a_rule_is_not_written)
     golden_reader_done(&golden);
 }
 
+TEST(an_envelope_is_appended_whole_or_not_at_all)
+{
+    struct golden_reader golden;
+    struct cl_envelope_header header;
+    struct cl_why why;
+    size_t whole = golden_read("envelope.task", ".json").len;
+    cl_str body = golden_read("envelope.task", ".body");
+    golden_reader_init(&golden);
+    CHECK_OK(decode(&golden, golden_read("envelope.task", ".json"), &header));
+    for (size_t max = 0; max <= whole; max++) {
+        struct cl_buf buf;
+        cl_buf_init(&buf, max);
+        enum cl_err err = cl_envelope_encode(&golden.reader, &header, body, &buf, &why);
+        CHECK_INT(err, max == whole ? CL_OK : CL_ERR_TOO_LARGE);
+        CHECK_INT(buf.len, max == whole ? whole : 0);
+        cl_buf_done(&buf);
+    }
+    golden_reader_done(&golden);
+}
+
 TEST(without_memory_an_envelope_is_refused_and_nothing_leaks)
 {
     FOR_EACH_FAULT

@@ -350,6 +350,10 @@ TEST(what_is_no_answer_and_no_note_is_refused)
         CL_STR_INIT("{\"jsonrpc\":\"2.0\",\"method\":\"message\",\"params\":{}}"),
         CL_STR_INIT("{\"jsonrpc\":\"2.0\",\"method\":\"receipt\",\"params\":{\"agent\":\"a/b\","
                     "\"receipts\":[1]}}"),
+        // No outcome is no ending.
+        CL_STR_INIT("{\"jsonrpc\":\"2.0\",\"method\":\"receipt\",\"params\":{\"agent\":\"a/b\","
+                    "\"receipts\":[{\"version\":1,\"id\":\"AAECAwQFBgcICQoLDA0ODw\",\"rungs\":[],"
+                    "\"ended\":{\"outcome\":\"\",\"at\":1,\"by\":\"a/b\"}}]}}"),
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct golden_reader golden;

@@ -110,7 +110,7 @@ TEST(a_blob_that_was_fetched_stands_in_the_place_of_its_reference)
     struct golden_reader golden;
     struct cl_buf out;
     golden_reader_init(&golden);
-    cl_buf_init(&out, CL_MIB);
+    cl_buf_init(&out, 8 * CL_MIB);
     struct cl_v2_shown text = {.has_blob = true, .blob = CL_STR("the text")};
     CHECK_OK(show_to_v1(&golden, &text, golden_read("envelope.blob", ".json"), &out));
     CHECK(cl_str_ends(cl_buf_str(&out), CL_STR("\"task\":\"the text\",\"context\":{"
