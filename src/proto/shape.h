@@ -100,6 +100,7 @@ enum cl_shape_want { CL_SHAPE_OPTIONAL, CL_SHAPE_REQUIRED };
 
 struct cl_shape_field {
     cl_str name;
+    cl_str written; // the name with its quotes and a colon
     enum cl_shape_type type;
     enum cl_shape_want want;
     uint32_t offset;
@@ -118,6 +119,7 @@ struct cl_shape {
 #define CL_SHAPE_MEMBER(S, TYPE, WANT, member, max, extra) cl_shape_##TYPE member;
 #define CL_SHAPE_FIELD(S, TYPE, WANT, member, max, extra) \
     {CL_STR_INIT(#member),                                \
+     CL_STR_INIT("\"" #member "\":"),                     \
      CL_SHAPE_##TYPE,                                     \
      CL_SHAPE_##WANT,                                     \
      (uint32_t)offsetof(struct cl_##S, member),           \

@@ -216,7 +216,7 @@ cl_shape_put_members(struct cl_json_writer *json, const struct cl_shape *shape, 
         struct writing writing = {json, field, (const char *)value + field->offset};
         if (field->want == CL_SHAPE_OPTIONAL && is_absent(field, writing.value))
             continue;
-        cl_json_put_name(json, field->name);
+        cl_json_put_raw_name(json, field->written);
         writers[field->type](&writing);
     }
 }

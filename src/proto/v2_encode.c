@@ -115,7 +115,7 @@ cl_v2_encode_message_head(const struct cl_v2_message *message, struct cl_buf *bu
     note_begin(&json, CL_V2_NOTE_MESSAGE);
     cl_json_object_begin(&json);
     cl_shape_put_members(&json, &shape, message);
-    cl_json_put_name(&json, last->name);
+    cl_json_put_raw_name(&json, last->written);
     return cl_json_writer_end(&json);
 }
 

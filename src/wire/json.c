@@ -10,11 +10,17 @@
 /* Longer spellings of a double are not read. */
 #define DOUBLE_BYTES_MAX 100
 
-static size_t
-skip_while(cl_str text, size_t at, const char *set)
+/* White space, and what stands between values: all that a valid text has between two tokens. */
+static bool
+is_gap(char c)
 {
-    cl_str bytes = cl_str_z(set);
-    while (at < text.len && cl_str_find(bytes, text.ptr[at]) < bytes.len)
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ':';
+}
+
+static size_t
+skip_gap(cl_str text, size_t at)
+{
+    while (at < text.len && is_gap(text.ptr[at]))
         at++;
     return at;
 }
@@ -58,8 +64,7 @@ value_end(cl_str text, size_t at)
         return string_end(text, at);
     if (c == '{' || c == '[')
         return container_end(text, at);
-    cl_str delimiters = CL_STR(" \t\r\n,]}");
-    while (at < text.len && cl_str_find(delimiters, text.ptr[at]) == delimiters.len)
+    while (at < text.len && !is_gap(text.ptr[at]) && text.ptr[at] != ']' && text.ptr[at] != '}')
         at++;
     return at;
 }
@@ -86,13 +91,13 @@ cl_json_cursor_next(struct cl_json_cursor *cursor, struct cl_json_member *ret_me
 {
     struct cl_json_member member = {0};
     cl_str text = cursor->text;
-    size_t at = skip_while(text, cursor->at, " \t\r\n,");
+    size_t at = skip_gap(text, cursor->at);
     if (at == text.len)
         return false;
     if (cursor->is_object) {
         size_t end = string_end(text, at);
         member.name = unquoted(cl_str_part(text, at, end - at));
-        at = skip_while(text, end, " \t\r\n:");
+        at = skip_gap(text, end);
     }
     size_t end = value_end(text, at);
     member.value = cl_str_part(text, at, end - at);
@@ -125,7 +130,10 @@ cl_json_type_of(cl_str value)
 static bool
 is_zero(cl_str number)
 {
-    size_t at = skip_while(number, 0, "-0.");
+    size_t at = 0;
+    while (at < number.len &&
+           (number.ptr[at] == '-' || number.ptr[at] == '0' || number.ptr[at] == '.'))
+        at++;
     return at == number.len || number.ptr[at] == 'e' || number.ptr[at] == 'E';
 }
 

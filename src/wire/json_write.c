@@ -143,6 +143,13 @@ cl_json_put_name(struct cl_json_writer *json, cl_str name)
 }
 
 void
+cl_json_put_raw_name(struct cl_json_writer *json, cl_str name)
+{
+    separate(json);
+    put(json, name);
+}
+
+void
 cl_json_put_string(struct cl_json_writer *json, cl_str text)
 {
     if (!put_plain(json, text, '\0'))

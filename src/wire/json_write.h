@@ -37,6 +37,8 @@ void cl_json_object_end(struct cl_json_writer *json);
 void cl_json_array_begin(struct cl_json_writer *json);
 void cl_json_array_end(struct cl_json_writer *json);
 void cl_json_put_name(struct cl_json_writer *json, cl_str name);
+/* A name that is known beforehand, as it stands in the text: with its quotes and the colon. */
+void cl_json_put_raw_name(struct cl_json_writer *json, cl_str name);
 
 /* Escapes what RFC 8259 section 7 wants escaped, nothing else. Text that is not UTF-8 is
  * CL_ERR_MALFORMED. */

@@ -257,6 +257,25 @@ def check_document():
           [method for method in methods if method not in titles])
 
 
+def check_client():
+    """The client of the document, without its network."""
+    source, = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    client = {"__name__": "client"}
+    exec(compile(source, "v2.md", "exec"), client)
+    problems = []
+    for number in (1, 2):
+        made = client["envelope"]("mini/otto", "Review \u00fc", thr="parser", re=16 * "A" + "BBBBBA")
+        header, body = read_envelope(json.dumps(made))
+        if body.decode() != "Review \u00fc" or header["seq"] != number:
+            problems.append(f"{header} {body}")
+        if client["opened"](made) != (header, body):
+            problems.append("it does not read what it writes")
+    task = read_json((GOLDEN / "envelope.task.json").read_bytes())
+    if client["opened"](task)[1] != b"Review the parser":
+        problems.append("it does not read the golden envelope")
+    check("the client of the document makes envelopes by its rules", problems)
+
+
 def check_source():
     errors = {}
     for wire, http, retry in re.findall(r'X\(\w+,\s+"(\w+)",\s+(\d+),\s+\d+,\s+(\w+)\)',
@@ -282,6 +301,7 @@ def main():
     check_envelopes()
     check_calls()
     check_document()
+    check_client()
     check_source()
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1

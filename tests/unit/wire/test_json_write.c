@@ -25,7 +25,7 @@ write_much(struct cl_json_writer *json)
     cl_json_array_end(json);
     cl_json_put_name(json, CL_STR("raw"));
     cl_json_put_raw(json, CL_STR("[1, 2.50]"));
-    cl_json_put_name(json, CL_STR("at"));
+    cl_json_put_raw_name(json, CL_STR("\"at\":"));
     cl_json_put_fixed(json, 1775293200123, 3);
     cl_json_object_end(json);
 }
