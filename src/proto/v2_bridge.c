@@ -375,6 +375,20 @@ read_capabilities(const struct cl_envelope_reader *reader, cl_str value, cl_strs
     return CL_OK;
 }
 
+/* A string of up to bytes_max bytes; what else it may be, *ret_text stays as it is. */
+static enum cl_err
+read_short(const struct cl_envelope_reader *reader, const struct cl_json_member *member,
+           size_t bytes_max, cl_str *ret_text)
+{
+    cl_str text;
+    if (member->type != CL_JSON_STRING)
+        return CL_OK;
+    enum cl_err err = cl_json_string(member->value, reader->arena, &text);
+    if (err == CL_OK && text.len <= bytes_max)
+        *ret_text = text;
+    return err;
+}
+
 enum cl_err
 cl_v2_read_record(const struct cl_envelope_reader *reader, cl_str record,
                   struct cl_v2_agent *ret_agent)
@@ -384,11 +398,10 @@ cl_v2_read_record(const struct cl_envelope_reader *reader, cl_str record,
     enum cl_err err = CL_OK;
     cl_json_cursor_init(&cursor, record);
     while (err == CL_OK && cl_json_cursor_next(&cursor, &member)) {
-        bool is_string = member.type == CL_JSON_STRING;
-        if (is_string && cl_str_eq(member.name, CL_STR("name")))
-            err = cl_json_string(member.value, reader->arena, &ret_agent->name);
-        else if (is_string && cl_str_eq(member.name, CL_STR("description")))
-            err = cl_json_string(member.value, reader->arena, &ret_agent->description);
+        if (cl_str_eq(member.name, CL_STR("name")))
+            err = read_short(reader, &member, CL_V2_DISPLAY_BYTES_MAX, &ret_agent->name);
+        else if (cl_str_eq(member.name, CL_STR("description")))
+            err = read_short(reader, &member, CL_V2_DESCRIPTION_BYTES_MAX, &ret_agent->description);
         else if (cl_str_eq(member.name, CL_STR("capabilities")))
             err = read_capabilities(reader, member.value, &ret_agent->capabilities);
         else if (cl_str_eq(member.name, CL_STR("metadata")) && member.type == CL_JSON_OBJECT &&

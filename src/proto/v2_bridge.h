@@ -83,8 +83,8 @@ CL_MUST_CHECK enum cl_err cl_v1_to_v2(const struct cl_envelope_reader *reader,
 /* Appends the record of an agent that attaches, as REGISTER keeps it and v1's list shows it. */
 CL_MUST_CHECK enum cl_err cl_v2_put_record(const struct cl_v2_attach *attach, struct cl_buf *buf);
 /* What a record of v1 or v2 says of its agent: name, description, capabilities and metadata of
- * ret_agent. What is no string, of these or among the capabilities, is left out. Only
- * CL_ERR_NO_MEMORY can happen. */
+ * ret_agent. v1 has records without bounds: what is no string, of these or among the capabilities,
+ * or longer than an agent of v2 could say, is left out. Only CL_ERR_NO_MEMORY can happen. */
 CL_MUST_CHECK enum cl_err cl_v2_read_record(const struct cl_envelope_reader *reader, cl_str record,
                                             struct cl_v2_agent *ret_agent);
 

@@ -3,6 +3,10 @@
 
 #include "wire/json.h"
 
+/* What a call says of an agent is shown two levels deeper, in a list of an answer; who reads that
+ * may have the limit that holds here. */
+#define DEPTH_MAX (CL_JSON_DEPTH_MAX - 2)
+
 static const cl_str null_id = CL_STR_INIT("null");
 
 /* -- what calls and answers share -------------------------------------------------------------- */
@@ -69,6 +73,8 @@ read_request(const struct cl_json_scan *scan, struct cl_v2_call *call, struct cl
         return not_a_request(fault, "jsonrpc must be \"2.0\"");
     if (method == NULL || method->type != CL_JSON_STRING)
         return not_a_request(fault, "method must be a string");
+    if (scan->depth_most > DEPTH_MAX)
+        return not_a_request(fault, "a call may have 30 levels");
     if (!has_only(scan, names, sizeof names / sizeof names[0]))
         return not_a_request(fault, "a request has jsonrpc, id, method and params, nothing else");
     // Section 4.1: from here on it is a notification, and those are not answered.

@@ -53,8 +53,8 @@
     F(S, ENVELOPE, REQUIRED, envelope,        0,                    NULL)
 #define CL_FIELDS_v2_agent(F, S)                                                 \
     F(S, ADDRESS,  REQUIRED, agent,           CL_ADDRESS_SENDERS,   NULL)        \
-    F(S, TEXT,     OPTIONAL, name,            CL_BODY_BYTES_MAX,    NULL)        \
-    F(S, TEXT,     OPTIONAL, description,     CL_BODY_BYTES_MAX,    NULL)        \
+    F(S, TEXT,     OPTIONAL, name,            CL_V2_DISPLAY_BYTES_MAX, NULL)     \
+    F(S, TEXT,     OPTIONAL, description,     CL_V2_DESCRIPTION_BYTES_MAX, NULL) \
     F(S, STRINGS,  OPTIONAL, capabilities,    CL_V2_CAPABILITIES_MAX, NULL)      \
     F(S, RAW,      OPTIONAL, metadata,        CL_V2_METADATA_BYTES_MAX, NULL)    \
     F(S, WORD,     REQUIRED, status,          CL_V2_PRESENCE_COUNT, cl_v2_presences) \

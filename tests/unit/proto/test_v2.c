@@ -241,6 +241,40 @@ TEST(the_values_of_a_call_are_read)
     golden_reader_done(&golden);
 }
 
+/* 28 levels of metadata are taken, and can be read in the list that shows them; 29 are in
+ * bad_calls.txt. */
+TEST(what_an_agent_says_of_itself_can_be_shown)
+{
+    char metadata[28 * 6 + 2];
+    struct golden_reader golden;
+    struct cl_v2_call call;
+    struct cl_v2_fault fault;
+    struct cl_v2_heard heard;
+    struct cl_why why;
+    struct cl_buf buf;
+    size_t at = 0;
+    for (unsigned i = 0; i < 28; i++, at += 5)
+        memcpy(metadata + at, "{\"a\":", 5);
+    metadata[at++] = '1';
+    memset(metadata + at, '}', 28);
+    struct cl_v2_attach attach = {.agent = CL_STR("a/b"), .metadata = cl_str_of(metadata, at + 28)};
+    golden_reader_init(&golden);
+    cl_buf_init(&buf, CL_MIB);
+    CHECK_OK(cl_v2_encode_call(CL_V2_ATTACH, CL_STR("1"), &attach, &buf));
+    CHECK_OK(decode(&golden, cl_buf_str(&buf), &call, &fault));
+    struct cl_v2_agent agent = {.agent = attach.agent, .metadata = call.params.attach.metadata};
+    struct cl_v2_agent_list list = {.agents = {&agent, 1}};
+    struct cl_buf answer;
+    cl_buf_init(&answer, CL_MIB);
+    CHECK_OK(cl_v2_encode_result(CL_V2_AGENTS, call.id, &list, &answer));
+    CHECK_OK(cl_v2_decode_heard(&golden.reader, cl_buf_str(&answer), &heard, &why));
+    CHECK_OK(cl_v2_read_result(&golden.reader, CL_V2_AGENTS, heard.result, &list, &why));
+    CHECK_STR(((const struct cl_v2_agent *)list.agents.ptr)->metadata, attach.metadata);
+    cl_buf_done(&answer);
+    cl_buf_done(&buf);
+    golden_reader_done(&golden);
+}
+
 TEST(the_message_is_the_same_around_an_envelope_by_reference)
 {
     struct golden_reader golden;

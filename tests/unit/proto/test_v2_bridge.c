@@ -449,6 +449,16 @@ TEST(of_a_record_of_v1_only_text_is_shown)
     struct cl_v2_agent other = {0};
     CHECK_OK(cl_v2_read_record(&golden.reader, CL_STR("{\"capabilities\":\"review\"}"), &other));
     CHECK_INT(other.capabilities.len, 0);
+    // 128 bytes are a name, 129 are none.
+    char record[256] = "{\"name\":\"";
+    size_t at = strlen(record);
+    memset(record + at, 'n', 129);
+    memcpy(record + at + 129, "\"}", 2);
+    CHECK_OK(cl_v2_read_record(&golden.reader, cl_str_of(record, at + 131), &other));
+    CHECK_INT(other.name.len, 0);
+    memcpy(record + at + 128, "\"}", 2);
+    CHECK_OK(cl_v2_read_record(&golden.reader, cl_str_of(record, at + 130), &other));
+    CHECK_INT(other.name.len, 128);
     golden_reader_done(&golden);
 }
 
