@@ -47,6 +47,16 @@ is_media_type(cl_str cty)
     return type.len > 0 && subtype.len > 0;
 }
 
+/* v2.md, Loops: a message that is its own root is 0 hops behind it, one that follows from another
+ * is behind that; only an answer stands where the question stood. */
+static bool
+is_place(const struct cl_envelope_header *header)
+{
+    bool is_own_root = cl_id_eq(header->root, header->id);
+    bool is_answer = !cl_id_is_none(header->re);
+    return is_own_root ? header->hops.value == 0 : header->hops.value > 0 || is_answer;
+}
+
 /* What no single member shows. */
 static enum cl_err
 check_members(const struct cl_envelope_header *header, struct cl_why *why)
@@ -64,9 +74,9 @@ check_members(const struct cl_envelope_header *header, struct cl_why *why)
                        "str and seq stand together or not at all, and seq is at least 1");
     if (has_root != header->hops.is_set)
         return cl_fail(CL_ERR_MALFORMED, why, "root and hops stand together or not at all");
-    if (has_root && cl_id_eq(header->root, header->id) != (header->hops.value == 0))
+    if (has_root && !is_place(header))
         return cl_fail(CL_ERR_MALFORMED, why,
-                       "hops is 0 in a message that is its own root, and in no other");
+                       "hops is 0 in a message that is its own root, and else only in an answer");
     if (header->cty.len > 0 && !is_media_type(header->cty))
         return cl_fail(CL_ERR_MALFORMED, why, "cty must be a media type such as \"text/plain\"");
     return CL_OK;

@@ -152,7 +152,8 @@ def read_envelope(text):
         header.get("dl", header["iat"]) >= header["iat"],
         ("str" in header) == ("seq" in header),
         ("root" in header) == ("hops" in header),
-        "root" not in header or (header["root"] == header["id"]) == (header.get("hops") == 0),
+        "root" not in header or (header.get("hops") == 0 if header["root"] == header["id"]
+                                 else header.get("hops") != 0 or "re" in header),
     )
     if not all(rules):
         raise ValueError("members do not fit each other")

@@ -10,8 +10,9 @@
 #include "wire/base64url.h"
 
 static const char *const names[] = {
-    "envelope.task",  "envelope.answer", "envelope.least", "envelope.full",  "envelope.root",
-    "envelope.topic", "envelope.bytes",  "envelope.json",  "envelope.array", "envelope.blob",
+    "envelope.task", "envelope.answer", "envelope.least", "envelope.full",
+    "envelope.root", "envelope.echo",   "envelope.topic", "envelope.bytes",
+    "envelope.json", "envelope.array",  "envelope.blob",
 };
 #define NAMES_LEN (sizeof names / sizeof names[0])
 
