@@ -318,6 +318,11 @@
 /* Pages that one step of a backup copies. */
 #define CL_DISKLOG_BACKUP_PAGES 256
 
+/* -- blobs --------------------------------------------------------------------------------- */
+
+/* What a read gives at once, and how blobs lie in memory. */
+#define CL_BLOB_CHUNK_BYTES (256 * CL_KIB)
+
 /* -- the session --------------------------------------------------------------------------- */
 
 /* What one connection may hold unacknowledged: the first that is reached, but one always. */
@@ -363,11 +368,8 @@
 #define CL_ENVELOPE_LIFE_S_MAX (7 * 24 * 3600)
 /* So far a sender's clock may be ahead of the relay's. */
 #define CL_ENVELOPE_AHEAD_S_MAX 120
-/* Thread and media type of an envelope; longer is malformed. */
-#define CL_THREAD_BYTES_MAX 128
-#define CL_CTY_BYTES_MAX    128
-/* A sentence of an agent's: why it refused or failed; longer is malformed. */
-#define CL_REASON_BYTES_MAX 256
+/* Media type of an envelope; longer is malformed. */
+#define CL_CTY_BYTES_MAX 128
 /* What an agent says about itself: its display name, a description, capabilities, an object of its
  * own; more is malformed. */
 #define CL_V2_DISPLAY_BYTES_MAX     128

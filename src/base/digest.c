@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "base/digest.h"
+
+#include <openssl/evp.h>
+
+#include "base/assert.h"
+
+static EVP_MD_CTX *
+ctx_of(struct cl_digester *digester)
+{
+    return (EVP_MD_CTX *)(void *)digester;
+}
+
+struct cl_digester *
+cl_digester_new(void)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1)
+        return (struct cl_digester *)(void *)ctx;
+    EVP_MD_CTX_free(ctx);
+    return NULL;
+}
+
+void
+cl_digester_free(struct cl_digester *digester)
+{
+    EVP_MD_CTX_free(ctx_of(digester));
+}
+
+void
+cl_digester_add(struct cl_digester *digester, cl_str bytes)
+{
+    int status = EVP_DigestUpdate(ctx_of(digester), bytes.ptr, bytes.len);
+    CL_ASSERT(status == 1); // arithmetic
+}
+
+cl_digest
+cl_digester_end(struct cl_digester *digester)
+{
+    cl_digest digest;
+    int status = EVP_DigestFinal_ex(ctx_of(digester), digest.bytes, NULL);
+    CL_ASSERT(status == 1);
+    return digest;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/*
+ * base/digest.h - SHA-256 (FIPS 180-4), by which bodies are known.
+ */
+#ifndef CL_BASE_DIGEST_H
+#define CL_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+typedef struct {
+    uint8_t bytes[32];
+} cl_digest;
+
+static inline bool
+cl_digest_eq(const cl_digest *a, const cl_digest *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* For bytes that come in pieces. It is OpenSSL's EVP_MD_CTX. */
+struct cl_digester;
+
+/* NULL without memory. */
+struct cl_digester *cl_digester_new(void);
+/* Accepts NULL. */
+void cl_digester_free(struct cl_digester *digester);
+void cl_digester_add(struct cl_digester *digester, cl_str bytes);
+/* Of all that was added; nothing can be added behind that. */
+cl_digest cl_digester_end(struct cl_digester *digester);
+
+#endif

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The same conversations with blobs in memory and in a folder.
+ */
+#include "journal/blobs.h"
+
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "support/fault.h"
+#include "support/test.h"
+
+#define LARGE (CL_BLOB_CHUNK_BYTES * 2 + 100)
+
+static const cl_time noon = {1000}, later = {2000};
+static char folder[64];
+static bool has_folder;
+static struct cl_blobs *blobs;
+static char large[LARGE];
+
+static cl_digest
+digest_of(cl_str bytes)
+{
+    cl_digest digest;
+    CHECK(EVP_Digest(bytes.ptr, bytes.len, digest.bytes, NULL, EVP_sha256(), NULL) == 1);
+    return digest;
+}
+
+static enum cl_err
+open_blobs(void)
+{
+    struct cl_blobs_config config = {.blob_bytes_max = LARGE,
+                                     .all_bytes_max = 2 * LARGE,
+                                     .folder = has_folder ? folder : NULL,
+                                     .now = noon};
+    return cl_blobs_open(&config, &blobs, NULL);
+}
+
+static void
+begin(void)
+{
+    (void)snprintf(folder, sizeof folder, "/tmp/clawlink-blobs-XXXXXX");
+    CHECK(!has_folder || mkdtemp(folder) != NULL);
+    for (size_t i = 0; i < LARGE; i++)
+        large[i] = (char)(i * 31 >> 3);
+    CHECK_OK(open_blobs());
+}
+
+/* Removes all files; how many there were. */
+static unsigned
+empty_folder(void)
+{
+    char path[400];
+    unsigned files = 0;
+    DIR *list = opendir(folder);
+    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        files += unlink(path) == 0;
+    }
+    if (list != NULL)
+        (void)closedir(list);
+    return files;
+}
+
+static void
+end(void)
+{
+    cl_blobs_close(blobs);
+    blobs = NULL;
+    if (!has_folder)
+        return;
+    (void)empty_folder();
+    CHECK_INT(rmdir(folder), 0);
+}
+
+#define IN_BOTH(sentence)        \
+    static void sentence(void);  \
+    TEST(sentence##_in_memory)   \
+    {                            \
+        has_folder = false;      \
+        sentence();              \
+    }                            \
+    TEST(sentence##_in_a_folder) \
+    {                            \
+        has_folder = true;       \
+        sentence();              \
+    }                            \
+    static void sentence(void)
+
+/* The outcome of the one seal that is under way. */
+static enum cl_err
+sealed(const cl_digest *digest)
+{
+    cl_digest got;
+    enum cl_err err;
+    while (!cl_blobs_sealed(blobs, &got, &err)) {
+    }
+    CHECK(memcmp(&got, digest, sizeof got) == 0);
+    CHECK(!cl_blobs_sealed(blobs, &got, &err));
+    return err;
+}
+
+static cl_digest
+put(cl_str bytes)
+{
+    cl_digest digest = digest_of(bytes);
+    CHECK_OK(cl_blobs_begin(blobs, &digest, bytes.len, noon));
+    CHECK_OK(cl_blobs_write(blobs, &digest, 0, bytes, noon));
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK_OK(sealed(&digest));
+    return digest;
+}
+
+static void
+check_info(const cl_digest *digest, enum cl_blob_state state, uint64_t size, uint64_t have)
+{
+    struct cl_blob_info info = cl_blobs_look(blobs, digest);
+    CHECK_INT(info.state, state);
+    CHECK_INT(info.size, size);
+    CHECK_INT(info.have, have);
+}
+
+/* Read from there to the end, the blob is these bytes. */
+static void
+check_bytes(const cl_digest *digest, uint64_t offset, cl_str bytes)
+{
+    struct cl_body *chunk;
+    enum cl_err err;
+    while ((err = cl_blobs_read(blobs, digest, offset, &chunk)) == CL_OK) {
+        CHECK(chunk->len > 0 && chunk->len <= CL_BLOB_CHUNK_BYTES);
+        CHECK(cl_str_eq(cl_body_str(chunk), cl_str_part(bytes, (size_t)offset, chunk->len)));
+        offset += chunk->len;
+        cl_body_unref(chunk);
+    }
+    CHECK_INT(err, CL_ERR_NOT_FOUND);
+    CHECK_INT(offset, bytes.len);
+}
+
+IN_BOTH(what_was_sealed_is_read_from_any_place)
+{
+    begin();
+    cl_str all = cl_str_of(large, LARGE);
+    cl_digest digest = put(all);
+    check_info(&digest, CL_BLOB_WHOLE, LARGE, LARGE);
+    static const uint64_t offsets[] = {
+        0, 1, CL_BLOB_CHUNK_BYTES - 1, CL_BLOB_CHUNK_BYTES, CL_BLOB_CHUNK_BYTES + 7, LARGE - 1};
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
+        check_bytes(&digest, offsets[i], all);
+    struct cl_body *chunk;
+    CHECK_INT(cl_blobs_read(blobs, &digest, LARGE, &chunk), CL_ERR_NOT_FOUND);
+    CHECK_INT(cl_blobs_read(blobs, &digest, UINT64_MAX, &chunk), CL_ERR_NOT_FOUND);
+    CHECK_INT(cl_blobs_bytes(blobs), LARGE);
+    end();
+}
+
+IN_BOTH(upload_goes_on_where_it_ended_and_nowhere_else)
+{
+    begin();
+    cl_str all = cl_str_of(large, LARGE);
+    cl_digest digest = digest_of(all);
+    struct cl_body *chunk;
+    CHECK_INT(cl_blobs_write(blobs, &digest, 0, CL_STR("x"), noon), CL_ERR_STALE);
+    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    check_info(&digest, CL_BLOB_PARTIAL, LARGE, 0);
+    for (size_t at = 0; at < LARGE; at += 99991) {
+        CHECK_INT(cl_blobs_write(blobs, &digest, at + 1, CL_STR("x"), noon), CL_ERR_STALE);
+        CHECK_INT(cl_blobs_seal(blobs, &digest), CL_ERR_STALE);
+        CHECK_INT(cl_blobs_read(blobs, &digest, 0, &chunk), CL_ERR_NOT_FOUND);
+        CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon)); // again: nothing is lost
+        CHECK_OK(cl_blobs_write(blobs, &digest, at, cl_str_part(all, at, 99991), later));
+    }
+    CHECK_INT(cl_blobs_write(blobs, &digest, LARGE, CL_STR("x"), noon), CL_ERR_TOO_LARGE);
+    CHECK_INT(cl_blobs_look(blobs, &digest).touched.ms, later.ms);
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK_OK(sealed(&digest));
+    check_bytes(&digest, 0, all);
+    CHECK_INT(cl_blobs_write(blobs, &digest, LARGE, CL_STR("x"), noon), CL_ERR_STALE);
+    CHECK_INT(cl_blobs_seal(blobs, &digest), CL_ERR_STALE);
+    end();
+}
+
+IN_BOTH(bytes_of_another_hash_are_thrown_away)
+{
+    begin();
+    cl_digest digest = digest_of(CL_STR("good"));
+    CHECK_OK(cl_blobs_begin(blobs, &digest, 4, noon));
+    CHECK_OK(cl_blobs_write(blobs, &digest, 0, CL_STR("evil"), noon));
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK(!cl_blobs_remove(blobs, &digest)); // its outcome was not asked for
+    CHECK_INT(sealed(&digest), CL_ERR_MALFORMED);
+    check_info(&digest, CL_BLOB_ABSENT, 0, 0);
+    CHECK_INT(cl_blobs_bytes(blobs), 0);
+    if (has_folder)
+        CHECK_INT(empty_folder(), 0);
+    cl_digest again = put(CL_STR("good"));
+    check_bytes(&again, 0, CL_STR("good"));
+    end();
+}
+
+IN_BOTH(bounds_hold)
+{
+    begin();
+    cl_digest digest = digest_of(CL_STR("a")), other = digest_of(CL_STR("b")),
+              third = digest_of(CL_STR("c"));
+    CHECK_INT(cl_blobs_begin(blobs, &digest, 0, noon), CL_ERR_TOO_LARGE);
+    CHECK_INT(cl_blobs_begin(blobs, &digest, LARGE + 1, noon), CL_ERR_TOO_LARGE);
+    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    CHECK_INT(cl_blobs_begin(blobs, &digest, LARGE - 1, noon), CL_ERR_STALE);
+    CHECK_OK(cl_blobs_begin(blobs, &other, LARGE - 1, noon));
+    CHECK_INT(cl_blobs_begin(blobs, &third, 2, noon), CL_ERR_FULL);
+    CHECK_OK(cl_blobs_begin(blobs, &third, 1, noon));
+    CHECK(cl_blobs_remove(blobs, &digest));
+    CHECK(cl_blobs_remove(blobs, &digest)); // it is not there
+    CHECK_INT(cl_blobs_bytes(blobs), LARGE);
+    end();
+}
+
+IN_BOTH(all_can_be_walked_and_removed)
+{
+    begin();
+    (void)put(CL_STR("one"));
+    (void)put(CL_STR("three"));
+    cl_digest digest = digest_of(CL_STR("partial"));
+    CHECK_OK(cl_blobs_begin(blobs, &digest, 7, noon));
+    CHECK_OK(cl_blobs_write(blobs, &digest, 0, CL_STR("part"), noon));
+    struct cl_blob_info info;
+    uint64_t bytes = 0, whole = 0;
+    for (uint32_t at = 0; cl_blobs_next(blobs, &at, &digest, &info);) {
+        bytes += info.have;
+        whole += info.state == CL_BLOB_WHOLE;
+        CHECK(cl_blobs_remove(blobs, &digest));
+    }
+    CHECK_INT(bytes, 12);
+    CHECK_INT(whole, 2);
+    CHECK_INT(cl_blobs_bytes(blobs), 0);
+    if (has_folder)
+        CHECK_INT(empty_folder(), 0);
+    end();
+}
+
+IN_BOTH(without_memory_nothing_leaks)
+{
+    begin();
+    FOR_EACH_FAULT
+    {
+        cl_blobs_close(blobs);
+        blobs = NULL;
+        enum cl_err err = open_blobs();
+        cl_digest digest = digest_of(CL_STR("small")), got;
+        if (err == CL_OK)
+            err = cl_blobs_begin(blobs, &digest, 5, noon);
+        if (err == CL_OK && cl_blobs_look(blobs, &digest).have == 0)
+            err = cl_blobs_write(blobs, &digest, 0, CL_STR("small"), noon);
+        if (err == CL_OK && cl_blobs_look(blobs, &digest).state == CL_BLOB_PARTIAL)
+            err = cl_blobs_seal(blobs, &digest);
+        while (err == CL_OK && cl_blobs_look(blobs, &digest).state == CL_BLOB_SEALING)
+            (void)cl_blobs_sealed(blobs, &got, &err);
+        CHECK(err == CL_OK || (fault_happened() && err == CL_ERR_NO_MEMORY));
+    }
+    end();
+}
+
+/* -- a folder ---------------------------------------------------------------------------------- */
+
+static void
+restart(void)
+{
+    cl_blobs_close(blobs);
+    blobs = NULL;
+    CHECK_OK(open_blobs());
+}
+
+TEST(restart_finds_whole_ones_and_parts)
+{
+    has_folder = true;
+    begin();
+    cl_str all = cl_str_of(large, LARGE);
+    cl_digest whole = put(CL_STR("whole")), part = digest_of(all);
+    CHECK_OK(cl_blobs_begin(blobs, &part, LARGE, noon));
+    CHECK_OK(cl_blobs_write(blobs, &part, 0, cl_str_part(all, 0, 1000), noon));
+    restart();
+    check_bytes(&whole, 0, CL_STR("whole"));
+    check_info(&part, CL_BLOB_PARTIAL, LARGE, 1000);
+    CHECK_INT(cl_blobs_bytes(blobs), LARGE + 5);
+    CHECK_OK(cl_blobs_write(blobs, &part, 1000, cl_str_part(all, 1000, LARGE), later));
+    CHECK_OK(cl_blobs_seal(blobs, &part));
+    cl_blobs_close(blobs); // waits, though nobody asks for the outcome
+    CHECK_OK(open_blobs());
+    check_bytes(&part, 0, all);
+    end();
+}
+
+static void
+make_file(const char *name, const char *text)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL && fputs(text, file) >= 0);
+    CHECK_INT(fclose(file), 0);
+}
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+TEST(files_that_are_none_of_ours_stay_untouched)
+{
+    static const char *const strange[] = {"README",        ZEROS "0",        "A" ZEROS,
+                                          ZEROS ".part",   ZEROS ".5",       ZEROS ".05.part",
+                                          ZEROS ".0.part", ZEROS ".-5.part", ZEROS ".5.part.part"};
+    has_folder = true;
+    begin();
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+        make_file(strange[i], "text");
+    make_file(ZEROS ".3.part", "four"); // longer than it should be: no upload can go on with it
+    restart();
+    CHECK_INT(cl_blobs_bytes(blobs), 0);
+    CHECK_INT(empty_folder(), sizeof strange / sizeof *strange);
+    end();
+}
+
+TEST(part_of_a_whole_one_is_removed)
+{
+    has_folder = true;
+    begin();
+    make_file(ZEROS, "whole");
+    make_file(ZEROS ".9.part", "part");
+    restart();
+    cl_digest digest = {{0}};
+    check_info(&digest, CL_BLOB_WHOLE, 5, 5);
+    CHECK_INT(cl_blobs_bytes(blobs), 5);
+    CHECK_INT(empty_folder(), 1);
+    end();
+}
+
+TEST(files_are_their_owners_alone)
+{
+    char path[300];
+    struct stat status;
+    has_folder = true;
+    begin();
+    CHECK_INT(rmdir(folder), 0);
+    restart();
+    mode_t mask = umask(0);
+    (void)put(CL_STR("secret"));
+    (void)umask(mask);
+    CHECK_INT(stat(folder, &status), 0);
+    CHECK_INT(status.st_mode & 0777, 0700);
+    cl_digest digest = digest_of(CL_STR("secret"));
+    int len = snprintf(path, sizeof path, "%s/", folder);
+    for (size_t i = 0; i < sizeof digest; i++)
+        len += snprintf(path + len, sizeof path - (size_t)len, "%02x", digest.bytes[i]);
+    CHECK_INT(stat(path, &status), 0);
+    CHECK_INT(status.st_mode & 0777, 0600);
+    end();
+}
+
+static void
+limit_file_size(rlim_t size)
+{
+    struct rlimit limit;
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST(write_that_fails_counts_as_far_as_it_went)
+{
+    has_folder = true;
+    begin();
+    cl_str all = cl_str_of(large, LARGE);
+    cl_digest digest = digest_of(all);
+    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    limit_file_size(5000);
+    CHECK_INT(cl_blobs_write(blobs, &digest, 0, all, noon), CL_ERR_IO);
+    limit_file_size(RLIM_INFINITY);
+    (void)signal(SIGXFSZ, before);
+    check_info(&digest, CL_BLOB_PARTIAL, LARGE, 5000);
+    CHECK_OK(cl_blobs_write(blobs, &digest, 5000, cl_str_part(all, 5000, LARGE), noon));
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK_OK(sealed(&digest));
+    check_bytes(&digest, 0, all);
+    end();
+}
+
+TEST(part_that_somebody_took_away_is_no_blob)
+{
+    has_folder = true;
+    begin();
+    cl_digest digest = digest_of(CL_STR("gone"));
+    CHECK_OK(cl_blobs_begin(blobs, &digest, 4, noon));
+    CHECK_OK(cl_blobs_write(blobs, &digest, 0, CL_STR("gone"), noon));
+    CHECK_INT(empty_folder(), 1);
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK_INT(sealed(&digest), CL_ERR_IO);
+    check_info(&digest, CL_BLOB_ABSENT, 0, 0);
+    end();
+}
+
+TEST(folder_that_cannot_be_is_an_error)
+{
+    struct cl_why why = {""};
+    struct cl_blobs_config config = {.folder = "/nowhere/at/all", .now = noon};
+    CHECK_INT(cl_blobs_open(&config, &blobs, &why), CL_ERR_IO);
+    CHECK(strstr(why.text, "/nowhere/at/all") != NULL);
+    blobs = NULL;
+}
