@@ -238,6 +238,7 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
     if (holder->kind != CL_HOLDER_POLL && holder->messages == CL_CREDIT_MESSAGES)
         holder->is_limited = true; // known now, not with the next take
     taking->session->leased++;
+    taking->batch->numbers[taking->batch->len] = at.first;
     taking->batch->msgs[taking->batch->len++] = msg;
     taking->batch->bytes += bytes;
     return true;

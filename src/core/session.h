@@ -64,6 +64,7 @@ struct cl_batch {
     uint32_t len;
     bool is_all; // nothing else waits that anybody could take now
     const struct cl_msg *msgs[CL_POLL_MESSAGES_MAX]; // valid until the core's next apply
+    uint64_t numbers[CL_POLL_MESSAGES_MAX];          // of each, in the lane of its priority
 };
 
 /* NULL without memory. */

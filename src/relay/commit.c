@@ -8,7 +8,9 @@
 #include "base/alloc.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "proto/v2_bridge.h"
 #include "relay/state.h"
+#include "relay/v2.h"
 
 /* What a full journal refused and nobody else will ask for again is tried again so late. */
 #define RETRY_MS 1000
@@ -178,6 +180,11 @@ ack_new(struct cl_relay *relay, const struct cl_effect *effect)
                                        .rung = (uint8_t)effect->ack.rung,
                                        .proof = (uint8_t)effect->ack.proof,
                                        .ranges = effect->ack.ranges}};
+    if (effect->ack.refuses) {
+        draft.kind = CL_COMMAND_REFUSE;
+        draft.refuse = (struct cl_command_refuse){
+            .agent = effect->agent, .reason = relay->asking.reason, .ranges = effect->ack.ranges};
+    }
     if (ack == NULL)
         return NULL;
     ack->command = cl_command_new(&draft);
@@ -189,6 +196,8 @@ ack_new(struct cl_relay *relay, const struct cl_effect *effect)
     }
     ack->holder = effect->ack.holder;
     ack->batch = effect->ack.batch;
+    ack->asker = relay->asking.handle;
+    relay->asking.is_taken = true;
     ack->agent_len = (uint32_t)effect->agent.len;
     memcpy(ack->agent, effect->agent.ptr, effect->agent.len);
     return ack;
@@ -212,6 +221,9 @@ ack_ended(struct cl_relay *relay, struct cl_ack *ack, enum cl_err err)
         draft.unsettled = (struct cl_command_unsettled){
             .agent = ack_agent(ack), .holder = ack->holder, .batch = ack->batch};
     cl_err_ignore(cl_relay_session(relay, &draft)); // the agent may be forgotten
+    struct cl_wait *wait = cl_handles_get(&relay->handles, ack->asker);
+    if (wait != NULL)
+        cl_wait_reply(wait, &(struct cl_effect){.kind = CL_EFFECT_REPLY, .reply.err = err});
     ack_free(relay, ack);
 }
 
@@ -265,12 +277,25 @@ mark_all_ready(struct cl_relay *relay)
         if (!cl_link_is_linked(&peer->ready))
             cl_list_append(&relay->ready, &peer->ready);
     }
+    struct cl_seat *seat;
+    for (uint32_t at = 0; (seat = cl_map_next(&relay->seats, &at)) != NULL;)
+        cl_relay_mark_ready(relay, cl_seat_agent(seat));
     CL_LIST_EACH(&relay->exchanges, at)
     {
         struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
         if (cl_timer_is_running(&exchange->wait))
             cl_relay_mark_ready(relay, exchange->agent);
     }
+}
+
+/* A count that the journal has no room for is not worth a message. */
+static void
+submit_released(struct cl_relay *relay, const struct cl_effect *effect)
+{
+    struct cl_command draft = {
+        .kind = CL_COMMAND_RELEASED,
+        .released = {.agent = effect->agent, .ranges = effect->released.ranges}};
+    cl_err_ignore(cl_relay_submit(relay, &draft, 0));
 }
 
 /* Applies and performs; an acknowledgement that is due, at most one, is left in *ret_ack. */
@@ -286,6 +311,8 @@ apply_volatile(struct cl_relay *relay, struct cl_command *draft, struct cl_effec
             *ret_ack = effects->items[i];
         else if (effects->items[i].kind == CL_EFFECT_READY)
             cl_relay_mark_ready(relay, effects->items[i].agent);
+        else if (effects->items[i].kind == CL_EFFECT_RELEASED)
+            submit_released(relay, &effects->items[i]);
     }
     return err;
 }
@@ -332,6 +359,20 @@ cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl
 }
 
 void
+cl_relay_list(struct cl_relay *relay, const struct cl_agent *agent)
+{
+    struct cl_envelope_reader reader = cl_v2_reader(relay);
+    struct cl_v2_agent said = {.agent = agent->id};
+    enum cl_err err = cl_v2_read_record(&reader, cl_body_str(agent->record), &said);
+    if (err == CL_OK)
+        err = cl_directory_put(&relay->directory, agent->id, said.name, said.capabilities);
+    if (err != CL_OK)
+        cl_log_warn(&relay->config.log, "agent.not_listed", CL_F("agent", agent->id),
+                    CL_F("code", cl_err_wire(err)));
+    cl_arena_clear(&relay->arena);
+}
+
+void
 cl_relay_heartbeat(struct cl_relay *relay, cl_str agent)
 {
     struct cl_command draft = {.kind = CL_COMMAND_HEARTBEAT, .heartbeat = {.agent = agent}};
@@ -370,6 +411,12 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_PEER_ACK:
         ack_ended(relay, (struct cl_ack *)(void *)peer, effect->reply.err);
         return;
+    case CL_PEER_SEAT:
+        cl_seat_reply((struct cl_seat *)(void *)peer, effect);
+        return;
+    case CL_PEER_WAIT:
+        cl_wait_reply((struct cl_wait *)(void *)peer, effect);
+        return;
     }
 }
 
@@ -386,11 +433,13 @@ perform_note(struct cl_relay *relay, const struct cl_effect *effect)
     else
         cl_log_info(&relay->config.log, event, CL_F("agent", effect->agent),
                     CL_F("number", effect->note.number));
-    if (effect->note.id != CL_NOTE_AGENT_JOINED)
-        return;
+    if (effect->note.id == CL_NOTE_AGENT_FORGOTTEN)
+        cl_directory_drop(&relay->directory, effect->agent);
     const struct cl_agent *agent = cl_core_agent(relay->core, effect->agent);
-    if (agent != NULL)
-        cl_socket_push_joined(relay, agent);
+    if (effect->note.id != CL_NOTE_AGENT_JOINED || agent == NULL)
+        return;
+    cl_relay_list(relay, agent);
+    cl_socket_push_joined(relay, agent);
 }
 
 static void
@@ -414,7 +463,8 @@ perform(struct cl_relay *relay, const struct cl_effect *effect)
         perform_note(relay, effect);
         return;
     case CL_EFFECT_RECEIPT:
-        return; // no v1 sender wants one
+        cl_v2_mark_telling(relay, effect->agent);
+        return;
     case CL_EFFECT_ACK:
     case CL_EFFECT_RELEASED:
         return; // only the session's
@@ -560,21 +610,36 @@ end_what_is_due(struct cl_relay *relay)
         relay->is_ticking = cl_relay_submit(relay, &tick, 0) == CL_OK;
 }
 
+static cl_str
+agent_of(struct cl_peer *peer)
+{
+    if (peer->kind == CL_PEER_SOCKET)
+        return cl_socket_agent((struct cl_socket *)(void *)peer);
+    return peer->kind == CL_PEER_SEAT ? cl_seat_agent((struct cl_seat *)(void *)peer)
+                                      : ((struct cl_exchange *)(void *)peer)->agent;
+}
+
+static bool
+pump_peer(struct cl_peer *peer)
+{
+    if (peer->kind == CL_PEER_SOCKET)
+        return cl_socket_pump((struct cl_socket *)(void *)peer);
+    return peer->kind == CL_PEER_SEAT ? cl_seat_pump((struct cl_seat *)(void *)peer)
+                                      : cl_poll_pump((struct cl_exchange *)(void *)peer);
+}
+
 /* Whom this one left something: one out of credit leaves it to a poll, a poll to the next. */
 static void
 pump_one(struct cl_relay *relay, struct cl_peer *peer)
 {
     char space[CL_ID_BYTES_MAX]; // the peer may be gone afterwards
     uint64_t handle = peer->handle;
-    bool is_socket = peer->kind == CL_PEER_SOCKET;
-    cl_str agent = is_socket ? cl_socket_agent((struct cl_socket *)(void *)peer)
-                             : ((struct cl_exchange *)(void *)peer)->agent;
+    cl_str agent = agent_of(peer);
     memcpy(space, agent.ptr, agent.len);
     agent.ptr = space;
 
     relay->batch.is_all = false;
-    bool took = is_socket ? cl_socket_pump((struct cl_socket *)(void *)peer)
-                          : cl_poll_pump((struct cl_exchange *)(void *)peer);
+    bool took = pump_peer(peer);
     if (relay->batch.is_all)
         return;
     if (took || cl_session_receiver(relay->session, agent) != handle)
@@ -627,6 +692,7 @@ cl_relay_turn_end(struct cl_relay *relay)
     notice_read_only(relay);
     end_what_is_due(relay);
     pump(relay);
+    cl_v2_tell(relay);
     if (relay->pushed >= CL_PROOF_BUSY_MESSAGES)
         relay->busy_until = cl_instant_add(cl_loop_now(relay->loop), CL_PROOF_DELAY_MS);
     relay->pushed = 0;

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "relay/metrics.h"
 #include "relay/state.h"
+#include "relay/v2.h"
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
@@ -103,6 +104,9 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
         return;
     }
+    exchange->is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
+    if (exchange->is_v2)
+        return;
     err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
     if (err == CL_ERR_METHOD) {
         cl_http_refuse_with(conn, err, cl_str_z(why.text),
@@ -116,8 +120,12 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
 static void
 on_request(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head, cl_str body)
 {
+    struct cl_exchange *exchange = cl_http_conn_user(conn);
     (void)ctx;
-    cl_call_run(cl_http_conn_user(conn), head->query, body);
+    if (exchange->is_v2)
+        cl_v2_request(exchange, head, body);
+    else
+        cl_call_run(exchange, head->query, body);
 }
 
 static void

@@ -14,7 +14,7 @@
 struct cl_relay;
 
 /* What a handle leads to; the first member of each such struct. */
-enum cl_peer_kind { CL_PEER_EXCHANGE, CL_PEER_SOCKET, CL_PEER_ACK };
+enum cl_peer_kind { CL_PEER_EXCHANGE, CL_PEER_SOCKET, CL_PEER_ACK, CL_PEER_SEAT, CL_PEER_WAIT };
 
 struct cl_peer {
     enum cl_peer_kind kind;
@@ -29,6 +29,7 @@ struct cl_exchange {
     struct cl_relay *relay;
     struct cl_http_conn *conn;
     struct cl_v1_route route;
+    bool is_v2;           // of /v2: the route says nothing
     bool is_submitted;    // a command is on its way through the journal
     bool is_poller;       // it is a holder in the session
     uint32_t wait_s;      // refused, when it is known until when; else 0
@@ -63,6 +64,7 @@ struct cl_ack {
     struct cl_command *command; // NULL: it is with the journal
     uint64_t holder;
     uint64_t batch;
+    uint64_t asker; // the call that it answers; 0: none
     uint32_t agent_len;
     char agent[];
 };

@@ -214,6 +214,10 @@ open_state(struct cl_relay *relay, struct cl_why *why)
         return err;
 
     relay->has_waker = cl_journal_watch(relay->config.journal, wake, relay->loop);
+
+    for (const struct cl_agent *agent = NULL;
+         (agent = cl_core_agent_next(relay->core, agent)) != NULL;)
+        cl_relay_list(relay, agent);
     cl_core_resume(relay->core, &relay->core_effects);
     cl_relay_perform_effects(relay);
     struct cl_command up = {.kind = CL_COMMAND_RELAY_UP, .relay_up = cl_core_limits()};
@@ -328,6 +332,12 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_list_init(&relay->acks);
     cl_list_init(&relay->detaches);
     cl_list_init(&relay->ready);
+    cl_list_init(&relay->v2_conns);
+    cl_list_init(&relay->telling);
+    cl_map_init(&relay->seats, &relay->hash_key);
+    cl_directory_init(&relay->directory, &relay->hash_key);
+    cl_buf_init(&relay->content, CL_BODY_BYTES_MAX);
+    cl_buf_init(&relay->envelope, 2 * CL_BODY_BYTES_MAX);
     cl_effects_init(&relay->core_effects);
     cl_effects_init(&relay->session_effects);
     cl_buf_init(&relay->text, ANSWER_BYTES_MAX);
@@ -405,6 +415,10 @@ cl_relay_free(struct cl_relay *relay)
     cl_handles_done(&relay->handles);
     cl_buf_done(&relay->text);
     cl_shared_done(&relay->shared);
+    cl_map_done(&relay->seats);
+    cl_directory_done(&relay->directory);
+    cl_buf_done(&relay->content);
+    cl_buf_done(&relay->envelope);
     cl_arena_done(&relay->arena);
     cl_free(relay);
 }

@@ -26,6 +26,7 @@
 #include "proto/v1_decode.h"
 #include "proto/v1_encode.h"
 #include "relay/admin.h"
+#include "relay/directory.h"
 #include "relay/handles.h"
 #include "relay/peers.h"
 #include "relay/rate.h"
@@ -37,6 +38,13 @@
 #define CL_RELAY_NAMES_MAX 32
 /* Decoded strings of one request, and what its JSON asks of memory. */
 #define CL_RELAY_ARENA_BYTES (4 * CL_MIB)
+
+/* Whom the acknowledgement answers that a command of the session may lead to. */
+struct cl_asking {
+    uint64_t handle; // 0: nobody
+    cl_str reason;   // of a refusal
+    bool is_taken;   // it led to one
+};
 
 struct cl_relay {
     struct cl_relay_config config;
@@ -78,6 +86,13 @@ struct cl_relay {
     struct cl_list acks;
     struct cl_list detaches;
     struct cl_list ready;
+    struct cl_list v2_conns;
+    struct cl_map seats;    // by agent: one of its seats, which leads to the others
+    struct cl_list telling; // seats whose agents' receipts have changed
+    struct cl_asking asking;
+    struct cl_directory directory;
+    struct cl_buf content;  // scratch of messages that become envelopes
+    struct cl_buf envelope; // the same
     struct cl_list unasked; // sockets that are to be asked for a proof
     struct cl_timer proofs; // when
     uint32_t pushed;        // messages, to sockets, in this turn
@@ -124,6 +139,8 @@ CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_com
 void cl_relay_close_holder(struct cl_relay *relay, uint64_t holder);
 void cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl_proof proof);
 void cl_relay_heartbeat(struct cl_relay *relay, cl_str agent);
+/* From now on it is found by what it says of itself. The arena is cleared. */
+void cl_relay_list(struct cl_relay *relay, const struct cl_agent *agent);
 /* At the end of this turn whoever receives for that agent looks for messages. */
 void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
 /* Tells the core, now or as soon as the journal takes it. */

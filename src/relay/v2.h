@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay/v2.h - protocol v2 (docs/protocol/v2.md) in the relay, for relay/v2_*.c and those files of
+ * the room that lead there.
+ *
+ *     v2_conn.c   WebSockets: hello, attach, detach; what comes in, what answers go out
+ *     v2_calls.c  what each other call does
+ *     v2_find.c   whom an address means
+ *     v2_push.c   messages and receipts on their way out
+ *
+ * A connection belongs to one instance, and has a seat for each agent that is attached to it. A seat
+ * is a holder in the session (CL_HOLDER_RANGED), so credit and acknowledgements are each agent's own.
+ * A call whose command is with the journal waits for it; others may overtake it.
+ */
+#ifndef CL_RELAY_V2_H
+#define CL_RELAY_V2_H
+
+#include "core/core.h"
+#include "proto/v2_decode.h"
+#include "proto/v2_encode.h"
+#include "relay/peers.h"
+
+struct cl_v2_conn {
+    struct cl_relay *relay;
+    struct cl_ws_conn *ws;
+    struct cl_link link; // in relay->v2_conns
+    struct cl_list seats;
+    struct cl_list waits;
+    uint32_t instance_len; // 0: before its hello
+    char instance[CL_NAME_BYTES_MAX];
+};
+
+struct cl_seat {
+    struct cl_peer peer; // its handle is the holder; in conn->seats
+    struct cl_v2_conn *conn;
+    struct cl_link twin;    // among all seats of this agent
+    struct cl_link telling; // in relay->telling: receipts may have changed
+    uint64_t told;          // receipts up to that version were told, or are none of its business
+    bool is_attached;       // the core was told
+    bool is_quiet;          // it takes no messages
+    uint32_t id_len;
+    char id[];
+};
+
+/* A call whose answer waits for a commit. */
+struct cl_wait {
+    struct cl_peer peer; // in conn->waits
+    struct cl_v2_conn *conn;
+    enum cl_v2_method method;
+    cl_id msg;         // of SEND and DEAD_RETRY
+    uint64_t expires;  // of DEAD_RETRY
+    uint32_t call_len; // the call's id
+    uint32_t to_len;   // behind it: the address that it became, or the agent
+    char text[];
+};
+
+static inline cl_str
+cl_seat_agent(const struct cl_seat *seat)
+{
+    return cl_str_of(seat->id, seat->id_len);
+}
+
+static inline cl_str
+cl_wait_call(const struct cl_wait *wait)
+{
+    return cl_str_of(wait->text, wait->call_len);
+}
+
+static inline cl_str
+cl_wait_to(const struct cl_wait *wait)
+{
+    return cl_str_of(wait->text + wait->call_len, wait->to_len);
+}
+
+/* What reading an envelope needs. */
+struct cl_envelope_reader cl_v2_reader(struct cl_relay *relay);
+
+/* -- v2_conn.c ------------------------------------------------------------------------------ */
+
+/* A request to /v2: a WebSocket, or one call. */
+void cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body);
+/* The seat of that agent on this connection, or NULL. */
+struct cl_seat *cl_v2_seat(const struct cl_v2_conn *conn, cl_str agent);
+/* Answers a call; one without an id gets none. A connection that cannot take the answer is cut. */
+void cl_v2_answer(struct cl_v2_conn *conn, enum cl_v2_method method, cl_str call,
+                  const void *result);
+void cl_v2_fail(struct cl_v2_conn *conn, cl_str call, const struct cl_v2_error *error);
+void cl_v2_refuse(struct cl_v2_conn *conn, cl_str call, enum cl_err err, cl_str sentence);
+/* The answer waits for a commit. NULL without memory. */
+struct cl_wait *cl_wait_new(struct cl_v2_conn *conn, const struct cl_v2_call *call, cl_str to);
+void cl_wait_free(struct cl_wait *wait);
+/* Its command was applied or refused. */
+void cl_wait_reply(struct cl_wait *wait, const struct cl_effect *effect);
+void cl_seat_reply(struct cl_seat *seat, const struct cl_effect *effect);
+
+/* -- v2_calls.c ----------------------------------------------------------------------------- */
+
+void cl_v2_run(struct cl_v2_conn *conn, const struct cl_v2_call *call);
+/* The result of a call that waited for this. */
+void cl_v2_result(struct cl_wait *wait, const struct cl_effect *effect);
+
+/* -- v2_find.c ------------------------------------------------------------------------------ */
+
+/* Whom an address means. */
+struct cl_found {
+    bool is_topic;
+    cl_str id;          // of the agent, good until the core's next apply; or the topic
+    cl_str address;     // in the arena, or the text that was given
+    cl_strs candidates; // of CL_ERR_AMBIGUOUS, in the arena
+};
+/* CL_ERR_NO_AGENT, AMBIGUOUS, NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_v2_find(struct cl_relay *relay, cl_str to, struct cl_found *ret_found);
+
+/* -- v2_push.c ------------------------------------------------------------------------------ */
+
+/* A receipt as it is told, good until the core's next apply; addresses lie in the arena. Only
+ * CL_ERR_NO_MEMORY can happen. */
+CL_MUST_CHECK enum cl_err cl_v2_describe(struct cl_relay *relay, const struct cl_receipt *receipt,
+                                         struct cl_v2_step steps[static CL_RUNG_COUNT],
+                                         struct cl_v2_ending *ending,
+                                         struct cl_v2_receipt *ret_receipt);
+/* Messages may have come. True: it took some. */
+bool cl_seat_pump(struct cl_seat *seat);
+/* Receipts of what that agent sent have changed. */
+void cl_v2_mark_telling(struct cl_relay *relay, cl_str agent);
+/* Tells them all, at the end of a turn. */
+void cl_v2_tell(struct cl_relay *relay);
+
+#endif

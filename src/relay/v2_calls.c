@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "proto/v2_bridge.h"
+#include "relay/state.h"
+#include "relay/v2.h"
+
+/* One call being run. */
+struct run {
+    struct cl_v2_conn *conn;
+    struct cl_relay *relay;
+    const struct cl_v2_call *call;
+};
+
+static void
+answer(struct run *run, const void *result)
+{
+    cl_v2_answer(run->conn, run->call->method, run->call->id, result);
+}
+
+static void
+refuse(struct run *run, enum cl_err err, const char *sentence)
+{
+    cl_v2_refuse(run->conn, run->call->id, err, cl_str_z(sentence));
+}
+
+/* The seat that a call speaks for; where there is none it was refused. */
+static struct cl_seat *
+seat_for(struct run *run, cl_str agent)
+{
+    struct cl_seat *seat = cl_v2_seat(run->conn, agent);
+    if (seat == NULL)
+        refuse(run, CL_ERR_FORBIDDEN, "this agent is not attached here");
+    return seat;
+}
+
+/* Submits, and answers when it was applied. */
+static void
+submit(struct run *run, struct cl_command *draft, cl_str to, struct cl_wait **ret_wait)
+{
+    struct cl_wait *wait = NULL;
+    enum cl_err err = CL_OK;
+    if (run->call->id.len > 0) {
+        wait = cl_wait_new(run->conn, run->call, to);
+        err = wait == NULL ? CL_ERR_NO_MEMORY : CL_OK;
+    }
+    if (err == CL_OK)
+        err = cl_relay_submit(run->relay, draft, wait == NULL ? 0 : wait->peer.handle);
+    if (err != CL_OK) {
+        if (wait != NULL)
+            cl_wait_free(wait);
+        wait = NULL;
+        refuse(run, err, "");
+    }
+    if (ret_wait != NULL)
+        *ret_wait = wait;
+}
+
+/* -- send -------------------------------------------------------------------------------------- */
+
+static void
+refuse_address(struct run *run, enum cl_err err, const struct cl_found *found)
+{
+    struct cl_why why;
+    cl_str to = run->call->header.to;
+    if (err == CL_ERR_NO_AGENT)
+        cl_err_ignore(cl_fail(err, &why, "there is no agent %.*s", CL_STR_ARG(to)));
+    else
+        cl_err_ignore(cl_fail(err, &why, "several agents are called %.*s", CL_STR_ARG(to)));
+    struct cl_v2_error error = cl_v2_error_of(err, cl_str_z(why.text));
+    if (err == CL_ERR_AMBIGUOUS)
+        error.candidates = found->candidates;
+    cl_v2_fail(run->conn, run->call->id, &error);
+}
+
+/* What SEND and PUBLISH have in common is the same members, but not the same struct. */
+#define FILL_MESSAGE(fields, header, envelope_text, attempts)                                     \
+    do {                                                                                          \
+        (fields)->id = (header)->id;                                                              \
+        (fields)->re = (header)->re;                                                              \
+        (fields)->stream = (header)->str.value;                                                   \
+        (fields)->seq = (header)->seq;                                                            \
+        (fields)->kind = cl_id_is_none((header)->re) ? CL_MSG_TASK : CL_MSG_RESPONSE;             \
+        (fields)->media = CL_MEDIA_ENVELOPE;                                                      \
+        (fields)->priority = (header)->pri;                                                       \
+        (fields)->flags = CL_MSG_TRACKED | (cl_id_is_none((header)->root) ? 0 : CL_MSG_DECLARED); \
+        (fields)->root = (header)->root;                                                          \
+        (fields)->hops = (uint8_t)(header)->hops.value;                                           \
+        (fields)->attempts_max = (uint8_t)(attempts);                                             \
+        (fields)->trust = CL_TRUST_RELAY;                                                         \
+        (fields)->expires = (cl_time){(int64_t)(header)->exp * 1000};                             \
+        (fields)->thread = (header)->thr;                                                         \
+        (fields)->body = (envelope_text);                                                         \
+    } while (0)
+
+static void
+submit_message(struct run *run, const struct cl_found *found, struct cl_body *body)
+{
+    const struct cl_envelope_header *header = &run->call->header;
+    uint64_t attempts = run->call->params.send.attempts;
+    struct cl_command draft = {.kind = found->is_topic ? CL_COMMAND_PUBLISH : CL_COMMAND_SEND};
+    struct cl_why why = {""};
+    struct cl_wait *wait;
+    uint32_t wait_s = 0;
+    if (found->is_topic) {
+        draft.publish.topic = found->id;
+        draft.publish.from = header->from;
+        FILL_MESSAGE(&draft.publish, header, body, attempts);
+    } else {
+        draft.send.to = found->id;
+        draft.send.from = header->from;
+        FILL_MESSAGE(&draft.send, header, body, attempts);
+    }
+    if (cl_auth_rate(run->relay, &draft, &wait_s, &why) != CL_OK) {
+        struct cl_v2_error error = cl_v2_error_of(CL_ERR_RATE, cl_str_z(why.text));
+        error.retry_after_s = wait_s;
+        cl_v2_fail(run->conn, run->call->id, &error);
+        return;
+    }
+    submit(run, &draft, found->address, &wait);
+    if (wait != NULL)
+        wait->msg = header->id;
+}
+
+static void
+run_send(struct run *run)
+{
+    struct cl_found found;
+    struct cl_buf *text = &run->relay->text;
+    if (seat_for(run, run->call->header.from) == NULL)
+        return;
+    enum cl_err err = cl_v2_find(run->relay, run->call->header.to, &found);
+    if (err == CL_ERR_NO_AGENT || err == CL_ERR_AMBIGUOUS) {
+        refuse_address(run, err, &found);
+        return;
+    }
+    cl_buf_clear(text);
+    if (err == CL_OK)
+        err = cl_envelope_put(&run->call->params.send.envelope, text);
+    struct cl_body *body = err == CL_OK ? cl_body_new(cl_buf_str(text)) : NULL;
+    if (body == NULL)
+        refuse(run, err == CL_OK ? CL_ERR_NO_MEMORY : err, "");
+    else
+        submit_message(run, &found, body);
+    cl_body_unref(body);
+}
+
+static void
+send_result(struct cl_wait *wait, const struct cl_effect *effect)
+{
+    const struct cl_receipt *receipt = cl_core_receipt(wait->conn->relay->core, wait->msg);
+    bool is_topic = effect->reply.command_kind == CL_COMMAND_PUBLISH;
+    const struct cl_v2_sent result = {
+        .id = wait->msg,
+        .to = cl_wait_to(wait),
+        .status = (uint8_t)(receipt == NULL ? CL_RUNG_ACCEPTED : receipt->rung),
+        .durability = CL_V2_DURABILITY_MEMORY,
+        .duplicate = effect->reply.duplicate,
+        .recipients = {is_topic, effect->reply.recipients}};
+    cl_v2_answer(wait->conn, CL_V2_SEND, cl_wait_call(wait), &result);
+}
+
+/* -- taking ------------------------------------------------------------------------------------ */
+
+/* A volatile command whose acknowledgement, if it leads to one, answers the call. */
+static void
+run_session(struct run *run, struct cl_command *draft, cl_str reason)
+{
+    const struct cl_v2_nothing nothing = {false};
+    struct cl_wait *wait = NULL;
+    if (run->call->id.len > 0) {
+        wait = cl_wait_new(run->conn, run->call, CL_STR(""));
+        if (wait == NULL) {
+            refuse(run, CL_ERR_NO_MEMORY, "");
+            return;
+        }
+    }
+    run->relay->asking = (struct cl_asking){wait == NULL ? 0 : wait->peer.handle, reason, false};
+    enum cl_err err = cl_relay_session(run->relay, draft);
+    bool is_waiting = run->relay->asking.is_taken;
+    run->relay->asking = (struct cl_asking){0};
+    if (err == CL_OK && is_waiting)
+        return;
+    if (wait != NULL)
+        cl_wait_free(wait);
+    if (err != CL_OK)
+        refuse(run, err, "");
+    else
+        answer(run, &nothing);
+}
+
+static void
+run_ack(struct run *run)
+{
+    const struct cl_v2_ack *params = &run->call->params.ack;
+    struct cl_seat *seat = seat_for(run, params->agent);
+    if (seat == NULL)
+        return;
+    if (params->ranges.len == 0) {
+        refuse(run, CL_ERR_NOT_FOUND, "this connection has no such lease");
+        return;
+    }
+    struct cl_command draft = {
+        .kind = CL_COMMAND_SETTLE_RANGES,
+        .settle_ranges = {.holder = seat->peer.handle,
+                          .rung = params->rung == 0 ? CL_RUNG_DELIVERED : params->rung,
+                          .proof = (uint8_t)(params->proof == 0 ? CL_PROOF_ACK : params->proof - 1),
+                          .ranges = params->ranges}};
+    run_session(run, &draft, CL_STR(""));
+}
+
+static void
+run_refuse(struct run *run)
+{
+    const struct cl_v2_refuse *params = &run->call->params.refuse;
+    struct cl_seat *seat = seat_for(run, params->agent);
+    if (seat == NULL)
+        return;
+    struct cl_command draft = {.kind = CL_COMMAND_SETTLE_RANGES,
+                               .settle_ranges = {.holder = seat->peer.handle,
+                                                 .rung = CL_RUNG_DELIVERED,
+                                                 .proof = CL_PROOF_ACK,
+                                                 .refuses = 1,
+                                                 .ranges = {&params->at, 1}}};
+    run_session(run, &draft, params->reason);
+}
+
+static void
+run_release(struct run *run)
+{
+    const struct cl_v2_release *params = &run->call->params.release;
+    struct cl_seat *seat = seat_for(run, params->agent);
+    if (seat == NULL)
+        return;
+    struct cl_command draft = {.kind = CL_COMMAND_RELEASE,
+                               .release = {.holder = seat->peer.handle, .ranges = params->ranges}};
+    run_session(run, &draft, CL_STR(""));
+}
+
+static void
+run_report(struct run *run)
+{
+    const struct cl_v2_report *params = &run->call->params.report;
+    if (seat_for(run, params->agent) == NULL)
+        return;
+    struct cl_command draft = {
+        .kind = CL_COMMAND_REPORT,
+        .report = {.agent = params->agent,
+                   .id = params->id,
+                   .rung = params->rung,
+                   .outcome = params->outcome,
+                   .proof = (uint8_t)(params->proof == 0 ? CL_PROOF_ACK : params->proof - 1),
+                   .reason = params->reason}};
+    submit(run, &draft, CL_STR(""), NULL);
+}
+
+/* -- all of them ------------------------------------------------------------------------------- */
+
+void
+cl_v2_result(struct cl_wait *wait, const struct cl_effect *effect)
+{
+    const struct cl_v2_nothing nothing = {false};
+    if (wait->method == CL_V2_SEND) {
+        send_result(wait, effect);
+    } else if (wait->method == CL_V2_ATTACH) {
+        const struct cl_agent *agent = cl_core_agent(wait->conn->relay->core, cl_wait_to(wait));
+        const struct cl_v2_attached result = {
+            .agent = cl_wait_to(wait),
+            .waiting = agent == NULL ? 0 : agent->inbox.count,
+            .receipts = cl_core_receipts_version(wait->conn->relay->core)};
+        cl_v2_answer(wait->conn, CL_V2_ATTACH, cl_wait_call(wait), &result);
+    } else {
+        cl_v2_answer(wait->conn, wait->method, cl_wait_call(wait), &nothing);
+    }
+}
+
+void
+cl_v2_run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    struct run run = {conn, conn->relay, call};
+    switch (call->method) {
+    case CL_V2_SEND:
+        run_send(&run);
+        return;
+    case CL_V2_ACK:
+        run_ack(&run);
+        return;
+    case CL_V2_REFUSE:
+        run_refuse(&run);
+        return;
+    case CL_V2_RELEASE:
+        run_release(&run);
+        return;
+    case CL_V2_REPORT:
+        run_report(&run);
+        return;
+    case CL_V2_AGENTS:
+    case CL_V2_INBOX:
+    case CL_V2_TRACE:
+    case CL_V2_DEAD_LIST:
+    case CL_V2_DEAD_SHOW:
+    case CL_V2_DEAD_RETRY:
+    case CL_V2_DEAD_DROP:
+    case CL_V2_RECEIVE:
+    case CL_V2_HELLO:
+    case CL_V2_ATTACH:
+    case CL_V2_DETACH:
+    case CL_V2_METHOD_COUNT:
+        break;
+    }
+    refuse(&run, CL_ERR_NOT_IMPLEMENTED, "");
+}

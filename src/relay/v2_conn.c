@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "proto/v2_bridge.h"
+#include "relay/state.h"
+#include "relay/v2.h"
+
+/* An answer past that: whoever does not read them is cut. */
+#define OUT_BYTES_MAX (4 * CL_MIB)
+
+struct cl_envelope_reader
+cl_v2_reader(struct cl_relay *relay)
+{
+    return (struct cl_envelope_reader){.arena = &relay->arena, .hash_key = &relay->hash_key};
+}
+
+/* -- answers ----------------------------------------------------------------------------------- */
+
+/* What lies in relay->text. */
+static void
+send_text(struct cl_v2_conn *conn, enum cl_err written)
+{
+    struct cl_part part = cl_part_of(cl_buf_str(&conn->relay->text));
+    enum cl_err err = written == CL_OK ? cl_ws_send_text(conn->ws, &part, 1) : written;
+    if (err == CL_OK || err == CL_ERR_CLOSED)
+        return;
+    conn->relay->readers_cut++;
+    cl_log_warn(&conn->relay->config.log, "v2.cut",
+                CL_F("instance", cl_str_of(conn->instance, conn->instance_len)),
+                CL_F("code", cl_err_wire(err)));
+    cl_ws_cut(conn->ws);
+}
+
+void
+cl_v2_answer(struct cl_v2_conn *conn, enum cl_v2_method method, cl_str call, const void *result)
+{
+    struct cl_buf *text = &conn->relay->text;
+    if (call.len == 0)
+        return;
+    cl_buf_clear(text);
+    send_text(conn, cl_v2_encode_result(method, call, result, text));
+}
+
+void
+cl_v2_fail(struct cl_v2_conn *conn, cl_str call, const struct cl_v2_error *error)
+{
+    struct cl_buf *text = &conn->relay->text;
+    conn->relay->refused_frames[error->err]++;
+    if (call.len == 0)
+        return;
+    cl_buf_clear(text);
+    send_text(conn, cl_v2_encode_error(call, error, text));
+}
+
+void
+cl_v2_refuse(struct cl_v2_conn *conn, cl_str call, enum cl_err err, cl_str sentence)
+{
+    struct cl_v2_error error =
+        cl_v2_error_of(err, sentence.len > 0 ? sentence : cl_call_sentence(err));
+    cl_v2_fail(conn, call, &error);
+}
+
+/* -- calls that wait --------------------------------------------------------------------------- */
+
+struct cl_wait *
+cl_wait_new(struct cl_v2_conn *conn, const struct cl_v2_call *call, cl_str to)
+{
+    struct cl_wait *wait = cl_alloc(sizeof *wait + call->id.len + to.len);
+    if (wait == NULL)
+        return NULL;
+    wait->conn = conn;
+    wait->method = call->method;
+    wait->call_len = (uint32_t)call->id.len;
+    wait->to_len = (uint32_t)to.len;
+    memcpy(wait->text, call->id.ptr, call->id.len);
+    memcpy(wait->text + call->id.len, to.ptr, to.len);
+    if (cl_peer_begin(conn->relay, &wait->peer, CL_PEER_WAIT, &conn->waits) == CL_OK)
+        return wait;
+    cl_free(wait);
+    return NULL;
+}
+
+void
+cl_wait_free(struct cl_wait *wait)
+{
+    cl_peer_end(wait->conn->relay, &wait->peer);
+    cl_free(wait);
+}
+
+void
+cl_wait_reply(struct cl_wait *wait, const struct cl_effect *effect)
+{
+    if (effect->reply.err != CL_OK)
+        cl_v2_refuse(wait->conn, cl_wait_call(wait), effect->reply.err, CL_STR(""));
+    else
+        cl_v2_result(wait, effect);
+    cl_wait_free(wait);
+}
+
+/* -- seats ------------------------------------------------------------------------------------- */
+
+struct cl_seat *
+cl_v2_seat(const struct cl_v2_conn *conn, cl_str agent)
+{
+    CL_LIST_EACH(&conn->seats, at)
+    {
+        struct cl_seat *seat = CL_LIST_ENTRY(at, struct cl_seat, peer.link);
+        if (cl_str_eq(cl_seat_agent(seat), agent))
+            return seat;
+    }
+    return NULL;
+}
+
+/* Beside the other seats of its agent, so that one leads to all. Only CL_ERR_NO_MEMORY can happen. */
+static enum cl_err
+join_twins(struct cl_relay *relay, struct cl_seat *seat)
+{
+    struct cl_seat *first = cl_map_get(&relay->seats, cl_seat_agent(seat));
+    cl_link_init(&seat->twin);
+    if (first == NULL)
+        return cl_map_put(&relay->seats, cl_seat_agent(seat), seat);
+    cl_link_insert(&first->twin, &seat->twin);
+    return CL_OK;
+}
+
+static void
+leave_twins(struct cl_relay *relay, struct cl_seat *seat)
+{
+    struct cl_seat *first = cl_map_get(&relay->seats, cl_seat_agent(seat));
+    struct cl_link *next = seat->twin.next;
+    bool is_alone = !cl_link_is_linked(&seat->twin);
+    cl_list_remove(&seat->twin);
+    if (first != seat)
+        return;
+    (void)cl_map_remove(&relay->seats, cl_seat_agent(seat));
+    if (is_alone)
+        return;
+    struct cl_seat *heir = CL_LIST_ENTRY(next, struct cl_seat, twin);
+    // Its place was just given free, so there is room for it.
+    cl_err_ignore(cl_map_put(&relay->seats, cl_seat_agent(heir), heir));
+}
+
+static void
+seat_free(struct cl_seat *seat)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    if (!seat->is_quiet)
+        cl_relay_close_holder(relay, seat->peer.handle);
+    if (seat->is_attached)
+        cl_relay_detach(relay, cl_seat_agent(seat));
+    leave_twins(relay, seat);
+    cl_list_remove(&seat->telling);
+    cl_peer_end(relay, &seat->peer);
+    cl_free(seat);
+}
+
+static struct cl_seat *
+seat_new(struct cl_v2_conn *conn, cl_str agent)
+{
+    struct cl_relay *relay = conn->relay;
+    struct cl_seat *seat = cl_alloc(sizeof *seat + agent.len);
+    if (seat == NULL)
+        return NULL;
+    seat->conn = conn;
+    seat->is_quiet = true; // so far it is no holder
+    seat->id_len = (uint32_t)agent.len;
+    memcpy(seat->id, agent.ptr, agent.len);
+    cl_link_init(&seat->telling);
+    if (join_twins(relay, seat) != CL_OK) {
+        cl_free(seat);
+        return NULL;
+    }
+    if (cl_peer_begin(relay, &seat->peer, CL_PEER_SEAT, &conn->seats) != CL_OK) {
+        leave_twins(relay, seat);
+        cl_free(seat);
+        return NULL;
+    }
+    return seat;
+}
+
+/* It takes messages from now on. */
+static enum cl_err
+open_holder(struct cl_seat *seat)
+{
+    struct cl_command open = {.kind = CL_COMMAND_OPEN,
+                              .open = {.agent = cl_seat_agent(seat),
+                                       .holder = seat->peer.handle,
+                                       .kind = CL_HOLDER_RANGED}};
+    enum cl_err err = cl_relay_session(seat->conn->relay, &open);
+    seat->is_quiet = err != CL_OK;
+    return err;
+}
+
+static enum cl_err
+attach(struct cl_seat *seat, const struct cl_v2_attach *params)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    struct cl_command draft = {.kind = CL_COMMAND_ATTACH, .attach = {.agent = cl_seat_agent(seat)}};
+    uint64_t newest = cl_core_receipts_version(relay->core);
+    enum cl_err err = params->quiet ? CL_OK : open_holder(seat);
+    if (err == CL_OK)
+        err = cl_relay_submit(relay, &draft, seat->peer.handle);
+    seat->is_attached = err == CL_OK;
+    seat->told = params->receipts_after.is_set ? params->receipts_after.value : newest;
+    return err;
+}
+
+void
+cl_seat_reply(struct cl_seat *seat, const struct cl_effect *effect)
+{
+    if (effect->reply.err == CL_OK)
+        return;
+    seat->is_attached = false; // who asked is told by the REGISTER, which fails with it
+    seat_free(seat);
+}
+
+/* What it says of itself, as REGISTER keeps it. *ret_record is the caller's. */
+static enum cl_err
+make_record(struct cl_relay *relay, const struct cl_v2_attach *params, struct cl_body **ret_record)
+{
+    cl_buf_clear(&relay->text);
+    enum cl_err err = cl_v2_put_record(params, &relay->text);
+    *ret_record = err == CL_OK ? cl_body_new(cl_buf_str(&relay->text)) : NULL;
+    return err == CL_OK && *ret_record == NULL ? CL_ERR_NO_MEMORY : err;
+}
+
+static enum cl_err
+register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    struct cl_relay *relay = conn->relay;
+    const struct cl_v2_attach *params = &call->params.attach;
+    struct cl_body *record = NULL;
+    struct cl_wait *wait = cl_wait_new(conn, call, params->agent);
+    enum cl_err err = wait == NULL ? CL_ERR_NO_MEMORY : make_record(relay, params, &record);
+    if (err == CL_OK) {
+        struct cl_command draft = {.kind = CL_COMMAND_REGISTER,
+                                   .registration = {.agent = params->agent, .record = record}};
+        err = cl_relay_submit(relay, &draft, wait->peer.handle);
+    }
+    cl_body_unref(record);
+    if (err != CL_OK && wait != NULL)
+        cl_wait_free(wait);
+    return err;
+}
+
+static bool
+is_of_instance(const struct cl_v2_conn *conn, cl_str agent)
+{
+    struct cl_address address;
+    return cl_address_read(agent, &address) && address.kind == CL_ADDRESS_AGENT &&
+           cl_str_eq(address.instance, cl_str_of(conn->instance, conn->instance_len));
+}
+
+/* Once more of the same agent is a new beginning: what it says of itself, and its cursor. */
+static void
+run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    const struct cl_v2_attach *params = &call->params.attach;
+    if (!is_of_instance(conn, params->agent)) {
+        cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN,
+                     CL_STR("this connection is another instance's"));
+        return;
+    }
+    struct cl_seat *seat = cl_v2_seat(conn, params->agent);
+    if (seat != NULL)
+        seat_free(seat);
+    enum cl_err err = register_agent(conn, call);
+    seat = err == CL_OK ? seat_new(conn, params->agent) : NULL;
+    if (err == CL_OK)
+        err = seat == NULL ? CL_ERR_NO_MEMORY : attach(seat, params);
+    if (err == CL_OK) {
+        cl_v2_mark_telling(conn->relay, cl_seat_agent(seat));
+        cl_relay_mark_ready(conn->relay, cl_seat_agent(seat));
+        return;
+    }
+    if (seat != NULL)
+        seat_free(seat);
+    cl_v2_refuse(conn, call->id, err, CL_STR(""));
+}
+
+static void
+run_detach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    struct cl_seat *seat = cl_v2_seat(conn, call->params.detach.agent);
+    const struct cl_v2_nothing nothing = {false};
+    if (seat == NULL) {
+        cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this agent is not attached here"));
+        return;
+    }
+    seat_free(seat);
+    cl_v2_answer(conn, call->method, call->id, &nothing);
+}
+
+/* -- hello ------------------------------------------------------------------------------------- */
+
+static const cl_str versions[] = {CL_STR_INIT(CL_V2_VERSION)};
+
+static void
+welcome(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    struct cl_relay *relay = conn->relay;
+    char epoch[17];
+    (void)snprintf(epoch, sizeof epoch, "%016llx", (unsigned long long)relay->epoch);
+    const struct cl_v2_limits limits = {.message_bytes = CL_HTTP_BODY_BYTES_MAX,
+                                        .body_bytes = CL_ENVELOPE_BODY_BYTES_MAX,
+                                        .blob_bytes = 0,
+                                        .credit_messages = CL_CREDIT_MESSAGES,
+                                        .credit_bytes = CL_CREDIT_BYTES};
+    const struct cl_v2_welcome result = {.version = versions[0],
+                                         .versions = {versions, 1},
+                                         .relay = cl_str_z(relay->machine),
+                                         .epoch = cl_str_of(epoch, 16),
+                                         .durability = CL_V2_DURABILITY_MEMORY,
+                                         .time = (uint64_t)cl_relay_time(relay).ms,
+                                         .limits = &limits};
+    cl_v2_answer(conn, call->method, call->id, &result);
+}
+
+static bool
+has_common_version(cl_strs theirs)
+{
+    for (uint32_t i = 0; i < theirs.len; i++)
+        if (cl_str_eq(theirs.ptr[i], versions[0]))
+            return true;
+    return false;
+}
+
+static void
+run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    const struct cl_v2_hello *params = &call->params.hello;
+    if (conn->instance_len > 0) {
+        cl_v2_refuse(conn, call->id, CL_ERR_USAGE, CL_STR("hello comes once"));
+        return;
+    }
+    if (!has_common_version(params->versions)) {
+        struct cl_why why;
+        cl_err_ignore(cl_fail(
+            CL_ERR_UPGRADE, &why, "this relay speaks " CL_V2_VERSION ", and you speak %.*s%s",
+            CL_STR_ARG(params->versions.ptr[0]), params->versions.len > 1 ? " and others" : ""));
+        struct cl_v2_error error = cl_v2_error_of(CL_ERR_UPGRADE, cl_str_z(why.text));
+        error.versions = (cl_strs){versions, 1};
+        cl_v2_fail(conn, call->id, &error);
+        return;
+    }
+    memcpy(conn->instance, params->instance.ptr, params->instance.len);
+    conn->instance_len = (uint32_t)params->instance.len;
+    cl_log_info(&conn->relay->config.log, "v2.hello", CL_F("instance", params->instance),
+                CL_F("client", params->client));
+    welcome(conn, call);
+}
+
+/* -- what comes in ----------------------------------------------------------------------------- */
+
+static void
+run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    if (call->method == CL_V2_HELLO)
+        run_hello(conn, call);
+    else if (conn->instance_len == 0)
+        cl_v2_refuse(conn, call->id, CL_ERR_USAGE, CL_STR("hello comes first"));
+    else if (call->method == CL_V2_ATTACH)
+        run_attach(conn, call);
+    else if (call->method == CL_V2_DETACH)
+        run_detach(conn, call);
+    else
+        cl_v2_run(conn, call);
+}
+
+static void
+on_message(void *ctx, struct cl_ws_conn *ws, bool is_text, cl_str message)
+{
+    struct cl_v2_conn *conn = ctx;
+    struct cl_relay *relay = conn->relay;
+    struct cl_envelope_reader reader = cl_v2_reader(relay);
+    struct cl_v2_call call;
+    struct cl_v2_fault fault;
+    (void)ws;
+    if (!is_text)
+        message = CL_STR("[]"); // no request either
+    if (cl_v2_decode_call(&reader, message, cl_relay_time(relay), &call, &fault) == CL_OK)
+        run(conn, &call);
+    else
+        cl_v2_fail(conn, fault.is_silent ? CL_STR("") : fault.id, &fault.error);
+    cl_arena_clear(&relay->arena);
+}
+
+static void
+on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
+{
+    struct cl_v2_conn *conn = ctx;
+    struct cl_relay *relay = conn->relay;
+    (void)ws;
+    cl_log_info(&relay->config.log, "v2.closed",
+                CL_F("instance", cl_str_of(conn->instance, conn->instance_len)),
+                CL_F("code", (unsigned)code));
+    CL_LIST_EACH(&conn->waits, at)
+    {
+        cl_wait_free(CL_LIST_ENTRY(at, struct cl_wait, peer.link));
+    }
+    CL_LIST_EACH(&conn->seats, at)
+    {
+        seat_free(CL_LIST_ENTRY(at, struct cl_seat, peer.link));
+    }
+    cl_list_remove(&conn->link);
+    relay->sockets_len--;
+    cl_free(conn);
+}
+
+static const struct cl_ws_handler handler = {
+    .on_message = on_message, .on_closed = on_closed, .out_bytes_max = OUT_BYTES_MAX};
+
+static void
+begin(struct cl_exchange *exchange)
+{
+    struct cl_relay *relay = exchange->relay;
+    struct cl_http_conn *http = exchange->conn;
+    if (relay->is_draining) { // nobody would close it
+        cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, CL_STR("the relay is stopping"));
+        return;
+    }
+    struct cl_v2_conn *conn = cl_alloc(sizeof *conn);
+    if (conn == NULL) {
+        cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
+        return;
+    }
+    cl_exchange_free(exchange); // upgraded or refused, the request is answered
+    conn->relay = relay;
+    cl_list_init(&conn->seats);
+    cl_list_init(&conn->waits);
+    if (cl_http_upgrade(http, &handler, conn, &conn->ws) != CL_OK) {
+        cl_free(conn);
+        return;
+    }
+    cl_list_append(&relay->v2_conns, &conn->link);
+    relay->sockets_len++;
+}
+
+void
+cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body)
+{
+    (void)body;
+    if (cl_str_eq(head->method, CL_STR("GET")))
+        begin(exchange);
+    else
+        cl_exchange_refuse(exchange, CL_ERR_METHOD, CL_STR("GET, for a WebSocket"));
+}

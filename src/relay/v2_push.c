@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "proto/v2_bridge.h"
+#include "relay/state.h"
+#include "relay/v2.h"
+
+/* Receipts in one note. */
+#define RECEIPTS_IN_NOTE 32
+
+/* Too slow a reader, or a machine too short of memory: what it has not acknowledged is offered
+ * again, and its receipts are told behind its next cursor. */
+static void
+cut(struct cl_seat *seat, enum cl_err err)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    if (err == CL_ERR_CLOSED)
+        return;
+    relay->readers_cut++;
+    cl_log_warn(&relay->config.log, "v2.cut", CL_F("agent", cl_seat_agent(seat)),
+                CL_F("code", cl_err_wire(err)));
+    cl_ws_cut(seat->conn->ws);
+}
+
+/* -- messages ---------------------------------------------------------------------------------- */
+
+/* What the relay adds to a message; chain is the space for one. */
+static struct cl_v2_added
+added_of(struct cl_relay *relay, const struct cl_msg *msg, struct cl_v2_chain *chain)
+{
+    struct cl_v2_added added = {.accepted = (uint64_t)msg->created.ms,
+                                .trust = (uint8_t)msg->trust,
+                                .attempts = msg->attempts};
+    if (cl_id_is_none(msg->root))
+        return added;
+    *chain = (struct cl_v2_chain){.root = msg->root,
+                                  .hops = msg->hops,
+                                  .count = cl_core_chain_messages(relay->core, msg->root)};
+    added.chain = chain;
+    return added;
+}
+
+/* The text of its envelope: its own, or one that is made for it, in the relay's second scratch. */
+static enum cl_err
+envelope_of(struct cl_seat *seat, const struct cl_msg *msg, struct cl_part *ret_part)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    struct cl_envelope_reader reader = cl_v2_reader(relay);
+    struct cl_v1_shown shown = {.msg = msg, .receiver = cl_seat_agent(seat)};
+    if (msg->media == CL_MEDIA_ENVELOPE) {
+        *ret_part = cl_part_of_body(msg->body);
+        return CL_OK;
+    }
+    enum cl_err err = cl_v1_content(&reader, msg, &relay->content, &shown.content);
+    cl_buf_clear(&relay->envelope);
+    if (err == CL_OK)
+        err = cl_v1_to_v2(&reader, &shown, &relay->envelope, NULL);
+    *ret_part = cl_part_of(cl_buf_str(&relay->envelope));
+    return err;
+}
+
+static enum cl_err
+push_message(struct cl_seat *seat, const struct cl_msg *msg, struct cl_range at)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    struct cl_v2_chain chain;
+    struct cl_v2_added added = added_of(relay, msg, &chain);
+    const struct cl_v2_message note = {.agent = cl_seat_agent(seat), .at = at, .relay = &added};
+    struct cl_part parts[3];
+    enum cl_err err = envelope_of(seat, msg, &parts[1]);
+    cl_buf_clear(&relay->text);
+    if (err == CL_OK)
+        err = cl_v2_encode_message_head(&note, &relay->text);
+    if (err != CL_OK)
+        return err;
+    parts[0] = cl_part_of(cl_buf_str(&relay->text));
+    parts[2] = cl_part_of(CL_STR(CL_V2_MESSAGE_TAIL));
+    return cl_ws_send_text(seat->conn->ws, parts, 3);
+}
+
+static enum cl_err
+push_batch(struct cl_seat *seat, const struct cl_batch *batch)
+{
+    enum cl_err err = CL_OK;
+    for (uint32_t i = 0; err == CL_OK && i < batch->len; i++) {
+        const struct cl_msg *msg = batch->msgs[i];
+        struct cl_range at = {msg->priority, batch->numbers[i], batch->numbers[i]};
+        err = push_message(seat, msg, at);
+    }
+    cl_arena_clear(&seat->conn->relay->arena);
+    seat->conn->relay->pushed += batch->len;
+    return err;
+}
+
+bool
+cl_seat_pump(struct cl_seat *seat)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    if (seat->is_quiet)
+        return false;
+    enum cl_err err =
+        cl_session_take(relay->session, relay->core, seat->peer.handle, &relay->batch);
+    bool took = err == CL_OK && relay->batch.number != 0;
+    if (took)
+        err = push_batch(seat, &relay->batch);
+    if (err == CL_OK)
+        return took;
+    cut(seat, err);
+    return false;
+}
+
+/* -- receipts ---------------------------------------------------------------------------------- */
+
+struct note {
+    struct cl_v2_receipt receipts[RECEIPTS_IN_NOTE];
+    struct cl_v2_step steps[RECEIPTS_IN_NOTE][CL_RUNG_COUNT];
+    struct cl_v2_ending endings[RECEIPTS_IN_NOTE];
+    uint32_t len;
+};
+
+static enum cl_err
+add_steps(struct cl_relay *relay, const struct cl_receipt *receipt, struct cl_v2_step *steps,
+          cl_items *ret_items)
+{
+    uint32_t len = 0;
+    enum cl_err err = CL_OK;
+    for (unsigned rung = 0; rung < CL_RUNG_COUNT && err == CL_OK; rung++) {
+        if (!cl_receipt_has_reached(receipt, (enum cl_rung)rung))
+            continue;
+        struct cl_v2_step *step = &steps[len++];
+        *step = (struct cl_v2_step){.rung = (uint8_t)rung,
+                                    .at = (uint64_t)receipt->rungs[rung].at.ms,
+                                    .proof = (uint8_t)(1 + receipt->rungs[rung].proof)};
+        err = cl_address_of_id(cl_receipt_author(receipt, (enum cl_rung)rung), &relay->arena,
+                               &step->by);
+    }
+    *ret_items = (cl_items){steps, len};
+    return err;
+}
+
+enum cl_err
+cl_v2_describe(struct cl_relay *relay, const struct cl_receipt *receipt,
+               struct cl_v2_step steps[static CL_RUNG_COUNT], struct cl_v2_ending *ending,
+               struct cl_v2_receipt *ret_receipt)
+{
+    *ret_receipt = (struct cl_v2_receipt){.version = receipt->version, .id = receipt->id};
+    enum cl_err err = add_steps(relay, receipt, steps, &ret_receipt->rungs);
+    if (err != CL_OK || receipt->outcome == CL_OUTCOME_NONE)
+        return err;
+    *ending = (struct cl_v2_ending){.outcome = (uint8_t)receipt->outcome,
+                                    .at = (uint64_t)receipt->outcome_at.ms,
+                                    .reason = cl_receipt_reason(receipt)};
+    ret_receipt->ended = ending;
+    return cl_address_of_id(cl_receipt_judge(receipt), &relay->arena, &ending->by);
+}
+
+static enum cl_err
+send_note(struct cl_seat *seat, struct note *note)
+{
+    struct cl_relay *relay = seat->conn->relay;
+    const struct cl_v2_receipts params = {.agent = cl_seat_agent(seat),
+                                          .receipts = {note->receipts, note->len}};
+    cl_buf_clear(&relay->text);
+    enum cl_err err = cl_v2_encode_note(CL_V2_NOTE_RECEIPT, &params, &relay->text);
+    struct cl_part part = cl_part_of(cl_buf_str(&relay->text));
+    note->len = 0;
+    return err == CL_OK ? cl_ws_send_text(seat->conn->ws, &part, 1) : err;
+}
+
+/* Nobody has moved it since the answer to its send. */
+static bool
+is_news(const struct cl_receipt *receipt)
+{
+    return receipt->rung > CL_RUNG_ACCEPTED || receipt->outcome != CL_OUTCOME_NONE;
+}
+
+static void
+tell(struct cl_seat *seat)
+{
+    struct note note;
+    struct cl_relay *relay = seat->conn->relay;
+    const struct cl_receipt *receipt =
+        cl_core_receipts(relay->core, cl_seat_agent(seat), seat->told);
+    enum cl_err err = CL_OK;
+    note.len = 0;
+    for (; receipt != NULL && err == CL_OK; receipt = cl_core_receipts_next(receipt)) {
+        seat->told = receipt->version;
+        if (!is_news(receipt))
+            continue;
+        err = cl_v2_describe(relay, receipt, note.steps[note.len], &note.endings[note.len],
+                             &note.receipts[note.len]);
+        if (err == CL_OK && ++note.len == RECEIPTS_IN_NOTE)
+            err = send_note(seat, &note);
+    }
+    if (err == CL_OK && note.len > 0)
+        err = send_note(seat, &note);
+    cl_arena_clear(&relay->arena);
+    if (err != CL_OK)
+        cut(seat, err);
+}
+
+void
+cl_v2_mark_telling(struct cl_relay *relay, cl_str agent)
+{
+    struct cl_seat *first = cl_map_get(&relay->seats, agent), *seat = first;
+    while (seat != NULL) {
+        if (!cl_link_is_linked(&seat->telling))
+            cl_list_append(&relay->telling, &seat->telling);
+        seat = CL_LIST_ENTRY(seat->twin.next, struct cl_seat, twin);
+        if (seat == first)
+            break;
+    }
+}
+
+void
+cl_v2_tell(struct cl_relay *relay)
+{
+    struct cl_link *at;
+    while ((at = cl_list_first(&relay->telling)) != NULL) {
+        cl_list_remove(at);
+        tell(CL_LIST_ENTRY(at, struct cl_seat, telling));
+    }
+}
