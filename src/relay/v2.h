@@ -5,6 +5,7 @@
  *
  *     v2_conn.c   WebSockets: hello, attach, detach; what comes in, what answers go out
  *     v2_calls.c  what each other call does
+ *     v2_look.c   those that only look
  *     v2_find.c   whom an address means
  *     v2_push.c   messages and receipts on their way out
  *
@@ -86,6 +87,8 @@ void cl_v2_answer(struct cl_v2_conn *conn, enum cl_v2_method method, cl_str call
                   const void *result);
 void cl_v2_fail(struct cl_v2_conn *conn, cl_str call, const struct cl_v2_error *error);
 void cl_v2_refuse(struct cl_v2_conn *conn, cl_str call, enum cl_err err, cl_str sentence);
+/* Sends the answer in relay->text, or says why there is none. */
+void cl_v2_send(struct cl_v2_conn *conn, cl_str call, enum cl_err written);
 /* The answer waits for a commit. NULL without memory. */
 struct cl_wait *cl_wait_new(struct cl_v2_conn *conn, const struct cl_v2_call *call, cl_str to);
 void cl_wait_free(struct cl_wait *wait);
@@ -111,8 +114,21 @@ struct cl_found {
 /* CL_ERR_NO_AGENT, AMBIGUOUS, NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_find(struct cl_relay *relay, cl_str to, struct cl_found *ret_found);
 
+/* -- v2_look.c ------------------------------------------------------------------------------ */
+
+/* AGENTS, INBOX, TRACE, DEAD_LIST, DEAD_SHOW: the answer is in relay->text. Who asks may.
+ * CL_ERR_NOT_FOUND, NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_v2_look(struct cl_relay *relay, const struct cl_v2_call *call);
+
 /* -- v2_push.c ------------------------------------------------------------------------------ */
 
+/* What the relay adds to a message; chain is the space for one. */
+struct cl_v2_added cl_v2_added_of(struct cl_relay *relay, const struct cl_msg *msg,
+                                  struct cl_v2_chain *chain);
+/* The text of a message's envelope: its own, or one that is made for that receiver, good until the
+ * next one is. CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_v2_envelope(struct cl_relay *relay, cl_str receiver,
+                                         const struct cl_msg *msg, cl_str *ret_text);
 /* A receipt as it is told, good until the core's next apply; addresses lie in the arena. Only
  * CL_ERR_NO_MEMORY can happen. */
 CL_MUST_CHECK enum cl_err cl_v2_describe(struct cl_relay *relay, const struct cl_receipt *receipt,

@@ -254,6 +254,73 @@ run_report(struct run *run)
     submit(run, &draft, CL_STR(""), NULL);
 }
 
+/* -- looking, and what is dead ----------------------------------------------------------------- */
+
+/* Whose call it is; without an agent it is the administrator's, who does not come this way. */
+static cl_str
+asker_of(const struct cl_v2_call *call)
+{
+    if (call->method == CL_V2_INBOX)
+        return call->params.inbox.agent;
+    if (call->method == CL_V2_TRACE)
+        return call->params.trace.agent;
+    return call->method == CL_V2_DEAD_LIST ? call->params.dead_list.agent
+                                           : call->params.dead_show.agent;
+}
+
+static void
+run_look(struct run *run)
+{
+    if (run->call->method != CL_V2_AGENTS && seat_for(run, asker_of(run->call)) == NULL)
+        return;
+    if (run->call->id.len > 0)
+        cl_v2_send(run->conn, run->call->id, cl_v2_look(run->relay, run->call));
+}
+
+/* Until when it waits again: as long as it could at first, if nothing else is said. */
+static cl_time
+retried_until(struct cl_relay *relay, const struct cl_v2_dead_retry *params)
+{
+    const struct cl_dead *dead = cl_core_dead(relay->core, params->id);
+    if (params->expires > 0 || dead == NULL)
+        return (cl_time){(int64_t)params->expires};
+    int64_t life = dead->msg->expires.ms - dead->msg->created.ms;
+    return cl_time_add(cl_relay_time(relay), life > 0 ? life : CL_MESSAGE_LIFE_MS);
+}
+
+static void
+run_retry(struct run *run)
+{
+    const struct cl_v2_dead_retry *params = &run->call->params.dead_retry;
+    struct cl_wait *wait;
+    if (seat_for(run, params->agent) == NULL)
+        return;
+    struct cl_command draft = {.kind = CL_COMMAND_DEAD_RETRY,
+                               .dead_retry = {.agent = params->agent,
+                                              .id = params->id,
+                                              .expires = retried_until(run->relay, params)}};
+    const struct cl_dead *dead = cl_core_dead(run->relay->core, params->id);
+    cl_str to = CL_STR("");
+    if (dead != NULL && cl_address_of_id(dead->msg->to, &run->relay->arena, &to) != CL_OK)
+        to = CL_STR("");
+    submit(run, &draft, to, &wait);
+    if (wait == NULL)
+        return;
+    wait->msg = params->id;
+    wait->expires = (uint64_t)draft.dead_retry.expires.ms;
+}
+
+static void
+run_drop(struct run *run)
+{
+    const struct cl_v2_dead_drop *params = &run->call->params.dead_drop;
+    if (seat_for(run, params->agent) == NULL)
+        return;
+    struct cl_command draft = {.kind = CL_COMMAND_DEAD_DROP,
+                               .dead_drop = {.agent = params->agent, .id = params->id}};
+    submit(run, &draft, CL_STR(""), NULL);
+}
+
 /* -- all of them ------------------------------------------------------------------------------- */
 
 void
@@ -269,6 +336,10 @@ cl_v2_result(struct cl_wait *wait, const struct cl_effect *effect)
             .waiting = agent == NULL ? 0 : agent->inbox.count,
             .receipts = cl_core_receipts_version(wait->conn->relay->core)};
         cl_v2_answer(wait->conn, CL_V2_ATTACH, cl_wait_call(wait), &result);
+    } else if (wait->method == CL_V2_DEAD_RETRY) {
+        const struct cl_v2_retried result = {
+            .id = wait->msg, .to = cl_wait_to(wait), .expires = wait->expires};
+        cl_v2_answer(wait->conn, CL_V2_DEAD_RETRY, cl_wait_call(wait), &result);
     } else {
         cl_v2_answer(wait->conn, wait->method, cl_wait_call(wait), &nothing);
     }
@@ -299,8 +370,14 @@ cl_v2_run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     case CL_V2_TRACE:
     case CL_V2_DEAD_LIST:
     case CL_V2_DEAD_SHOW:
+        run_look(&run);
+        return;
     case CL_V2_DEAD_RETRY:
+        run_retry(&run);
+        return;
     case CL_V2_DEAD_DROP:
+        run_drop(&run);
+        return;
     case CL_V2_RECEIVE:
     case CL_V2_HELLO:
     case CL_V2_ATTACH:

@@ -34,6 +34,15 @@ send_text(struct cl_v2_conn *conn, enum cl_err written)
 }
 
 void
+cl_v2_send(struct cl_v2_conn *conn, cl_str call, enum cl_err written)
+{
+    if (written == CL_OK)
+        send_text(conn, CL_OK);
+    else
+        cl_v2_refuse(conn, call, written, CL_STR(""));
+}
+
+void
 cl_v2_answer(struct cl_v2_conn *conn, enum cl_v2_method method, cl_str call, const void *result)
 {
     struct cl_buf *text = &conn->relay->text;

@@ -24,9 +24,8 @@ cut(struct cl_seat *seat, enum cl_err err)
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
-/* What the relay adds to a message; chain is the space for one. */
-static struct cl_v2_added
-added_of(struct cl_relay *relay, const struct cl_msg *msg, struct cl_v2_chain *chain)
+struct cl_v2_added
+cl_v2_added_of(struct cl_relay *relay, const struct cl_msg *msg, struct cl_v2_chain *chain)
 {
     struct cl_v2_added added = {.accepted = (uint64_t)msg->created.ms,
                                 .trust = (uint8_t)msg->trust,
@@ -40,22 +39,19 @@ added_of(struct cl_relay *relay, const struct cl_msg *msg, struct cl_v2_chain *c
     return added;
 }
 
-/* The text of its envelope: its own, or one that is made for it, in the relay's second scratch. */
-static enum cl_err
-envelope_of(struct cl_seat *seat, const struct cl_msg *msg, struct cl_part *ret_part)
+enum cl_err
+cl_v2_envelope(struct cl_relay *relay, cl_str receiver, const struct cl_msg *msg, cl_str *ret_text)
 {
-    struct cl_relay *relay = seat->conn->relay;
     struct cl_envelope_reader reader = cl_v2_reader(relay);
-    struct cl_v1_shown shown = {.msg = msg, .receiver = cl_seat_agent(seat)};
-    if (msg->media == CL_MEDIA_ENVELOPE) {
-        *ret_part = cl_part_of_body(msg->body);
+    struct cl_v1_shown shown = {.msg = msg, .receiver = receiver};
+    *ret_text = cl_body_str(msg->body);
+    if (msg->media == CL_MEDIA_ENVELOPE)
         return CL_OK;
-    }
     enum cl_err err = cl_v1_content(&reader, msg, &relay->content, &shown.content);
     cl_buf_clear(&relay->envelope);
     if (err == CL_OK)
         err = cl_v1_to_v2(&reader, &shown, &relay->envelope, NULL);
-    *ret_part = cl_part_of(cl_buf_str(&relay->envelope));
+    *ret_text = cl_buf_str(&relay->envelope);
     return err;
 }
 
@@ -64,16 +60,18 @@ push_message(struct cl_seat *seat, const struct cl_msg *msg, struct cl_range at)
 {
     struct cl_relay *relay = seat->conn->relay;
     struct cl_v2_chain chain;
-    struct cl_v2_added added = added_of(relay, msg, &chain);
+    struct cl_v2_added added = cl_v2_added_of(relay, msg, &chain);
     const struct cl_v2_message note = {.agent = cl_seat_agent(seat), .at = at, .relay = &added};
     struct cl_part parts[3];
-    enum cl_err err = envelope_of(seat, msg, &parts[1]);
+    cl_str text;
+    enum cl_err err = cl_v2_envelope(relay, cl_seat_agent(seat), msg, &text);
     cl_buf_clear(&relay->text);
     if (err == CL_OK)
         err = cl_v2_encode_message_head(&note, &relay->text);
     if (err != CL_OK)
         return err;
     parts[0] = cl_part_of(cl_buf_str(&relay->text));
+    parts[1] = msg->media == CL_MEDIA_ENVELOPE ? cl_part_of_body(msg->body) : cl_part_of(text);
     parts[2] = cl_part_of(CL_STR(CL_V2_MESSAGE_TAIL));
     return cl_ws_send_text(seat->conn->ws, parts, 3);
 }
