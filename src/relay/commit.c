@@ -417,6 +417,8 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_PEER_WAIT:
         cl_wait_reply((struct cl_wait *)(void *)peer, effect);
         return;
+    case CL_PEER_LEASE:
+        return; // submits nothing
     }
 }
 
@@ -615,6 +617,8 @@ agent_of(struct cl_peer *peer)
 {
     if (peer->kind == CL_PEER_SOCKET)
         return cl_socket_agent((struct cl_socket *)(void *)peer);
+    if (peer->kind == CL_PEER_LEASE)
+        return cl_lease_agent((struct cl_lease *)(void *)peer);
     return peer->kind == CL_PEER_SEAT ? cl_seat_agent((struct cl_seat *)(void *)peer)
                                       : ((struct cl_exchange *)(void *)peer)->agent;
 }
@@ -624,6 +628,8 @@ pump_peer(struct cl_peer *peer)
 {
     if (peer->kind == CL_PEER_SOCKET)
         return cl_socket_pump((struct cl_socket *)(void *)peer);
+    if (peer->kind == CL_PEER_LEASE)
+        return cl_lease_pump((struct cl_lease *)(void *)peer);
     return peer->kind == CL_PEER_SEAT ? cl_seat_pump((struct cl_seat *)(void *)peer)
                                       : cl_poll_pump((struct cl_exchange *)(void *)peer);
 }

@@ -57,6 +57,8 @@ cl_exchange_free(struct cl_exchange *exchange)
     struct cl_relay *relay = exchange->relay;
     if (exchange->is_poller)
         cl_relay_close_holder(relay, exchange->peer.handle);
+    if (exchange->v2 != NULL)
+        cl_v2_end(exchange->v2);
     cl_loop_timer_stop(relay->loop, &exchange->wait);
     cl_peer_end(relay, &exchange->peer);
     cl_http_conn_set_user(exchange->conn, NULL);

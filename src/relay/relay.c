@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "relay/state.h"
+#include "relay/v2.h"
 
 /* How often agents that may be forgotten are looked for. */
 #define SWEEP_MS (3600 * 1000)
@@ -333,6 +334,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_list_init(&relay->detaches);
     cl_list_init(&relay->ready);
     cl_list_init(&relay->v2_conns);
+    cl_list_init(&relay->leases);
     cl_list_init(&relay->telling);
     cl_map_init(&relay->seats, &relay->hash_key);
     cl_directory_init(&relay->directory, &relay->hash_key);
@@ -394,6 +396,11 @@ cl_relay_free(struct cl_relay *relay)
     cl_http_server_free(relay->http);
     cl_admin_close(&relay->admin);
     (void)cl_journal_watch(relay->config.journal, NULL, NULL);
+
+    CL_LIST_EACH(&relay->leases, at)
+    {
+        cl_lease_free(CL_LIST_ENTRY(at, struct cl_lease, peer.link));
+    }
     cl_loop_free(relay->loop); // sockets hear on_closed here
     cl_relay_tls_done(relay);
     CL_LIST_EACH(&relay->acks, at)

@@ -87,6 +87,7 @@ struct cl_relay {
     struct cl_list detaches;
     struct cl_list ready;
     struct cl_list v2_conns;
+    struct cl_list leases;
     struct cl_map seats;    // by agent: one of its seats, which leads to the others
     struct cl_list telling; // seats whose agents' receipts have changed
     struct cl_asking asking;

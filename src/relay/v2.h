@@ -5,6 +5,7 @@
  *
  *     v2_conn.c   WebSockets: hello, attach, detach; what comes in, what answers go out
  *     v2_calls.c  what each other call does
+ *     v2_lease.c  receive
  *     v2_look.c   those that only look
  *     v2_find.c   whom an address means
  *     v2_push.c   messages and receipts on their way out
@@ -27,7 +28,9 @@ struct cl_v2_conn {
     struct cl_link link; // in relay->v2_conns
     struct cl_list seats;
     struct cl_list waits;
-    uint32_t instance_len; // 0: before its hello
+    struct cl_list leases;        // those that wait for a first message
+    struct cl_exchange *exchange; // of one call over HTTP, else NULL
+    uint32_t instance_len;        // 0: before its hello
     char instance[CL_NAME_BYTES_MAX];
 };
 
@@ -55,6 +58,30 @@ struct cl_wait {
     char text[];
 };
 
+/* A batch of `receive`, or a call that waits for one. */
+struct cl_lease {
+    struct cl_peer peer; // its handle is the holder; in relay->leases
+    struct cl_relay *relay;
+    struct cl_v2_conn *conn; // NULL: it was answered
+    struct cl_link waiting;  // in conn->leases
+    struct cl_timer timer;   // the end of the wait, then that of the lease
+    uint32_t call_len;       // the call's id
+    uint32_t agent_len;      // behind it
+    char text[];
+};
+
+static inline cl_str
+cl_lease_call(const struct cl_lease *lease)
+{
+    return cl_str_of(lease->text, lease->call_len);
+}
+
+static inline cl_str
+cl_lease_agent(const struct cl_lease *lease)
+{
+    return cl_str_of(lease->text + lease->call_len, lease->agent_len);
+}
+
 static inline cl_str
 cl_seat_agent(const struct cl_seat *seat)
 {
@@ -80,6 +107,8 @@ struct cl_envelope_reader cl_v2_reader(struct cl_relay *relay);
 
 /* A request to /v2: a WebSocket, or one call. */
 void cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body);
+/* Frees it, with all that waits. */
+void cl_v2_end(struct cl_v2_conn *conn);
 /* The seat of that agent on this connection, or NULL. */
 struct cl_seat *cl_v2_seat(const struct cl_v2_conn *conn, cl_str agent);
 /* Answers a call; one without an id gets none. A connection that cannot take the answer is cut. */
@@ -114,6 +143,16 @@ struct cl_found {
 /* CL_ERR_NO_AGENT, AMBIGUOUS, NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_find(struct cl_relay *relay, cl_str to, struct cl_found *ret_found);
 
+/* -- v2_lease.c ----------------------------------------------------------------------------- */
+
+void cl_v2_receive(struct cl_v2_conn *conn, const struct cl_v2_call *call);
+/* Messages may have come. True: it took some, and may be gone. */
+bool cl_lease_pump(struct cl_lease *lease);
+/* The answered one of that agent with that name, or NULL. O(leases). */
+struct cl_lease *cl_lease_find(struct cl_relay *relay, cl_str agent, cl_str name);
+/* What it still holds is offered again. */
+void cl_lease_free(struct cl_lease *lease);
+
 /* -- v2_look.c ------------------------------------------------------------------------------ */
 
 /* AGENTS, INBOX, TRACE, DEAD_LIST, DEAD_SHOW: the answer is in relay->text. Who asks may.
@@ -129,6 +168,16 @@ struct cl_v2_added cl_v2_added_of(struct cl_relay *relay, const struct cl_msg *m
  * next one is. CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_envelope(struct cl_relay *relay, cl_str receiver,
                                          const struct cl_msg *msg, cl_str *ret_text);
+/* A message as it is shown, with the space for its parts. */
+struct cl_v2_view {
+    struct cl_v2_letter letter;
+    struct cl_v2_added added;
+    struct cl_v2_chain chain;
+};
+/* Good until the next envelope is made. CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_v2_show(struct cl_relay *relay, cl_str receiver,
+                                     const struct cl_msg *msg, struct cl_range at,
+                                     struct cl_v2_view *ret_view);
 /* A receipt as it is told, good until the core's next apply; addresses lie in the arena. Only
  * CL_ERR_NO_MEMORY can happen. */
 CL_MUST_CHECK enum cl_err cl_v2_describe(struct cl_relay *relay, const struct cl_receipt *receipt,

@@ -34,6 +34,16 @@ seat_for(struct run *run, cl_str agent)
     return seat;
 }
 
+/* May it speak for that agent? Over HTTP whoever has the token may, and the agent is heard of. */
+static bool
+may_speak_for(struct run *run, cl_str agent)
+{
+    if (run->conn->exchange == NULL)
+        return seat_for(run, agent) != NULL;
+    cl_relay_heartbeat(run->relay, agent);
+    return true;
+}
+
 /* Submits, and answers when it was applied. */
 static void
 submit(struct run *run, struct cl_command *draft, cl_str to, struct cl_wait **ret_wait)
@@ -127,7 +137,7 @@ run_send(struct run *run)
 {
     struct cl_found found;
     struct cl_buf *text = &run->relay->text;
-    if (seat_for(run, run->call->header.from) == NULL)
+    if (!may_speak_for(run, run->call->header.from))
         return;
     enum cl_err err = cl_v2_find(run->relay, run->call->header.to, &found);
     if (err == CL_ERR_NO_AGENT || err == CL_ERR_AMBIGUOUS) {
@@ -189,17 +199,38 @@ run_session(struct run *run, struct cl_command *draft, cl_str reason)
         answer(run, &nothing);
 }
 
+/* A batch of `receive`, all of it. */
+static void
+ack_lease(struct run *run)
+{
+    const struct cl_v2_ack *params = &run->call->params.ack;
+    struct cl_lease *lease = cl_lease_find(run->relay, params->agent, params->lease);
+    if (lease == NULL) {
+        refuse(run, CL_ERR_NOT_FOUND, "there is no such lease any more");
+        return;
+    }
+    struct cl_command draft = {
+        .kind = CL_COMMAND_SETTLE,
+        .settle = {.holder = lease->peer.handle,
+                   .batch = 1,
+                   .rung = params->rung == 0 ? CL_RUNG_DELIVERED : params->rung,
+                   .proof = (uint8_t)(params->proof == 0 ? CL_PROOF_ACK : params->proof - 1)}};
+    run_session(run, &draft, CL_STR(""));
+    cl_lease_free(lease); // what settles goes on
+}
+
 static void
 run_ack(struct run *run)
 {
     const struct cl_v2_ack *params = &run->call->params.ack;
+    if (params->lease.len > 0) {
+        if (may_speak_for(run, params->agent))
+            ack_lease(run);
+        return;
+    }
     struct cl_seat *seat = seat_for(run, params->agent);
     if (seat == NULL)
         return;
-    if (params->ranges.len == 0) {
-        refuse(run, CL_ERR_NOT_FOUND, "this connection has no such lease");
-        return;
-    }
     struct cl_command draft = {
         .kind = CL_COMMAND_SETTLE_RANGES,
         .settle_ranges = {.holder = seat->peer.handle,
@@ -226,9 +257,28 @@ run_refuse(struct run *run)
 }
 
 static void
+release_lease(struct run *run)
+{
+    const struct cl_v2_release *params = &run->call->params.release;
+    const struct cl_v2_nothing nothing = {false};
+    struct cl_lease *lease = cl_lease_find(run->relay, params->agent, params->lease);
+    if (lease == NULL) {
+        refuse(run, CL_ERR_NOT_FOUND, "there is no such lease any more");
+        return;
+    }
+    cl_lease_free(lease);
+    answer(run, &nothing);
+}
+
+static void
 run_release(struct run *run)
 {
     const struct cl_v2_release *params = &run->call->params.release;
+    if (params->lease.len > 0) {
+        if (may_speak_for(run, params->agent))
+            release_lease(run);
+        return;
+    }
     struct cl_seat *seat = seat_for(run, params->agent);
     if (seat == NULL)
         return;
@@ -241,7 +291,7 @@ static void
 run_report(struct run *run)
 {
     const struct cl_v2_report *params = &run->call->params.report;
-    if (seat_for(run, params->agent) == NULL)
+    if (!may_speak_for(run, params->agent))
         return;
     struct cl_command draft = {
         .kind = CL_COMMAND_REPORT,
@@ -271,7 +321,7 @@ asker_of(const struct cl_v2_call *call)
 static void
 run_look(struct run *run)
 {
-    if (run->call->method != CL_V2_AGENTS && seat_for(run, asker_of(run->call)) == NULL)
+    if (run->call->method != CL_V2_AGENTS && !may_speak_for(run, asker_of(run->call)))
         return;
     if (run->call->id.len > 0)
         cl_v2_send(run->conn, run->call->id, cl_v2_look(run->relay, run->call));
@@ -293,7 +343,7 @@ run_retry(struct run *run)
 {
     const struct cl_v2_dead_retry *params = &run->call->params.dead_retry;
     struct cl_wait *wait;
-    if (seat_for(run, params->agent) == NULL)
+    if (!may_speak_for(run, params->agent))
         return;
     struct cl_command draft = {.kind = CL_COMMAND_DEAD_RETRY,
                                .dead_retry = {.agent = params->agent,
@@ -314,7 +364,7 @@ static void
 run_drop(struct run *run)
 {
     const struct cl_v2_dead_drop *params = &run->call->params.dead_drop;
-    if (seat_for(run, params->agent) == NULL)
+    if (!may_speak_for(run, params->agent))
         return;
     struct cl_command draft = {.kind = CL_COMMAND_DEAD_DROP,
                                .dead_drop = {.agent = params->agent, .id = params->id}};
@@ -379,6 +429,9 @@ cl_v2_run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         run_drop(&run);
         return;
     case CL_V2_RECEIVE:
+        if (may_speak_for(&run, call->params.receive.agent))
+            cl_v2_receive(conn, call);
+        return;
     case CL_V2_HELLO:
     case CL_V2_ATTACH:
     case CL_V2_DETACH:

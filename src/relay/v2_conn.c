@@ -18,14 +18,9 @@ cl_v2_reader(struct cl_relay *relay)
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
-/* What lies in relay->text. */
 static void
-send_text(struct cl_v2_conn *conn, enum cl_err written)
+cut(struct cl_v2_conn *conn, enum cl_err err)
 {
-    struct cl_part part = cl_part_of(cl_buf_str(&conn->relay->text));
-    enum cl_err err = written == CL_OK ? cl_ws_send_text(conn->ws, &part, 1) : written;
-    if (err == CL_OK || err == CL_ERR_CLOSED)
-        return;
     conn->relay->readers_cut++;
     cl_log_warn(&conn->relay->config.log, "v2.cut",
                 CL_F("instance", cl_str_of(conn->instance, conn->instance_len)),
@@ -33,11 +28,44 @@ send_text(struct cl_v2_conn *conn, enum cl_err written)
     cl_ws_cut(conn->ws);
 }
 
+/* What lies in relay->text. Over HTTP this ends the exchange, and with it the connection. */
+static void
+send_text(struct cl_v2_conn *conn, unsigned status, uint64_t retry_after_s)
+{
+    struct cl_part part = cl_part_of(cl_buf_str(&conn->relay->text));
+    if (conn->exchange != NULL) {
+        char seconds[24];
+        (void)snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)retry_after_s);
+        const struct cl_http_field field = {CL_STR("Retry-After"), cl_str_z(seconds)};
+        struct cl_http_answer answer = {.status = status,
+                                        .fields = &field,
+                                        .fields_len = retry_after_s > 0,
+                                        .parts = &part,
+                                        .parts_len = status == 204 ? 0 : 1};
+        cl_http_answer(conn->exchange->conn, &answer);
+        cl_exchange_free(conn->exchange);
+        return;
+    }
+    enum cl_err err = cl_ws_send_text(conn->ws, &part, 1);
+    if (err != CL_OK && err != CL_ERR_CLOSED)
+        cut(conn, err);
+}
+
+/* The text could not be written. */
+static void
+give_up(struct cl_v2_conn *conn, enum cl_err err)
+{
+    if (conn->exchange != NULL)
+        cl_exchange_refuse(conn->exchange, err, CL_STR(""));
+    else
+        cut(conn, err);
+}
+
 void
 cl_v2_send(struct cl_v2_conn *conn, cl_str call, enum cl_err written)
 {
     if (written == CL_OK)
-        send_text(conn, CL_OK);
+        send_text(conn, 200, 0);
     else
         cl_v2_refuse(conn, call, written, CL_STR(""));
 }
@@ -49,7 +77,11 @@ cl_v2_answer(struct cl_v2_conn *conn, enum cl_v2_method method, cl_str call, con
     if (call.len == 0)
         return;
     cl_buf_clear(text);
-    send_text(conn, cl_v2_encode_result(method, call, result, text));
+    enum cl_err err = cl_v2_encode_result(method, call, result, text);
+    if (err == CL_OK)
+        send_text(conn, 200, 0);
+    else
+        give_up(conn, err);
 }
 
 void
@@ -60,7 +92,11 @@ cl_v2_fail(struct cl_v2_conn *conn, cl_str call, const struct cl_v2_error *error
     if (call.len == 0)
         return;
     cl_buf_clear(text);
-    send_text(conn, cl_v2_encode_error(call, error, text));
+    enum cl_err err = cl_v2_encode_error(call, error, text);
+    if (err == CL_OK)
+        send_text(conn, (unsigned)cl_err_http(error->err), error->retry_after_s);
+    else
+        give_up(conn, err);
 }
 
 void
@@ -101,11 +137,12 @@ cl_wait_free(struct cl_wait *wait)
 void
 cl_wait_reply(struct cl_wait *wait, const struct cl_effect *effect)
 {
+    cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
     if (effect->reply.err != CL_OK)
         cl_v2_refuse(wait->conn, cl_wait_call(wait), effect->reply.err, CL_STR(""));
     else
         cl_v2_result(wait, effect);
-    cl_wait_free(wait);
+    cl_free(wait);
 }
 
 /* -- seats ------------------------------------------------------------------------------------- */
@@ -254,6 +291,15 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     return err;
 }
 
+/* Over HTTP it is heard of, and that is all. */
+static void
+run_attach_once(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    enum cl_err err = register_agent(conn, call);
+    if (err != CL_OK)
+        cl_v2_refuse(conn, call->id, err, CL_STR(""));
+}
+
 static bool
 is_of_instance(const struct cl_v2_conn *conn, cl_str agent)
 {
@@ -294,11 +340,12 @@ run_detach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
     struct cl_seat *seat = cl_v2_seat(conn, call->params.detach.agent);
     const struct cl_v2_nothing nothing = {false};
-    if (seat == NULL) {
+    if (seat == NULL && conn->exchange == NULL) {
         cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this agent is not attached here"));
         return;
     }
-    seat_free(seat);
+    if (seat != NULL)
+        seat_free(seat);
     cl_v2_answer(conn, call->method, call->id, &nothing);
 }
 
@@ -354,6 +401,10 @@ run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         cl_v2_fail(conn, call->id, &error);
         return;
     }
+    if (conn->exchange != NULL) {
+        welcome(conn, call);
+        return;
+    }
     memcpy(conn->instance, params->instance.ptr, params->instance.len);
     conn->instance_len = (uint32_t)params->instance.len;
     cl_log_info(&conn->relay->config.log, "v2.hello", CL_F("instance", params->instance),
@@ -368,8 +419,10 @@ run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
     if (call->method == CL_V2_HELLO)
         run_hello(conn, call);
-    else if (conn->instance_len == 0)
+    else if (conn->instance_len == 0 && conn->exchange == NULL)
         cl_v2_refuse(conn, call->id, CL_ERR_USAGE, CL_STR("hello comes first"));
+    else if (call->method == CL_V2_ATTACH && conn->exchange != NULL)
+        run_attach_once(conn, call);
     else if (call->method == CL_V2_ATTACH)
         run_attach(conn, call);
     else if (call->method == CL_V2_DETACH)
@@ -378,22 +431,59 @@ run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         cl_v2_run(conn, call);
 }
 
+/* The connection may be gone afterwards, if it was one call's. */
 static void
-on_message(void *ctx, struct cl_ws_conn *ws, bool is_text, cl_str message)
+hear(struct cl_v2_conn *conn, cl_str text)
 {
-    struct cl_v2_conn *conn = ctx;
     struct cl_relay *relay = conn->relay;
     struct cl_envelope_reader reader = cl_v2_reader(relay);
     struct cl_v2_call call;
     struct cl_v2_fault fault;
-    (void)ws;
-    if (!is_text)
-        message = CL_STR("[]"); // no request either
-    if (cl_v2_decode_call(&reader, message, cl_relay_time(relay), &call, &fault) == CL_OK)
+    if (cl_v2_decode_call(&reader, text, cl_relay_time(relay), &call, &fault) == CL_OK)
         run(conn, &call);
     else
         cl_v2_fail(conn, fault.is_silent ? CL_STR("") : fault.id, &fault.error);
     cl_arena_clear(&relay->arena);
+}
+
+static void
+on_message(void *ctx, struct cl_ws_conn *ws, bool is_text, cl_str message)
+{
+    (void)ws;
+    hear(ctx, is_text ? message : CL_STR("[]")); // no request either
+}
+
+static struct cl_v2_conn *
+conn_new(struct cl_relay *relay)
+{
+    struct cl_v2_conn *conn = cl_alloc(sizeof *conn);
+    if (conn == NULL)
+        return NULL;
+    conn->relay = relay;
+    cl_link_init(&conn->link);
+    cl_list_init(&conn->seats);
+    cl_list_init(&conn->waits);
+    cl_list_init(&conn->leases);
+    return conn;
+}
+
+void
+cl_v2_end(struct cl_v2_conn *conn)
+{
+    CL_LIST_EACH(&conn->waits, at)
+    {
+        cl_wait_free(CL_LIST_ENTRY(at, struct cl_wait, peer.link));
+    }
+    CL_LIST_EACH(&conn->leases, at)
+    {
+        cl_lease_free(CL_LIST_ENTRY(at, struct cl_lease, waiting));
+    }
+    CL_LIST_EACH(&conn->seats, at)
+    {
+        seat_free(CL_LIST_ENTRY(at, struct cl_seat, peer.link));
+    }
+    cl_list_remove(&conn->link);
+    cl_free(conn);
 }
 
 static void
@@ -405,17 +495,8 @@ on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
     cl_log_info(&relay->config.log, "v2.closed",
                 CL_F("instance", cl_str_of(conn->instance, conn->instance_len)),
                 CL_F("code", (unsigned)code));
-    CL_LIST_EACH(&conn->waits, at)
-    {
-        cl_wait_free(CL_LIST_ENTRY(at, struct cl_wait, peer.link));
-    }
-    CL_LIST_EACH(&conn->seats, at)
-    {
-        seat_free(CL_LIST_ENTRY(at, struct cl_seat, peer.link));
-    }
-    cl_list_remove(&conn->link);
     relay->sockets_len--;
-    cl_free(conn);
+    cl_v2_end(conn);
 }
 
 static const struct cl_ws_handler handler = {
@@ -430,29 +511,55 @@ begin(struct cl_exchange *exchange)
         cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, CL_STR("the relay is stopping"));
         return;
     }
-    struct cl_v2_conn *conn = cl_alloc(sizeof *conn);
+    struct cl_v2_conn *conn = conn_new(relay);
     if (conn == NULL) {
         cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
         return;
     }
     cl_exchange_free(exchange); // upgraded or refused, the request is answered
-    conn->relay = relay;
-    cl_list_init(&conn->seats);
-    cl_list_init(&conn->waits);
     if (cl_http_upgrade(http, &handler, conn, &conn->ws) != CL_OK) {
-        cl_free(conn);
+        cl_v2_end(conn);
         return;
     }
     cl_list_append(&relay->v2_conns, &conn->link);
     relay->sockets_len++;
 }
 
+/* One call, whose answer is the request's. */
+static void
+call_once(struct cl_exchange *exchange, cl_str body)
+{
+    struct cl_v2_conn *conn = conn_new(exchange->relay);
+    if (conn == NULL) {
+        cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
+        return;
+    }
+    uint64_t handle = exchange->peer.handle;
+    struct cl_relay *relay = exchange->relay;
+    conn->exchange = exchange;
+    exchange->v2 = conn;
+    hear(conn, body);
+    exchange = cl_handles_get(&relay->handles, handle);
+    if (exchange == NULL || !cl_list_is_empty(&conn->waits) || !cl_list_is_empty(&conn->leases))
+        return;
+    send_text(conn, 204, 0); // a notification
+}
+
+static void
+refuse_method(struct cl_exchange *exchange)
+{
+    cl_http_refuse_with(exchange->conn, CL_ERR_METHOD, CL_STR("GET for a WebSocket, or POST"),
+                        (struct cl_http_field){CL_STR("Allow"), CL_STR("GET, POST")});
+    cl_exchange_free(exchange);
+}
+
 void
 cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body)
 {
-    (void)body;
     if (cl_str_eq(head->method, CL_STR("GET")))
         begin(exchange);
+    else if (cl_str_eq(head->method, CL_STR("POST")))
+        call_once(exchange, body);
     else
-        cl_exchange_refuse(exchange, CL_ERR_METHOD, CL_STR("GET, for a WebSocket"));
+        refuse_method(exchange);
 }

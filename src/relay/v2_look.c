@@ -123,32 +123,12 @@ look_at_agents(struct cl_relay *relay, const struct cl_v2_call *call)
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
-/* What is shown of a message in an inbox; added and chain are the space for its parts. */
-struct shown {
-    struct cl_v2_letter letter;
-    struct cl_v2_added added;
-    struct cl_v2_chain chain;
-};
-
-static enum cl_err
-show(struct cl_relay *relay, const struct cl_agent *agent, const struct cl_msg *msg,
-     struct cl_range at, struct shown *shown)
-{
-    cl_str text;
-    enum cl_err err = cl_v2_envelope(relay, agent->id, msg, &text);
-    shown->added = cl_v2_added_of(relay, msg, &shown->chain);
-    shown->letter = (struct cl_v2_letter){.at = at, .relay = &shown->added};
-    if (err == CL_OK)
-        shown->letter.envelope = cl_envelope_split(text);
-    return err;
-}
-
 /* From that place on, in the order in which they will be handed out. */
 static enum cl_err
 put_inbox(struct page *page, const struct cl_agent *agent, struct cl_range after)
 {
     struct cl_relay *relay = page->relay;
-    struct shown shown;
+    struct cl_v2_view view;
     struct cl_range last = {0};
     const struct cl_msg *msg;
     enum cl_err err = CL_OK;
@@ -162,9 +142,9 @@ put_inbox(struct page *page, const struct cl_agent *agent, struct cl_range after
             struct cl_range at = {lane, seq, seq};
             if (!page_takes(page, 2 * cl_body_str(msg->body).len + CL_KIB))
                 break;
-            err = show(relay, agent, msg, at, &shown);
+            err = cl_v2_show(relay, agent->id, msg, at, &view);
             if (err == CL_OK)
-                cl_shape_put(&page->json, &cl_v2_letter_shape, &shown.letter);
+                cl_shape_put(&page->json, &cl_v2_letter_shape, &view.letter);
             last = at;
         }
     }

@@ -55,6 +55,19 @@ cl_v2_envelope(struct cl_relay *relay, cl_str receiver, const struct cl_msg *msg
     return err;
 }
 
+enum cl_err
+cl_v2_show(struct cl_relay *relay, cl_str receiver, const struct cl_msg *msg, struct cl_range at,
+           struct cl_v2_view *ret_view)
+{
+    cl_str text;
+    enum cl_err err = cl_v2_envelope(relay, receiver, msg, &text);
+    ret_view->added = cl_v2_added_of(relay, msg, &ret_view->chain);
+    ret_view->letter = (struct cl_v2_letter){.at = at, .relay = &ret_view->added};
+    if (err == CL_OK)
+        ret_view->letter.envelope = cl_envelope_split(text);
+    return err;
+}
+
 static enum cl_err
 push_message(struct cl_seat *seat, const struct cl_msg *msg, struct cl_range at)
 {
