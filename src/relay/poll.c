@@ -6,6 +6,7 @@
  */
 #include "base/alloc.h"
 #include "relay/state.h"
+#include "relay/v2.h"
 #include "wire/uri.h"
 
 void
@@ -16,52 +17,106 @@ cl_poll_answer_empty(struct cl_exchange *exchange)
     cl_exchange_answer_text(exchange, cl_buf_append(text, CL_STR("{\"messages\":[],\"count\":0}")));
 }
 
-/* Two parts per message, its head and its body, and one behind all. The heads lie one behind the
- * other in relay->text, which may still move: so far only their lengths are right. */
+/* A poll's answer: two parts for each message, its head and its body, and one behind all; and the
+ * messages that v1 has to be shown in its own way. */
+struct answer {
+    struct cl_part *parts;
+    struct cl_msg *seen;
+    uint32_t seen_len;
+};
+
+/* The message as v1 knows it. */
 static enum cl_err
-write_parts(struct cl_relay *relay, struct cl_part *parts)
+see(struct cl_relay *relay, struct answer *answer, const struct cl_msg **msg)
+{
+    if ((*msg)->media != CL_MEDIA_ENVELOPE)
+        return CL_OK;
+    enum cl_err err = cl_v2_as_v1(relay, *msg, &answer->seen[answer->seen_len]);
+    if (err == CL_OK)
+        *msg = &answer->seen[answer->seen_len++];
+    return err;
+}
+
+/* The heads lie one behind the other in relay->text, which may still move: so far only their
+ * lengths are right. */
+static enum cl_err
+write_parts(struct cl_relay *relay, struct answer *answer)
 {
     const struct cl_batch *batch = &relay->batch;
     struct cl_buf *text = &relay->text;
     cl_buf_clear(text);
     for (uint32_t i = 0; i < batch->len; i++) {
-        struct cl_part *head = &parts[2 * i], *body = head + 1;
+        struct cl_part *head = &answer->parts[2 * i], *body = head + 1;
+        const struct cl_msg *msg = batch->msgs[i];
         size_t from = text->len;
         enum cl_err err = cl_buf_append(text, i == 0 ? CL_STR("{\"messages\":[") : CL_STR(","));
         if (err == CL_OK)
-            err = cl_v1_encode_message(batch->msgs[i], true, text, &body->bytes);
+            err = see(relay, answer, &msg);
+        if (err == CL_OK)
+            err = cl_v1_encode_message(msg, true, text, &body->bytes);
         if (err != CL_OK)
             return err;
         head->bytes.len = text->len - from;
-        body->body = batch->msgs[i]->body;
+        body->body = msg->body;
     }
     size_t from = text->len;
     enum cl_err err = cl_buf_printf(text, "],\"count\":%u}", (unsigned)batch->len);
-    parts[2 * (size_t)batch->len].bytes.len = text->len - from;
+    answer->parts[2 * (size_t)batch->len].bytes.len = text->len - from;
     return err;
+}
+
+static void
+answer_done(struct answer *answer)
+{
+    for (uint32_t i = 0; i < answer->seen_len; i++)
+        cl_body_unref(answer->seen[i].body);
+    cl_free(answer->seen);
+    cl_free(answer->parts);
+}
+
+static uint32_t
+count_envelopes(const struct cl_batch *batch)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->len; i++)
+        count += batch->msgs[i]->media == CL_MEDIA_ENVELOPE;
+    return count;
+}
+
+static enum cl_err
+make_answer(struct cl_relay *relay, struct answer *answer)
+{
+    uint32_t envelopes = count_envelopes(&relay->batch);
+    *answer = (struct answer){
+        .parts = cl_alloc((2 * (size_t)relay->batch.len + 1) * sizeof *answer->parts)};
+    if (envelopes > 0)
+        answer->seen = cl_alloc(envelopes * sizeof *answer->seen);
+    if (answer->parts == NULL || (envelopes > 0 && answer->seen == NULL))
+        return CL_ERR_NO_MEMORY;
+    return write_parts(relay, answer);
 }
 
 static void
 answer_batch(struct cl_exchange *exchange)
 {
     struct cl_relay *relay = exchange->relay;
-    size_t parts_len = 2 * (size_t)relay->batch.len + 1;
-    struct cl_part *parts = cl_alloc(parts_len * sizeof *parts);
-    enum cl_err err = parts == NULL ? CL_ERR_NO_MEMORY : write_parts(relay, parts);
+    struct answer made;
+    enum cl_err err = make_answer(relay, &made);
     if (err != CL_OK) {
-        cl_free(parts);
+        answer_done(&made);
         cl_exchange_refuse(exchange, err, CL_STR("")); // closes the holder: they are offered again
         return;
     }
     const char *at = relay->text.ptr;
+    size_t parts_len = 2 * (size_t)relay->batch.len + 1;
     for (size_t i = 0; i < parts_len; i += 2) {
-        parts[i].bytes.ptr = at;
-        at += parts[i].bytes.len;
+        made.parts[i].bytes.ptr = at;
+        at += made.parts[i].bytes.len;
     }
     struct cl_http_answer answer = {
-        .status = 200, .parts = parts, .parts_len = parts_len, .track_ms = CL_POLL_LEASE_MS};
+        .status = 200, .parts = made.parts, .parts_len = parts_len, .track_ms = CL_POLL_LEASE_MS};
     cl_http_answer(exchange->conn, &answer);
-    cl_free(parts);
+    answer_done(&made);
 }
 
 static void

@@ -76,7 +76,8 @@ static void
 stop_if_drained(struct cl_relay *relay)
 {
     if (cl_http_server_count(relay->http) == 0 && cl_admin_count(&relay->admin) == 0 &&
-        cl_list_is_empty(&relay->sockets) && relay->uncommitted == 0)
+        cl_list_is_empty(&relay->sockets) && cl_list_is_empty(&relay->v2_conns) &&
+        relay->uncommitted == 0)
         cl_loop_stop(relay->loop);
 }
 
@@ -118,6 +119,7 @@ begin_drain(struct cl_relay *relay)
         struct cl_socket *socket = CL_LIST_ENTRY(at, struct cl_socket, peer.link);
         cl_ws_close(socket->ws, CL_WS_CLOSE_RESTART, CL_STR("the relay is stopping"));
     }
+    cl_v2_drain(relay);
     cl_timer_init(&relay->drain, on_drained);
     cl_loop_timer_start(relay->loop, &relay->drain,
                         cl_instant_add(cl_loop_now(relay->loop), CL_NET_DRAIN_MS));

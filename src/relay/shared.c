@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/ws_conn.h"
+#include "proto/envelope.h"
 #include "proto/v1_encode.h"
 
 void
@@ -43,7 +44,7 @@ is_for_many(const struct cl_batch *batch)
     if (batch->len > CL_CREDIT_MESSAGES || batch->bytes > CL_SHARED_BYTES_MAX)
         return false;
     for (uint32_t at = 0; at < batch->len; at++)
-        if (!cl_msg_is_for_many(batch->msgs[at]))
+        if (!cl_msg_is_for_many(batch->msgs[at]) || batch->msgs[at]->media == CL_MEDIA_ENVELOPE)
             return false;
     return true;
 }

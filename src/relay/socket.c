@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "relay/state.h"
+#include "relay/v2.h"
 
 /* What is pushed aside from messages is dropped when so much waits already. */
 #define ASIDE_BYTES_MAX (CL_WS_MESSAGE_BYTES_MAX + 4 * CL_KIB)
@@ -31,9 +32,25 @@ read_proof(cl_str bytes)
     return batch;
 }
 
+static enum cl_err push_message(struct cl_socket *socket, const struct cl_msg *msg);
+
+static enum cl_err
+push_envelope(struct cl_socket *socket, const struct cl_msg *msg)
+{
+    struct cl_msg seen;
+    enum cl_err err = cl_v2_as_v1(socket->relay, msg, &seen);
+    if (err != CL_OK)
+        return err;
+    err = push_message(socket, &seen);
+    cl_body_unref(seen.body);
+    return err;
+}
+
 static enum cl_err
 push_message(struct cl_socket *socket, const struct cl_msg *msg)
 {
+    if (msg->media == CL_MEDIA_ENVELOPE)
+        return push_envelope(socket, msg);
     struct cl_buf *head = &socket->relay->text;
     cl_str rest;
     cl_buf_clear(head);

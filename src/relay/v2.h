@@ -18,6 +18,7 @@
 #define CL_RELAY_V2_H
 
 #include "core/core.h"
+#include "net/http_server.h"
 #include "proto/v2_decode.h"
 #include "proto/v2_encode.h"
 #include "relay/peers.h"
@@ -107,6 +108,8 @@ struct cl_envelope_reader cl_v2_reader(struct cl_relay *relay);
 
 /* A request to /v2: a WebSocket, or one call. */
 void cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body);
+/* The relay is stopping: connections are closed, and who waits for messages gets none. */
+void cl_v2_drain(struct cl_relay *relay);
 /* Frees it, with all that waits. */
 void cl_v2_end(struct cl_v2_conn *conn);
 /* The seat of that agent on this connection, or NULL. */
@@ -146,6 +149,8 @@ CL_MUST_CHECK enum cl_err cl_v2_find(struct cl_relay *relay, cl_str to, struct c
 /* -- v2_lease.c ----------------------------------------------------------------------------- */
 
 void cl_v2_receive(struct cl_v2_conn *conn, const struct cl_v2_call *call);
+/* Answers those that wait with nothing. */
+void cl_lease_drain(struct cl_relay *relay);
 /* Messages may have come. True: it took some, and may be gone. */
 bool cl_lease_pump(struct cl_lease *lease);
 /* The answered one of that agent with that name, or NULL. O(leases). */
@@ -168,6 +173,9 @@ struct cl_v2_added cl_v2_added_of(struct cl_relay *relay, const struct cl_msg *m
  * next one is. CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_envelope(struct cl_relay *relay, cl_str receiver,
                                          const struct cl_msg *msg, cl_str *ret_text);
+/* An envelope as v1 knows messages; its body is the caller's to give back. Refusals of cl_v2_to_v1. */
+CL_MUST_CHECK enum cl_err cl_v2_as_v1(struct cl_relay *relay, const struct cl_msg *msg,
+                                      struct cl_msg *ret_msg);
 /* A message as it is shown, with the space for its parts. */
 struct cl_v2_view {
     struct cl_v2_letter letter;

@@ -486,6 +486,17 @@ cl_v2_end(struct cl_v2_conn *conn)
     cl_free(conn);
 }
 
+void
+cl_v2_drain(struct cl_relay *relay)
+{
+    cl_lease_drain(relay);
+    CL_LIST_EACH(&relay->v2_conns, at)
+    {
+        struct cl_v2_conn *conn = CL_LIST_ENTRY(at, struct cl_v2_conn, link);
+        cl_ws_close(conn->ws, CL_WS_CLOSE_RESTART, CL_STR("the relay is stopping"));
+    }
+}
+
 static void
 on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
 {

@@ -111,6 +111,17 @@ answer_empty(struct cl_lease *lease)
     answer(lease);
 }
 
+void
+cl_lease_drain(struct cl_relay *relay)
+{
+    CL_LIST_EACH(&relay->leases, at)
+    {
+        struct cl_lease *lease = CL_LIST_ENTRY(at, struct cl_lease, peer.link);
+        if (lease->conn != NULL)
+            answer_empty(lease);
+    }
+}
+
 /* The wait is over, or the lease. */
 static void
 on_timer(struct cl_timer *timer)

@@ -55,6 +55,28 @@ cl_v2_envelope(struct cl_relay *relay, cl_str receiver, const struct cl_msg *msg
     return err;
 }
 
+/* What its sender has said of the message that it answers. */
+static struct cl_v2_claim
+claim_of(const struct cl_relay *relay, const struct cl_msg *msg)
+{
+    const struct cl_receipt *receipt =
+        cl_id_is_none(msg->re) ? NULL : cl_core_receipt(relay->core, msg->re);
+    if (receipt == NULL || !cl_str_eq(receipt->to, msg->from))
+        return (struct cl_v2_claim){.rung = CL_RUNG_ACCEPTED};
+    return (struct cl_v2_claim){.rung = receipt->rung,
+                                .outcome = (enum cl_v2_outcome)receipt->outcome};
+}
+
+enum cl_err
+cl_v2_as_v1(struct cl_relay *relay, const struct cl_msg *msg, struct cl_msg *ret_msg)
+{
+    struct cl_envelope_reader reader = cl_v2_reader(relay);
+    const struct cl_v2_shown shown = {.msg = msg, .claim = claim_of(relay, msg)};
+    enum cl_err err = cl_v2_to_v1(&reader, &shown, ret_msg, NULL);
+    cl_arena_clear(&relay->arena);
+    return err;
+}
+
 enum cl_err
 cl_v2_show(struct cl_relay *relay, cl_str receiver, const struct cl_msg *msg, struct cl_range at,
            struct cl_v2_view *ret_view)
