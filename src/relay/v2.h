@@ -110,6 +110,8 @@ struct cl_envelope_reader cl_v2_reader(struct cl_relay *relay);
 void cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body);
 /* The relay is stopping: connections are closed, and who waits for messages gets none. */
 void cl_v2_drain(struct cl_relay *relay);
+/* Of what the relay accepts: of enum cl_v2_durability. */
+uint8_t cl_v2_durability_of(const struct cl_relay *relay);
 /* Frees it, with all that waits. */
 void cl_v2_end(struct cl_v2_conn *conn);
 /* The seat of that agent on this connection, or NULL. */

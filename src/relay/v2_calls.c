@@ -164,7 +164,7 @@ send_result(struct cl_wait *wait, const struct cl_effect *effect)
         .id = wait->msg,
         .to = cl_wait_to(wait),
         .status = (uint8_t)(receipt == NULL ? CL_RUNG_ACCEPTED : receipt->rung),
-        .durability = CL_V2_DURABILITY_MEMORY,
+        .durability = cl_v2_durability_of(wait->conn->relay),
         .duplicate = effect->reply.duplicate,
         .recipients = {is_topic, effect->reply.recipients}};
     cl_v2_answer(wait->conn, CL_V2_SEND, cl_wait_call(wait), &result);

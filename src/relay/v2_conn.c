@@ -349,6 +349,16 @@ run_detach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     cl_v2_answer(conn, call->method, call->id, &nothing);
 }
 
+uint8_t
+cl_v2_durability_of(const struct cl_relay *relay)
+{
+    const char *word = cl_journal_about(relay->config.journal).durability;
+    for (uint8_t i = 0; i < CL_V2_DURABILITY_COUNT; i++)
+        if (cl_str_eq(cl_v2_durabilities[i], cl_str_z(word)))
+            return i;
+    return CL_V2_DURABILITY_MEMORY; // it claims least
+}
+
 /* -- hello ------------------------------------------------------------------------------------- */
 
 static const cl_str versions[] = {CL_STR_INIT(CL_V2_VERSION)};
@@ -368,7 +378,7 @@ welcome(struct cl_v2_conn *conn, const struct cl_v2_call *call)
                                          .versions = {versions, 1},
                                          .relay = cl_str_z(relay->machine),
                                          .epoch = cl_str_of(epoch, 16),
-                                         .durability = CL_V2_DURABILITY_MEMORY,
+                                         .durability = cl_v2_durability_of(relay),
                                          .time = (uint64_t)cl_relay_time(relay).ms,
                                          .limits = &limits};
     cl_v2_answer(conn, call->method, call->id, &result);
