@@ -22,8 +22,8 @@ enum cl_word { CL_WORD_NAME, CL_WORD_CAPABILITY };
 
 void cl_directory_init(struct cl_directory *directory, const cl_hash_key *hash_key);
 void cl_directory_done(struct cl_directory *directory);
-/* That agent has this name and these capabilities, those that can stand in an address, and no others
- * any more. All is copied. CL_ERR_NO_MEMORY: it has none until it is put again. */
+/* That agent has this name and these capabilities, those that can stand in an address, and no
+ * others any more. All is copied. CL_ERR_NO_MEMORY: it has none until it is put again. */
 CL_MUST_CHECK enum cl_err cl_directory_put(struct cl_directory *directory, cl_str id, cl_str name,
                                            cl_strs capabilities);
 /* Harmless for an agent that is not there. */

@@ -10,9 +10,9 @@
  *     v2_find.c   whom an address means
  *     v2_push.c   messages and receipts on their way out
  *
- * A connection belongs to one instance, and has a seat for each agent that is attached to it. A seat
- * is a holder in the session (CL_HOLDER_RANGED), so credit and acknowledgements are each agent's own.
- * A call whose command is with the journal waits for it; others may overtake it.
+ * A connection belongs to one instance, and has a seat for each agent that is attached to it. A
+ * seat is a holder in the session (CL_HOLDER_RANGED), so credit and acknowledgements are each
+ * agent's own. A call whose command is with the journal waits for it; others may overtake it.
  */
 #ifndef CL_RELAY_V2_H
 #define CL_RELAY_V2_H
@@ -175,7 +175,8 @@ struct cl_v2_added cl_v2_added_of(struct cl_relay *relay, const struct cl_msg *m
  * next one is. CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_envelope(struct cl_relay *relay, cl_str receiver,
                                          const struct cl_msg *msg, cl_str *ret_text);
-/* An envelope as v1 knows messages; its body is the caller's to give back. Refusals of cl_v2_to_v1. */
+/* An envelope as v1 knows messages; its body is the caller's to give back. Refusals of
+ * cl_v2_to_v1. */
 CL_MUST_CHECK enum cl_err cl_v2_as_v1(struct cl_relay *relay, const struct cl_msg *msg,
                                       struct cl_msg *ret_msg);
 /* A message as it is shown, with the space for its parts. */

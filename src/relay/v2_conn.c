@@ -159,7 +159,8 @@ cl_v2_seat(const struct cl_v2_conn *conn, cl_str agent)
     return NULL;
 }
 
-/* Beside the other seats of its agent, so that one leads to all. Only CL_ERR_NO_MEMORY can happen. */
+/* Beside the other seats of its agent, so that one leads to all. Only CL_ERR_NO_MEMORY can
+ * happen. */
 static enum cl_err
 join_twins(struct cl_relay *relay, struct cl_seat *seat)
 {
@@ -353,9 +354,9 @@ uint8_t
 cl_v2_durability_of(const struct cl_relay *relay)
 {
     const char *word = cl_journal_about(relay->config.journal).durability;
-    for (uint8_t i = 0; i < CL_V2_DURABILITY_COUNT; i++)
+    for (unsigned i = 0; i < CL_V2_DURABILITY_COUNT; i++)
         if (cl_str_eq(cl_v2_durabilities[i], cl_str_z(word)))
-            return i;
+            return (uint8_t)i;
     return CL_V2_DURABILITY_MEMORY; // it claims least
 }
 
