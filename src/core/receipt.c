@@ -19,6 +19,27 @@ key_of(const struct cl_receipt *receipt)
     return cl_str_of(receipt->id.bytes, sizeof receipt->id.bytes);
 }
 
+static cl_str
+short_key_of(const struct cl_receipt *receipt)
+{
+    return cl_str_of(receipt->id.bytes, CL_ID_SHORT_BYTES);
+}
+
+/* Ids are random, so that two are alike is a sender's doing; it hides its own older one. */
+static enum cl_err
+put_short(struct cl_receipts *receipts, struct cl_receipt *receipt)
+{
+    (void)cl_map_remove(&receipts->by_short, short_key_of(receipt));
+    return cl_map_put(&receipts->by_short, short_key_of(receipt), receipt);
+}
+
+static void
+remove_short(struct cl_receipts *receipts, const struct cl_receipt *receipt)
+{
+    if (cl_map_get(&receipts->by_short, short_key_of(receipt)) == receipt)
+        (void)cl_map_remove(&receipts->by_short, short_key_of(receipt));
+}
+
 static void
 move_last(struct cl_list *list, struct cl_link *link)
 {
@@ -73,8 +94,11 @@ cl_receipt_add(struct cl_core *core, const struct cl_receipt *draft,
     cl_link_init(&receipt->mine_ended);
     enum cl_err err = cl_heap_set(&core->receipts.ends, &receipt->end, end_key(receipt->until));
     if (err == CL_OK)
+        err = put_short(&core->receipts, receipt);
+    if (err == CL_OK)
         err = cl_map_put(&core->receipts.by_id, key_of(receipt), receipt);
     if (err != CL_OK) {
+        remove_short(&core->receipts, receipt);
         cl_heap_remove(&core->receipts.ends, &receipt->end);
         cl_free(receipt);
         return err;
@@ -94,6 +118,7 @@ cl_receipt_free(struct cl_core *core, struct cl_receipt *receipt)
 {
     struct cl_sender *sender = receipt->sender;
     cl_map_remove(&core->receipts.by_id, key_of(receipt));
+    remove_short(&core->receipts, receipt);
     cl_heap_remove(&core->receipts.ends, &receipt->end);
     cl_list_remove(&receipt->link);
     cl_list_remove(&receipt->link_ended);
@@ -253,6 +278,12 @@ cl_core_receipt(const struct cl_core *core, cl_id id)
 }
 
 const struct cl_receipt *
+cl_core_receipt_by_short(const struct cl_core *core, cl_id id)
+{
+    return cl_map_get(&core->receipts.by_short, cl_str_of(id.bytes, CL_ID_SHORT_BYTES));
+}
+
+const struct cl_receipt *
 cl_core_receipts(const struct cl_core *core, cl_str sender, uint64_t after)
 {
     const struct cl_sender *known = cl_sender_of(core, sender);
@@ -282,6 +313,7 @@ void
 cl_receipts_init(struct cl_receipts *receipts, const cl_hash_key *hash_key)
 {
     cl_map_init(&receipts->by_id, hash_key);
+    cl_map_init(&receipts->by_short, hash_key);
     cl_list_init(&receipts->all);
     cl_list_init(&receipts->ended);
     cl_list_init(&receipts->touched);
@@ -295,6 +327,7 @@ cl_receipts_done(struct cl_core *core)
         cl_receipt_free(core, cl_receipt_at(at));
     }
     cl_map_done(&core->receipts.by_id);
+    cl_map_done(&core->receipts.by_short);
     cl_heap_done(&core->receipts.ends);
 }
 
@@ -364,7 +397,7 @@ cl_receipts_fault(const struct cl_core *core)
     struct cl_sender *sender;
     const char *fault = NULL;
     uint64_t last = 0;
-    uint32_t count = 0;
+    uint32_t count = 0, short_count = 0;
     CL_LIST_EACH(&receipts->all, at)
     {
         const struct cl_receipt *receipt = cl_receipt_at(at);
@@ -375,9 +408,12 @@ cl_receipts_fault(const struct cl_core *core)
             return "receipts are listed by version";
         last = receipt->version;
         count++;
+        short_count += cl_core_receipt_by_short(core, receipt->id) == receipt;
     }
     if (count != receipts->by_id.count || count != receipts->ends.len)
         return "every receipt is in the list and in the heap";
+    if (short_count != receipts->by_short.count)
+        return "nothing else is found by a short id";
     for (uint32_t at = 0; (sender = cl_map_next(&core->senders.by_id, &at)) != NULL;) {
         fault = mine_fault(sender);
         if (fault != NULL)

@@ -20,6 +20,9 @@
 #include "core/msg.h"
 #include "core/sender.h"
 
+/* As much of an id as v1 shows (clawlink-v1.md, Rules for every request). */
+#define CL_ID_SHORT_BYTES 6
+
 struct cl_reached {
     cl_time at;
     enum cl_proof proof;
@@ -61,6 +64,7 @@ struct cl_receipt {
 
 struct cl_receipts {
     struct cl_map by_id;
+    struct cl_map by_short; // by CL_ID_SHORT_BYTES of the id; of several the one made last
     struct cl_list all;
     struct cl_list ended;
     struct cl_list touched; // senders whose receipts the command at hand changed

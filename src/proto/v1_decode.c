@@ -356,6 +356,31 @@ decode_broadcast(const struct cl_v1_context *context, const struct cl_json_scan 
     return draft_letter(context, &letter, object_body(members, 3), ret_draft, why);
 }
 
+static int
+hex_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The other way round than cl_v1_id_text; none of any value that it would not have made. */
+static cl_id
+read_short_id(cl_str value)
+{
+    const size_t digits = CL_V1_ID_TEXT_CAP - 1;
+    cl_id id = {{0}};
+    if (value.len != digits + 2 || value.ptr[0] != '"')
+        return id;
+    for (size_t i = 0; i < digits; i++) {
+        int digit = hex_of(value.ptr[1 + i]);
+        if (digit < 0)
+            return (cl_id){{0}};
+        id.bytes[i / 2] = (uint8_t)(id.bytes[i / 2] << 4 | digit);
+    }
+    return id;
+}
+
 static enum cl_err
 decode_respond(const struct cl_v1_context *context, const struct cl_json_scan *scan,
                struct cl_v1_draft *ret_draft, struct cl_why *why)
@@ -374,7 +399,12 @@ decode_respond(const struct cl_v1_context *context, const struct cl_json_scan *s
         {CL_STR("result"), value_or(scan, CL_STR("result"), CL_STR("null"))},
         {CL_STR("status"), value_or(scan, CL_STR("status"), CL_STR("\"completed\""))},
     };
-    return draft_letter(context, &letter, object_body(members, 3), ret_draft, why);
+    err = draft_letter(context, &letter, object_body(members, 3), ret_draft, why);
+    if (err != CL_OK)
+        return err;
+    ret_draft->answered = read_short_id(members[0].value);
+    ret_draft->status = members[2].value;
+    return CL_OK;
 }
 
 static enum cl_err

@@ -42,6 +42,9 @@ size_t cl_v1_quote(cl_str text, char *ret_value);
 struct cl_v1_draft {
     struct cl_command command;
     struct cl_body *bodies[2]; // a reference each; NULL where there is none
+    cl_id answered;            // of RESPOND: the id in message_id, as much of it as v1 shows, and
+                               // then zeros; none: there is no such
+    cl_str status;             // of RESPOND, a JSON value
 };
 
 /* Gives the bodies back; the command is void then. Zeroed drafts are fine. */

@@ -157,6 +157,25 @@ TEST(a_receipt_outlives_its_message_by_a_day)
     mesh_done(&m);
 }
 
+TEST(a_receipt_is_found_by_as_much_of_its_id_as_v1_shows)
+{
+    const uint64_t alike = 5 | 1ull << 48; // in the first six bytes
+    struct mesh m;
+    mesh_init(&m);
+    CHECK(cl_core_receipt_by_short(m.core, mesh_id(5)) == NULL);
+    CHECK_OK(mesh_track(&m, "a", "b", 5));
+    CHECK(cl_core_receipt_by_short(m.core, mesh_id(alike)) == mesh_receipt(&m, 5));
+    CHECK_OK(mesh_track(&m, "a", "b", alike));
+    CHECK(cl_core_receipt_by_short(m.core, mesh_id(5)) == mesh_receipt(&m, alike));
+    CHECK(cl_core_receipt_by_short(m.core, mesh_id(6)) == NULL);
+    CHECK_OK(ack_first(&m, "b", CL_RUNG_DELIVERED, CL_PROOF_ACK));
+    CHECK_OK(ack_first(&m, "b", CL_RUNG_DELIVERED, CL_PROOF_ACK));
+    m.now.ms += CL_MESSAGE_LIFE_MS + CL_RECEIPT_KEPT_MS;
+    CHECK_OK(DO(&m, TICK, tick, .due = m.now));
+    CHECK(cl_core_receipt_by_short(m.core, mesh_id(5)) == NULL);
+    mesh_done(&m);
+}
+
 TEST(an_expired_message_says_so_in_its_receipt)
 {
     struct mesh m;

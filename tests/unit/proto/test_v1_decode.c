@@ -165,6 +165,36 @@ TEST(an_empty_string_is_content_of_a_file)
             CL_ERR_MISSING, NULL);
 }
 
+TEST(a_response_says_which_message_it_is_about_if_v1_could_have_shown_that)
+{
+    static const char *const others[] = {
+        "",
+        ",\"message_id\":null",
+        ",\"message_id\":12345678901234",
+        ",\"message_id\":\"0123456789ab0\"",
+        ",\"message_id\":\"0123456789a\"",
+        ",\"message_id\":\"0123456789AB\"",
+        ",\"message_id\":\"0123456789ag\"",
+    };
+    static const uint8_t bytes[6] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xaf};
+    struct cl_v1_draft draft;
+    CHECK_OK(call(CL_V1_RESPOND, "{\"to_agent\":\"b\",\"message_id\":\"0123456789af\"}", &draft));
+    CHECK(memcmp(draft.answered.bytes, bytes, 6) == 0);
+    for (size_t i = 6; i < sizeof draft.answered.bytes; i++)
+        CHECK_INT(draft.answered.bytes[i], 0);
+    CHECK_STR(draft.status, CL_STR("\"completed\""));
+    cl_v1_draft_done(&draft);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        char body[128];
+        (void)snprintf(body, sizeof body, "{\"to_agent\":\"b\",\"status\":\"odd\"%s}", others[i]);
+        CHECK_OK(call(CL_V1_RESPOND, body, &draft));
+        CHECK(cl_id_is_none(draft.answered));
+        CHECK_STR(draft.status, CL_STR("\"odd\""));
+        cl_v1_draft_done(&draft);
+    }
+    cl_arena_done(&arena);
+}
+
 TEST(a_message_lives_for_its_time)
 {
     struct cl_v1_draft draft;
