@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "proto/v2_bridge.h"
 #include "relay/state.h"
 #include "wire/uri.h"
 
@@ -144,6 +145,21 @@ write_peer(const struct cl_exchange *exchange, char ret_ip[static CL_ADDRESS_TEX
     cl_address_ip_text(&peer, ret_ip);
 }
 
+/* A `respond` to a message of v2 says how far that got (docs/protocol/v2.md, Together with v1). */
+static void
+claim(const struct cl_relay *relay, struct cl_v1_draft *draft)
+{
+    struct cl_command_send *send = &draft->command.send;
+    const struct cl_receipt *receipt = cl_core_receipt_by_short(relay->core, draft->answered);
+    if (receipt == NULL || !cl_str_eq(receipt->from, send->to) ||
+        !cl_str_eq(receipt->to, send->from))
+        return;
+    struct cl_v2_claim claimed = cl_v2_claim_of_status(draft->status);
+    send->re = receipt->id;
+    send->re_rung = (uint8_t)claimed.rung;
+    send->re_outcome = (uint8_t)claimed.outcome;
+}
+
 static enum cl_err
 submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
 {
@@ -161,6 +177,8 @@ submit(struct cl_exchange *exchange, cl_str body, struct cl_why *why)
         err = cl_relay_session(relay, &draft.command);
     } else {
         remember(exchange, &draft.command, context.id);
+        if (exchange->route.call == CL_V1_RESPOND && !cl_id_is_none(draft.answered))
+            claim(relay, &draft);
         err = cl_auth_rate(relay, &draft.command, &exchange->wait_s, why);
         if (err == CL_OK)
             err = cl_relay_submit(relay, &draft.command, exchange->peer.handle);
