@@ -8,7 +8,9 @@
 #include "cli/cmd.h"
 
 _Static_assert(CL_INBOX_MESSAGES_MAX == 100000 && CL_INBOX_BYTES_MAX == 67108864 &&
-                   CL_INBOXES_BYTES_MAX == 1073741824 && CL_NET_FDS_RESERVE == 64,
+                   CL_INBOXES_BYTES_MAX == 1073741824 && CL_NET_FDS_RESERVE == 64 &&
+                   CL_CHAIN_HOPS_MAX == 8 && CL_CHAIN_MESSAGES_MAX == 200 &&
+                   CL_CHAIN_THREAD_MINUTE_MAX == 30 && CL_CHAIN_INHERITED_MESSAGES_MAX == 10000,
                "the help says so");
 
 static const struct cl_opt options[] = {
@@ -51,6 +53,16 @@ static const struct cl_opt options[] = {
     {"inbox-bytes", "N", "bytes that one agent's inbox holds; default 67108864", CL_OPT_OPTIONAL},
     {"all-inboxes-bytes", "N", "bytes that all inboxes hold together; default 1073741824",
      CL_OPT_OPTIONAL},
+    {"chain-hops", "N",
+     "messages that may follow from each other, where agents\n"
+     "declare that; default 8; 0 here and below: no limit",
+     CL_OPT_OPTIONAL},
+    {"chain-messages", "N", "messages of such a chain in all; default 200", CL_OPT_OPTIONAL},
+    {"thread-rate", "N", "its messages a minute in one thread; default 30", CL_OPT_OPTIONAL},
+    {"inherited-messages", "N",
+     "messages of a chain that nobody declares, which ends\n"
+     "when its agents rest for 10 minutes; default 10000",
+     CL_OPT_OPTIONAL},
     {"max-connections", "N",
      "open connections at a time; default 64 less than the\n"
      "files that the relay may open",
@@ -83,6 +95,10 @@ static const struct cl_number numbers[] = {
     {"inbox-messages", 1, UINT32_MAX},
     {"inbox-bytes", 1, UINT64_MAX},
     {"all-inboxes-bytes", 1, UINT64_MAX},
+    {"chain-hops", 0, UINT32_MAX},
+    {"chain-messages", 0, UINT32_MAX},
+    {"thread-rate", 0, UINT32_MAX},
+    {"inherited-messages", 0, UINT32_MAX},
     {NULL, 0, 0},
 };
 

@@ -55,6 +55,11 @@ read_numbers(const struct cl_opts *opts, struct cl_relay_config *config)
     config->inbox_messages_max = (uint32_t)number(opts, "inbox-messages", CL_INBOX_MESSAGES_MAX);
     config->inbox_bytes_max = number(opts, "inbox-bytes", CL_INBOX_BYTES_MAX);
     config->inboxes_bytes_max = number(opts, "all-inboxes-bytes", CL_INBOXES_BYTES_MAX);
+    config->chain_hops_max = (uint32_t)number(opts, "chain-hops", CL_CHAIN_HOPS_MAX);
+    config->chain_messages_max = (uint32_t)number(opts, "chain-messages", CL_CHAIN_MESSAGES_MAX);
+    config->thread_minute_max = (uint32_t)number(opts, "thread-rate", CL_CHAIN_THREAD_MINUTE_MAX);
+    config->inherited_messages_max =
+        (uint32_t)number(opts, "inherited-messages", CL_CHAIN_INHERITED_MESSAGES_MAX);
 }
 
 /* N, N/s, N,BURST or N/s,BURST. */

@@ -412,7 +412,7 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
         ack_ended(relay, (struct cl_ack *)(void *)peer, effect->reply.err);
         return;
     case CL_PEER_SEAT:
-        cl_seat_reply((struct cl_seat *)(void *)peer, effect);
+        cl_seat_reply((struct cl_seat *)(void *)peer, effect->reply.err);
         return;
     case CL_PEER_WAIT:
         cl_wait_reply((struct cl_wait *)(void *)peer, effect);
@@ -442,6 +442,7 @@ perform_note(struct cl_relay *relay, const struct cl_effect *effect)
         return;
     cl_relay_list(relay, agent);
     cl_socket_push_joined(relay, agent);
+    cl_v2_tell_joined(relay, agent);
 }
 
 static void
@@ -482,14 +483,37 @@ cl_relay_perform_effects(struct cl_relay *relay)
         perform(relay, &relay->core_effects.items[i]);
 }
 
+static void
+refuse_peer(struct cl_peer *peer, enum cl_command_kind kind)
+{
+    cl_str sentence =
+        CL_STR("the relay's disk is full: it takes nothing new until there is room again");
+    switch (peer->kind) {
+    case CL_PEER_EXCHANGE:
+        ((struct cl_exchange *)(void *)peer)->is_submitted = false;
+        cl_exchange_refuse((struct cl_exchange *)(void *)peer, CL_ERR_FULL, sentence);
+        return;
+    case CL_PEER_SOCKET:
+        cl_socket_refused((struct cl_socket *)(void *)peer, kind, sentence);
+        return;
+    case CL_PEER_WAIT:
+        cl_wait_refuse((struct cl_wait *)(void *)peer, CL_ERR_FULL, sentence);
+        return;
+    case CL_PEER_SEAT:
+        cl_seat_reply((struct cl_seat *)(void *)peer, CL_ERR_FULL);
+        return;
+    case CL_PEER_ACK: // keeps its command
+    case CL_PEER_LEASE:
+        return; // submits nothing
+    }
+}
+
 /* There was no room for it: the state is as without it, and who waits for it is told. What nobody
  * would ask for again is tried later; until then an acknowledgement keeps what it is about. */
 static void
 refuse(struct cl_relay *relay, struct cl_command *command)
 {
     struct cl_peer *peer = cl_handles_get(&relay->handles, command->ticket);
-    cl_str sentence =
-        CL_STR("the relay's disk is full: it takes nothing new until there is room again");
     if (peer != NULL && peer->kind == CL_PEER_ACK) {
         ((struct cl_ack *)(void *)peer)->command = command;
         return;
@@ -503,12 +527,8 @@ refuse(struct cl_relay *relay, struct cl_command *command)
         relay->is_ticking = false;
     if (command->kind == CL_COMMAND_DETACH)
         cl_relay_detach(relay, command->detach.agent);
-    if (peer != NULL && peer->kind == CL_PEER_EXCHANGE) {
-        ((struct cl_exchange *)(void *)peer)->is_submitted = false;
-        cl_exchange_refuse((struct cl_exchange *)(void *)peer, CL_ERR_FULL, sentence);
-    } else if (peer != NULL) {
-        cl_socket_refused((struct cl_socket *)(void *)peer, command->kind, sentence);
-    }
+    if (peer != NULL)
+        refuse_peer(peer, command->kind);
     cl_command_free(command);
 }
 
@@ -597,6 +617,7 @@ notice_read_only(struct cl_relay *relay)
             cl_socket_error(socket, CL_ERR_READ_ONLY, sentence);
         socket->submitted = 0;
     }
+    cl_v2_refuse_waits(relay, CL_ERR_READ_ONLY, sentence);
 }
 
 static void

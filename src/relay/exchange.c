@@ -3,6 +3,7 @@
 #include "relay/metrics.h"
 #include "relay/state.h"
 #include "relay/v2.h"
+#include "wire/uri.h"
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
@@ -67,6 +68,16 @@ cl_exchange_free(struct cl_exchange *exchange)
 
 /* -- the handler ------------------------------------------------------------------------------- */
 
+/* URLs end up in logs: v2 never had them carry a token. */
+static void
+refuse_query_token(struct cl_exchange *exchange, const struct cl_http_head *head)
+{
+    cl_str value;
+    if (cl_uri_query_find(head->query, CL_STR("token"), &value))
+        cl_exchange_refuse(exchange, CL_ERR_MALFORMED,
+                           CL_STR("here the token goes into Authorization: Bearer"));
+}
+
 /* Host and Origin, then the token, then all else: the order of clawlink-v1.md. */
 static void
 on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
@@ -107,8 +118,10 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         return;
     }
     exchange->is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
-    if (exchange->is_v2)
+    if (exchange->is_v2) {
+        refuse_query_token(exchange, head);
         return;
+    }
     err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
     if (err == CL_ERR_METHOD) {
         cl_http_refuse_with(conn, err, cl_str_z(why.text),

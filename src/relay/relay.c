@@ -228,6 +228,10 @@ open_state(struct cl_relay *relay, struct cl_why *why)
     up.relay_up.inbox_messages_max = relay->config.inbox_messages_max;
     up.relay_up.inbox_bytes_max = relay->config.inbox_bytes_max;
     up.relay_up.inboxes_bytes_max = relay->config.inboxes_bytes_max;
+    up.relay_up.hops_max = relay->config.chain_hops_max;
+    up.relay_up.chain_messages_max = relay->config.chain_messages_max;
+    up.relay_up.thread_minute_max = relay->config.thread_minute_max;
+    up.relay_up.inherited_messages_max = relay->config.inherited_messages_max;
     err = cl_relay_submit(relay, &up, 0);
     return err == CL_OK ? CL_OK
                         : cl_fail(err, why, "the journal takes nothing: %s", cl_err_wire(err));

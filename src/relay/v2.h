@@ -128,7 +128,12 @@ struct cl_wait *cl_wait_new(struct cl_v2_conn *conn, const struct cl_v2_call *ca
 void cl_wait_free(struct cl_wait *wait);
 /* Its command was applied or refused. */
 void cl_wait_reply(struct cl_wait *wait, const struct cl_effect *effect);
-void cl_seat_reply(struct cl_seat *seat, const struct cl_effect *effect);
+/* It will never be. */
+void cl_wait_refuse(struct cl_wait *wait, enum cl_err err, cl_str sentence);
+/* The same for all that wait. */
+void cl_v2_refuse_waits(struct cl_relay *relay, enum cl_err err, cl_str sentence);
+/* Its ATTACH was applied, or refused by the core or the journal. */
+void cl_seat_reply(struct cl_seat *seat, enum cl_err err);
 
 /* -- v2_calls.c ----------------------------------------------------------------------------- */
 
@@ -165,6 +170,8 @@ void cl_lease_free(struct cl_lease *lease);
 /* AGENTS, INBOX, TRACE, DEAD_LIST, DEAD_SHOW: the answer is in relay->text. Who asks may.
  * CL_ERR_NOT_FOUND, NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_look(struct cl_relay *relay, const struct cl_v2_call *call);
+/* The note agent.joined, to every connection but the agent's own. */
+void cl_v2_tell_joined(struct cl_relay *relay, const struct cl_agent *agent);
 
 /* -- v2_push.c ------------------------------------------------------------------------------ */
 

@@ -18,6 +18,8 @@ cl_v2_reader(struct cl_relay *relay)
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
+static void seat_free(struct cl_seat *seat);
+
 static void
 cut(struct cl_v2_conn *conn, enum cl_err err)
 {
@@ -135,14 +137,54 @@ cl_wait_free(struct cl_wait *wait)
 }
 
 void
+cl_wait_refuse(struct cl_wait *wait, enum cl_err err, cl_str sentence)
+{
+    struct cl_seat *seat =
+        wait->method == CL_V2_ATTACH ? cl_v2_seat(wait->conn, cl_wait_to(wait)) : NULL;
+    cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
+    if (seat != NULL)
+        seat_free(seat);
+    cl_v2_refuse(wait->conn, cl_wait_call(wait), err, sentence);
+    cl_free(wait);
+}
+
+void
 cl_wait_reply(struct cl_wait *wait, const struct cl_effect *effect)
 {
+    if (effect->reply.err != CL_OK) {
+        cl_wait_refuse(wait, effect->reply.err, CL_STR(""));
+        return;
+    }
     cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
-    if (effect->reply.err != CL_OK)
-        cl_v2_refuse(wait->conn, cl_wait_call(wait), effect->reply.err, CL_STR(""));
-    else
-        cl_v2_result(wait, effect);
+    cl_v2_result(wait, effect);
     cl_free(wait);
+}
+
+static void
+refuse_waits(struct cl_v2_conn *conn, enum cl_err err, cl_str sentence)
+{
+    bool is_once = conn->exchange != NULL; // the answer is its end
+    CL_LIST_EACH(&conn->waits, at)
+    {
+        cl_wait_refuse(CL_LIST_ENTRY(at, struct cl_wait, peer.link), err, sentence);
+        if (is_once)
+            return;
+    }
+}
+
+void
+cl_v2_refuse_waits(struct cl_relay *relay, enum cl_err err, cl_str sentence)
+{
+    CL_LIST_EACH(&relay->exchanges, at)
+    {
+        struct cl_exchange *exchange = CL_LIST_ENTRY(at, struct cl_exchange, peer.link);
+        if (exchange->v2 != NULL)
+            refuse_waits(exchange->v2, err, sentence);
+    }
+    CL_LIST_EACH(&relay->v2_conns, at)
+    {
+        refuse_waits(CL_LIST_ENTRY(at, struct cl_v2_conn, link), err, sentence);
+    }
 }
 
 /* -- seats ------------------------------------------------------------------------------------- */
@@ -254,13 +296,17 @@ attach(struct cl_seat *seat, const struct cl_v2_attach *params)
     return err;
 }
 
+/* A refused REGISTER has ended the seat already. So the client believes itself attached, and
+ * would wait in vain. */
 void
-cl_seat_reply(struct cl_seat *seat, const struct cl_effect *effect)
+cl_seat_reply(struct cl_seat *seat, enum cl_err err)
 {
-    if (effect->reply.err == CL_OK)
+    struct cl_ws_conn *ws = seat->conn->ws;
+    if (err == CL_OK)
         return;
-    seat->is_attached = false; // who asked is told by the REGISTER, which fails with it
+    seat->is_attached = false;
     seat_free(seat);
+    cl_ws_close(ws, CL_WS_CLOSE_TRY_LATER, cl_str_z(cl_err_wire(err)));
 }
 
 /* What it says of itself, as REGISTER keeps it. *ret_record is the caller's. */

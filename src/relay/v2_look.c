@@ -12,6 +12,8 @@
 
 /* An answer is as long as a text may be, less what may still have to stand behind its list. */
 #define PAGE_BYTES_MAX (CL_HTTP_BODY_BYTES_MAX - 4 * CL_KIB)
+/* A connection for which so much waits is not told who joins. */
+#define ASIDE_BYTES_MAX CL_MIB
 
 /* A result that is a list. */
 struct page {
@@ -62,6 +64,31 @@ describe_agent(struct cl_relay *relay, const struct cl_agent *agent, struct cl_v
         .waiting = agent->inbox.count};
     enum cl_err err = cl_address_of_id(agent->id, &relay->arena, &ret_agent->agent);
     return err == CL_OK ? cl_v2_read_record(&reader, cl_body_str(agent->record), ret_agent) : err;
+}
+
+void
+cl_v2_tell_joined(struct cl_relay *relay, const struct cl_agent *agent)
+{
+    struct cl_v2_agent said;
+    cl_buf_clear(&relay->text);
+    enum cl_err err = describe_agent(relay, agent, &said);
+    if (err == CL_OK)
+        err = cl_v2_encode_note(CL_V2_NOTE_JOINED, &said, &relay->text);
+    cl_arena_clear(&relay->arena);
+    if (err != CL_OK || relay->text.len > CL_WS_MESSAGE_BYTES_MAX)
+        return; // nobody waits for it: they can list
+    struct cl_body *body = cl_body_new(cl_buf_str(&relay->text)); // one for all
+    if (body == NULL)
+        return;
+    struct cl_part part = cl_part_of_body(body);
+    CL_LIST_EACH(&relay->v2_conns, at)
+    {
+        struct cl_v2_conn *conn = CL_LIST_ENTRY(at, struct cl_v2_conn, link);
+        if (conn->instance_len > 0 && cl_v2_seat(conn, agent->id) == NULL &&
+            cl_ws_waiting(conn->ws) <= ASIDE_BYTES_MAX)
+            cl_err_ignore(cl_ws_send_text(conn->ws, &part, 1));
+    }
+    cl_body_unref(body);
 }
 
 static bool
