@@ -40,7 +40,8 @@ static const char system_unit[] =
     "EnvironmentFile=-/etc/clawlink/relay.conf\n"
     "Environment=HOME=%S/clawlink\n" // what the relay makes for itself lies there
     "LoadCredential=token:/etc/clawlink/token\n"
-    "ExecStart=@program@ relay --token-file ${CREDENTIALS_DIRECTORY}/token $CLAWLINK_OPTIONS\n"
+    "ExecStart=@program@ relay --token-file ${CREDENTIALS_DIRECTORY}/token $CLAWLINK_DATA "
+    "$CLAWLINK_OPTIONS\n"
     "ExecReload=/bin/sh -c 'kill -HUP \"$MAINPID\"'\n"
     "Restart=on-failure\n"
     "RestartSec=1\n"
@@ -97,7 +98,8 @@ static const char user_unit[] =
     "[Service]\n"
     "Type=notify\n"
     "EnvironmentFile=-%h/.config/clawlink/relay.conf\n"
-    "ExecStart=@program@ relay --token-file %h/.config/clawlink/token $CLAWLINK_OPTIONS\n"
+    "ExecStart=@program@ relay --token-file %h/.config/clawlink/token $CLAWLINK_DATA "
+    "$CLAWLINK_OPTIONS\n"
     "ExecReload=/bin/sh -c 'kill -HUP \"$MAINPID\"'\n"
     "Restart=on-failure\n"
     "RestartSec=1\n"
@@ -115,7 +117,10 @@ static const char conf[] =
     "# The options of `clawlink relay`, on one line; `clawlink help relay` lists them. After a\n"
     "# change: systemctl @user@restart clawlink-relay\n"
     "# With no option here it listens on this machine only. --token-file is given already.\n"
-    "CLAWLINK_OPTIONS=@options@\n";
+    "CLAWLINK_OPTIONS=@options@\n"
+    "# Where it keeps what it accepted. With nothing here that is in memory, and lost when it "
+    "stops.\n"
+    "CLAWLINK_DATA=@data@\n";
 
 static const char plist[] =
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -132,6 +137,7 @@ static const char plist[] =
     "        <string>relay</string>\n"
     "        <string>--token-file</string>\n"
     "        <string>@home@/.config/clawlink/token</string>\n"
+    "@data_argument@"
     "@arguments@"
     "    </array>\n"
     "    <key>RunAtLoad</key>\n"
@@ -186,6 +192,46 @@ append_arguments(struct cl_buf *out, cl_str options)
     return err;
 }
 
+static bool
+names_data(cl_str options)
+{
+    cl_str word;
+    while (next_word(&options, &word))
+        if (cl_str_eq(word, CL_STR("--data")) || cl_str_starts(word, CL_STR("--data=")))
+            return true;
+    return false;
+}
+
+/* The option --data, if the others do not have it. What relay.conf holds cannot name a folder with
+ * a blank in it. */
+static enum cl_err
+append_data(const struct cl_service *service, struct cl_buf *out)
+{
+    cl_str home = cl_str_z(service->home);
+    if (names_data(service->options))
+        return CL_OK;
+    if (service->manager == CL_SERVICE_SYSTEM)
+        return cl_buf_append(out, CL_STR("--data=/var/lib/clawlink/relay"));
+    if (cl_str_find(home, ' ') < home.len)
+        return CL_OK;
+    enum cl_err err = cl_buf_append(out, CL_STR("--data="));
+    if (err == CL_OK)
+        err = cl_buf_append(out, home);
+    return err == CL_OK ? cl_buf_append(out, CL_STR("/.clawlink/relay")) : err;
+}
+
+/* The same for launchd. */
+static enum cl_err
+append_data_argument(const struct cl_service *service, struct cl_buf *out)
+{
+    if (names_data(service->options))
+        return CL_OK;
+    enum cl_err err = cl_buf_append(out, CL_STR("        <string>--data="));
+    if (err == CL_OK)
+        err = append_xml(out, cl_str_z(service->home));
+    return err == CL_OK ? cl_buf_append(out, CL_STR("/.clawlink/relay</string>\n")) : err;
+}
+
 /* The value of @name@. Any other word is text that has its @ by right: @system-service. */
 static enum cl_err
 append_value(const struct cl_service *service, cl_str name, struct cl_buf *out, bool *ret_is_value)
@@ -201,6 +247,10 @@ append_value(const struct cl_service *service, cl_str name, struct cl_buf *out, 
         return cl_buf_append(out, service->options);
     if (cl_str_eq(name, CL_STR("home")))
         return append_xml(out, cl_str_z(service->home));
+    if (cl_str_eq(name, CL_STR("data")))
+        return append_data(service, out);
+    if (cl_str_eq(name, CL_STR("data_argument")))
+        return append_data_argument(service, out);
     if (cl_str_eq(name, CL_STR("arguments")))
         return append_arguments(out, service->options);
     *ret_is_value = false;

@@ -207,7 +207,7 @@ def launchd_gets_a_property_list():
             agent = plistlib.load(file)
         check(agent["ProgramArguments"] == [
             "/usr/bin/clawlink", "relay", "--token-file", "/srv/ada/.config/clawlink/token",
-            "--port", "9100"], agent)
+            "--data=/srv/ada/.clawlink/relay", "--port", "9100"], agent)
         check(agent["RunAtLoad"] and agent["Umask"] == 0o077, agent)
         check(not os.path.exists(machine.path + "/srv/ada/.config/clawlink/relay.conf"), "conf")
 

@@ -97,6 +97,25 @@ TEST(the_options_are_one_line_and_the_words_after_a_change_fit_the_manager)
     CHECK(has(text, "systemctl --user restart"));
 }
 
+TEST(what_a_service_accepts_is_kept_on_the_disk_unless_its_options_say_otherwise)
+{
+    struct cl_service service = machine;
+    CHECK(has(text_of(&service, CL_SERVICE_UNIT), "/token $CLAWLINK_DATA $CLAWLINK_OPTIONS\n"));
+    CHECK(has(text_of(&service, CL_SERVICE_CONF),
+              "\nCLAWLINK_DATA=--data=/var/lib/clawlink/relay\n"));
+    service.options = CL_STR("--port 9100 --data /srv/relay");
+    CHECK(has(text_of(&service, CL_SERVICE_CONF), "\nCLAWLINK_DATA=\n"));
+    service = mine;
+    service.home = "/home/ada";
+    CHECK(has(text_of(&service, CL_SERVICE_CONF),
+              "\nCLAWLINK_DATA=--data=/home/ada/.clawlink/relay\n"));
+    service.home = "/home/ada l";
+    CHECK(has(text_of(&service, CL_SERVICE_CONF), "\nCLAWLINK_DATA=\n"));
+    service.options = CL_STR("--data=/srv/relay");
+    service.manager = CL_SERVICE_LAUNCHD;
+    CHECK(has(text_of(&service, CL_SERVICE_UNIT), "/token</string>\n        <string>--data=/srv"));
+}
+
 TEST(a_low_port_takes_one_right_and_nothing_else_takes_any)
 {
     struct cl_service low = machine;
@@ -116,6 +135,7 @@ TEST(an_option_is_a_string_of_its_own_for_launchd_and_escaped)
                              .options = CL_STR("--allow-origin <x>  --json @home@")};
     const char *text = text_of(&mac, CL_SERVICE_UNIT);
     CHECK(has(text, "<string>/srv/a&amp;b/.config/clawlink/token</string>\n"
+                    "        <string>--data=/srv/a&amp;b/.clawlink/relay</string>\n"
                     "        <string>--allow-origin</string>\n"
                     "        <string>&lt;x&gt;</string>\n"
                     "        <string>--json</string>\n"
