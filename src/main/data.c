@@ -23,12 +23,54 @@ sync_name(int folder)
 }
 
 static enum cl_err
-check_folder(int folder, const char *path, bool is_new, struct cl_why *why)
+fail(const char *path, struct cl_why *why)
+{
+    return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": %s.", path, strerror(errno));
+}
+
+/* Makes the folder if it is not there, for that owner where there is one to give it to. */
+static enum cl_err
+make_one(const char *path, const struct passwd *owner, struct cl_why *why)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? CL_OK : fail(path, why);
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return fail(path, why);
+    enum cl_err err = sync_name(folder) ? CL_OK : fail(path, why);
+    if (err == CL_OK && owner != NULL && fchown(folder, owner->pw_uid, owner->pw_gid) != 0)
+        err = cl_fail(CL_ERR_IO, why, "--data \"%.200s\": it cannot be given to %.100s: %s.", path,
+                      owner->pw_name, strerror(errno));
+    (void)close(folder); // only read
+    return err;
+}
+
+/* The same for all folders that lead there. */
+static enum cl_err
+make_folder(const char *path, const struct passwd *owner, struct cl_why *why)
+{
+    char part[CL_CLI_PATH_CAP];
+    enum cl_err err = CL_OK;
+    if (!cl_str_copy(part, sizeof part, cl_str_z(path)))
+        return cl_fail(CL_ERR_USAGE, why, "--data: the path is too long.");
+    for (char *slash = strchr(part + 1, '/'); slash != NULL && err == CL_OK;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        err = make_one(part, owner, why);
+        *slash = '/';
+    }
+    return err == CL_OK ? make_one(path, owner, why) : err;
+}
+
+/* Whoever can write there could put another file in the place of the relay's. */
+static enum cl_err
+check_folder(const char *path, struct cl_why *why)
 {
     struct stat status;
-    if (fstat(folder, &status) != 0 || (is_new && !sync_name(folder)))
-        return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": %s.", path, strerror(errno));
-    // Whoever can write there could put another file in the place of the relay's.
+    if (stat(path, &status) != 0)
+        return fail(path, why);
+    if (!S_ISDIR(status.st_mode))
+        return cl_fail(CL_ERR_USAGE, why, "--data \"%.200s\" is no folder.", path);
     if ((status.st_mode & 022) != 0)
         return cl_fail(
             CL_ERR_USAGE, why,
@@ -36,27 +78,6 @@ check_folder(int folder, const char *path, bool is_new, struct cl_why *why)
             "name another.",
             path);
     return CL_OK;
-}
-
-/* Makes the folder, for that owner where there is one to give it to. */
-static enum cl_err
-make_folder(const char *path, const struct passwd *owner, struct cl_why *why)
-{
-    bool is_new = mkdir(path, 0700) == 0;
-    if (!is_new && errno != EEXIST)
-        return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": the folder cannot be made: %s.", path,
-                       strerror(errno));
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return cl_fail(CL_ERR_IO, why, "--data \"%.200s\": %s.", path, strerror(errno));
-    enum cl_err err = CL_OK;
-    if (is_new && owner != NULL && fchown(folder, owner->pw_uid, owner->pw_gid) != 0)
-        err = cl_fail(CL_ERR_IO, why, "--data \"%.200s\": it cannot be given to %.100s: %s.", path,
-                      owner->pw_name, strerror(errno));
-    if (err == CL_OK)
-        err = check_folder(folder, path, is_new, why);
-    (void)close(folder); // only read
-    return err;
 }
 
 static enum cl_err
@@ -105,6 +126,8 @@ cl_data_open(const struct cl_opts *opts, struct cl_journal **ret_journal, struct
     // A user who is not there, or cannot be had, is refused with better words later.
     const struct passwd *owner = user != NULL && geteuid() == 0 ? getpwnam(user) : NULL;
     enum cl_err err = make_folder(path, owner, why);
+    if (err == CL_OK)
+        err = check_folder(path, why);
     if (err != CL_OK)
         return err;
     return owner == NULL ? open_journal(path, ret_journal, why)

@@ -189,15 +189,16 @@ def second_relay_on_the_folder_is_refused():
 
 @test(relay=False)
 def folders_that_are_no_good_are_refused():
-    """Each with a sentence: no parent, not a folder, writable for others, not our file."""
+    """Each with a sentence: not a folder, below a file, writable for others, not our file."""
     with folder() as data:
-        status, _, stderr = start_fails("--data", data + "/deeper")
-        equal(status, 1, "status")
-        holds("cannot be made" in stderr, stderr)
         with open(data, "w", encoding="ascii"):
             pass
         status, _, stderr = start_fails("--data", data)
-        equal(status, 1, "status for a file")
+        equal(status, 2, "status for a file")
+        holds("is no folder" in stderr, stderr)
+        status, _, stderr = start_fails("--data", data + "/deeper")
+        equal(status, 1, "status below a file")
+        holds("Not a directory" in stderr, stderr)
         os.unlink(data)
         os.mkdir(data)
         os.chmod(data, 0o777)
@@ -232,6 +233,17 @@ def for_another_user_all_of_it_is_that_users():
                 equal(os.stat(data).st_uid, nobody, "owner of the folder")
                 if life == 1:
                     equal(relay.tasks("b"), ["0", "1"], "tasks")
+
+
+@test(relay=False)
+def folder_is_made_with_those_that_lead_there():
+    with folder() as data:
+        with Relay("--data", data + "/a/b/") as relay:
+            relay.delegate("a", "b", "kept")
+        for part in ("", "/a", "/a/b"):
+            equal(os.stat(data + part).st_mode & 0o777, 0o700, part)
+        with Relay("--data", data + "/a/b") as relay:
+            equal(relay.tasks("b"), ["kept"], "tasks")
 
 
 # -- backups -----------------------------------------------------------------------------------

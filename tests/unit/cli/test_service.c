@@ -106,10 +106,10 @@ TEST(what_a_service_accepts_is_kept_on_the_disk_unless_its_options_say_otherwise
     service.options = CL_STR("--port 9100 --data /srv/relay");
     CHECK(has(text_of(&service, CL_SERVICE_CONF), "\nCLAWLINK_DATA=\n"));
     service = mine;
-    service.home = "/home/ada";
+    service.home = "/srv/ada";
     CHECK(has(text_of(&service, CL_SERVICE_CONF),
-              "\nCLAWLINK_DATA=--data=/home/ada/.clawlink/relay\n"));
-    service.home = "/home/ada l";
+              "\nCLAWLINK_DATA=--data=/srv/ada/.clawlink/relay\n"));
+    service.home = "/srv/ada l";
     CHECK(has(text_of(&service, CL_SERVICE_CONF), "\nCLAWLINK_DATA=\n"));
     service.options = CL_STR("--data=/srv/relay");
     service.manager = CL_SERVICE_LAUNCHD;
