@@ -32,25 +32,9 @@ read_proof(cl_str bytes)
     return batch;
 }
 
-static enum cl_err push_message(struct cl_socket *socket, const struct cl_msg *msg);
-
 static enum cl_err
-push_envelope(struct cl_socket *socket, const struct cl_msg *msg)
+push_v1(struct cl_socket *socket, const struct cl_msg *msg)
 {
-    struct cl_msg seen;
-    enum cl_err err = cl_v2_as_v1(socket->relay, msg, &seen);
-    if (err != CL_OK)
-        return err;
-    err = push_message(socket, &seen);
-    cl_body_unref(seen.body);
-    return err;
-}
-
-static enum cl_err
-push_message(struct cl_socket *socket, const struct cl_msg *msg)
-{
-    if (msg->media == CL_MEDIA_ENVELOPE)
-        return push_envelope(socket, msg);
     struct cl_buf *head = &socket->relay->text;
     cl_str rest;
     cl_buf_clear(head);
@@ -60,6 +44,20 @@ push_message(struct cl_socket *socket, const struct cl_msg *msg)
         return err;
     struct cl_part parts[] = {cl_part_of(cl_buf_str(head)), {.bytes = rest, .body = msg->body}};
     return cl_ws_send_text(socket->ws, parts, 2);
+}
+
+static enum cl_err
+push_message(struct cl_socket *socket, const struct cl_msg *msg)
+{
+    struct cl_msg seen;
+    if (msg->media != CL_MEDIA_ENVELOPE)
+        return push_v1(socket, msg);
+    enum cl_err err = cl_v2_as_v1(socket->relay, msg, &seen);
+    if (err != CL_OK)
+        return err;
+    err = push_v1(socket, &seen);
+    cl_body_unref(seen.body);
+    return err;
 }
 
 /* Asks for the proof of all that was pushed. */
