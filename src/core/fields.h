@@ -176,7 +176,8 @@
 #define CL_FIELDS_open(F)                             \
     F(NAME, agent,    CL_ID_BYTES_MAX)                \
     F(U64,  holder,   UINT64_MAX)                     \
-    F(U8,   kind,     CL_HOLDER_KIND_COUNT - 1)
+    F(U8,   kind,     CL_HOLDER_KIND_COUNT - 1)       \
+    F(U32,  messages_max, CL_POLL_MESSAGES_MAX)
 #define CL_FIELDS_close(F)     F(U64, holder, UINT64_MAX)
 #define CL_FIELDS_renew(F)     F(U64, holder, UINT64_MAX) F(TIME, until, 0)
 #define CL_FIELDS_settle(F)                           \

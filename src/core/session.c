@@ -195,11 +195,10 @@ has_room(const struct taking *taking, uint64_t bytes)
 {
     const struct cl_session_holder *holder = taking->holder;
     bool is_socket = holder->kind != CL_HOLDER_POLL;
-    uint32_t messages_max = is_socket ? CL_CREDIT_MESSAGES : CL_POLL_MESSAGES_MAX;
     uint64_t bytes_max = is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX;
     if (holder->messages == 0)
         return true;
-    return holder->messages < messages_max && holder->bytes + bytes <= bytes_max;
+    return holder->messages < holder->messages_max && holder->bytes + bytes <= bytes_max;
 }
 
 /* Hands this message to the holder, in a lease. False: it must wait. */
@@ -311,6 +310,15 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
 
 /* -- commands ------------------------------------------------------------------------------ */
 
+/* That one holder may have at a time. */
+static uint32_t
+messages_max_of(const struct cl_command_open *fields)
+{
+    if (fields->kind != CL_HOLDER_POLL)
+        return CL_CREDIT_MESSAGES;
+    return fields->messages_max > 0 ? fields->messages_max : CL_POLL_MESSAGES_MAX;
+}
+
 /* One command being applied. */
 struct run {
     struct cl_session *session;
@@ -356,6 +364,7 @@ apply_open(struct run *run, const struct cl_command_open *fields)
         return CL_ERR_NO_MEMORY;
     }
     holder->kind = fields->kind;
+    holder->messages_max = messages_max_of(fields);
     holder->peer = peer;
     holder->lapse.tie = holder->number;
     cl_list_init(&holder->held);

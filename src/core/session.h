@@ -27,7 +27,8 @@
  * The volatile commands (core/command.h):
  *
  *   HEARTBEAT agent            was heard of now. NO_AGENT unless registered.
- *   OPEN      holder, agent    as said; counts as a heartbeat. Any id. STALE: number in use.
+ *   OPEN      holder, agent, messages_max   as said; counts as a heartbeat. Any id. A poll takes
+ *                              so many at most, 0: CL_POLL_MESSAGES_MAX. STALE: number in use.
  *   CLOSE     holder           what it holds is released; what settles goes on. NOT_FOUND.
  *   RENEW     holder, until    a poll's answer was written: released at `until` if no proof
  *                              comes (LAPSE). NOT_FOUND, also for sockets.
@@ -79,8 +80,8 @@ CL_MUST_CHECK enum cl_err cl_session_apply(struct cl_session *session, const str
                                            struct cl_effects *effects);
 
 /* Hands the next messages to the holder: by priority, then as queued, none that is held or
- * settling, at most its credit (sockets) or CL_POLL_MESSAGES_MAX and CL_POLL_BYTES_MAX (polls),
- * but one however large. An unknown holder, an older socket and a poll that has taken get
+ * settling, at most its credit (sockets) or messages_max and CL_POLL_BYTES_MAX (polls), but one
+ * however large. An unknown holder, an older socket and a poll that has taken get
  * nothing. O(messages handed out + ranges released before). CL_ERR_NO_MEMORY only, and then
  * nothing was handed out. */
 CL_MUST_CHECK enum cl_err cl_session_take(struct cl_session *session, const struct cl_core *core,

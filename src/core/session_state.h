@@ -46,6 +46,7 @@ struct cl_session_holder {
     struct cl_link link; // in the peer's sockets or polls
     struct cl_list held; // leases, by batch
     uint32_t messages;   // in held
+    uint32_t messages_max;
     uint64_t bytes;
     uint64_t batches;          // taken so far
     uint64_t settles;          // proofs by ranges so far

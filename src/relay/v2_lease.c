@@ -190,7 +190,8 @@ cl_v2_receive(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         struct cl_command open = {.kind = CL_COMMAND_OPEN,
                                   .open = {.agent = cl_lease_agent(lease),
                                            .holder = lease->peer.handle,
-                                           .kind = CL_HOLDER_POLL}};
+                                           .kind = CL_HOLDER_POLL,
+                                           .messages_max = (uint32_t)call->params.receive.max}};
         err = cl_relay_session(relay, &open);
     }
     if (err != CL_OK) {

@@ -184,6 +184,7 @@ model_open(struct model *model, uint64_t number, uint32_t agent, enum cl_holder_
     *holder = (struct model_holder){.number = number,
                                     .agent = agent,
                                     .kind = kind,
+                                    .messages_max = CL_POLL_MESSAGES_MAX,
                                     .is_open = true,
                                     .until = CL_TIME_NEVER,
                                     .older = model->holders};
@@ -391,7 +392,7 @@ has_credit(const struct model_holder *holder, const struct credit *used, uint32_
         return false;
     if (used->messages == 0)
         return true;
-    return used->messages < (is_socket ? CL_CREDIT_MESSAGES : CL_POLL_MESSAGES_MAX) &&
+    return used->messages < (is_socket ? CL_CREDIT_MESSAGES : holder->messages_max) &&
            used->bytes + bytes <= (is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX);
 }
 

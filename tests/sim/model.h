@@ -56,6 +56,7 @@ struct model_holder {
     uint64_t number;
     uint32_t agent;
     enum cl_holder_kind kind;
+    uint32_t messages_max; // of a poll
     bool is_open;
     bool is_limited; // credit stopped its last take, and none came back since
     cl_time until;   // of a poll: NEVER until it was renewed

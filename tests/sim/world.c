@@ -87,8 +87,10 @@ tell_model(struct world *world, const struct cl_command *draft)
     struct wanted wanted = {.ack = false};
     switch ((int)draft->kind) {
     case CL_COMMAND_OPEN:
-        (void)model_open(model, draft->open.holder, model_agent(model, draft->open.agent),
-                         (enum cl_holder_kind)draft->open.kind);
+        holder = model_open(model, draft->open.holder, model_agent(model, draft->open.agent),
+                            (enum cl_holder_kind)draft->open.kind);
+        if (draft->open.messages_max > 0)
+            holder->messages_max = draft->open.messages_max;
         world->is_ready[model_agent(model, draft->open.agent)] = true; // the shell looks itself
         break;
     case CL_COMMAND_CLOSE:

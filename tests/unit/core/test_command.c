@@ -24,7 +24,7 @@ draft_of(enum cl_command_kind kind)
             *(uint8_t *)value = (uint8_t)(field->max - (i > 0 && field->max > 1));
             break;
         case CL_FIELD_TYPE_U32:
-            *(uint32_t *)value = 0x01020304u + (uint32_t)i;
+            *(uint32_t *)value = (0x01020304u + (uint32_t)i) & (uint32_t)field->max;
             break;
         case CL_FIELD_TYPE_U64:
             *(uint64_t *)value = 0x0102030405060708u + i;

@@ -197,6 +197,26 @@ TEST(a_poll_brings_so_many_messages_at_most)
     mesh_done(&m);
 }
 
+TEST(a_poll_that_wants_few_is_brought_no_more)
+{
+    struct mesh m;
+    start(&m);
+    for (int i = 0; i < 5; i++)
+        send_sized(&m, 1);
+    CHECK_OK(DO(&m, OPEN, open, .agent = CL_STR("b"), .holder = 1, .kind = CL_HOLDER_POLL,
+                .messages_max = 2));
+    CHECK_INT(count_taken(&m, 1), 2);
+    CHECK_INT(count_taken(&m, 1), 0);
+    mesh_settle(&m, 1, 1);
+    CHECK_OK(DO(&m, OPEN, open, .agent = CL_STR("b"), .holder = 2, .kind = CL_HOLDER_SOCKET,
+                .messages_max = 1));
+    CHECK_INT(count_taken(&m, 2), 3); // a socket has its credit
+    CHECK_INT(DO(&m, OPEN, open, .agent = CL_STR("b"), .holder = 3, .kind = CL_HOLDER_POLL,
+                 .messages_max = CL_POLL_MESSAGES_MAX + 1),
+              CL_ERR_MALFORMED);
+    mesh_done(&m);
+}
+
 TEST(a_batch_has_no_more_ranges_than_one_ack_may_name)
 {
     struct mesh m;
