@@ -219,6 +219,29 @@ ack_lease(struct run *run)
     cl_lease_free(lease); // what settles goes on
 }
 
+/* Nothing was pushed to whoever says so over HTTP, or on a quiet connection: they have looked. */
+static bool
+has_looked(const struct run *run, cl_str agent)
+{
+    const struct cl_seat *seat = cl_v2_seat(run->conn, agent);
+    return run->conn->exchange != NULL || (seat != NULL && seat->is_quiet);
+}
+
+/* What waits, whoever holds it. */
+static void
+ack_waiting(struct run *run)
+{
+    const struct cl_v2_ack *params = &run->call->params.ack;
+    struct cl_command draft = {
+        .kind = CL_COMMAND_ACK,
+        .ack = {.agent = params->agent,
+                .rung = params->rung == 0 ? CL_RUNG_DELIVERED : params->rung,
+                .proof = (uint8_t)(params->proof == 0 ? CL_PROOF_ACK : params->proof - 1),
+                .ranges = params->ranges}};
+    if (may_speak_for(run, params->agent))
+        submit(run, &draft, CL_STR(""), NULL);
+}
+
 static void
 run_ack(struct run *run)
 {
@@ -226,6 +249,10 @@ run_ack(struct run *run)
     if (params->lease.len > 0) {
         if (may_speak_for(run, params->agent))
             ack_lease(run);
+        return;
+    }
+    if (has_looked(run, params->agent)) {
+        ack_waiting(run);
         return;
     }
     struct cl_seat *seat = seat_for(run, params->agent);
@@ -241,9 +268,24 @@ run_ack(struct run *run)
 }
 
 static void
+refuse_waiting(struct run *run)
+{
+    const struct cl_v2_refuse *params = &run->call->params.refuse;
+    struct cl_command draft = {
+        .kind = CL_COMMAND_REFUSE,
+        .refuse = {.agent = params->agent, .reason = params->reason, .ranges = {&params->at, 1}}};
+    if (may_speak_for(run, params->agent))
+        submit(run, &draft, CL_STR(""), NULL);
+}
+
+static void
 run_refuse(struct run *run)
 {
     const struct cl_v2_refuse *params = &run->call->params.refuse;
+    if (has_looked(run, params->agent)) {
+        refuse_waiting(run);
+        return;
+    }
     struct cl_seat *seat = seat_for(run, params->agent);
     if (seat == NULL)
         return;
