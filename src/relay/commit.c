@@ -83,14 +83,15 @@ stamp(struct cl_relay *relay, struct cl_command *draft, uint64_t handle)
     draft->ticket = handle;
 }
 
-/* v1 messages have no stream and number of their own. */
+/* v1 messages have no stream and number of their own; those of v2 are the sender's, and tell what
+ * was sent again. */
 static void
 number(struct cl_relay *relay, struct cl_command *draft)
 {
-    if (draft->kind == CL_COMMAND_SEND) {
+    if (draft->kind == CL_COMMAND_SEND && (draft->send.flags & CL_MSG_TRACKED) == 0) {
         draft->send.stream = relay->epoch;
         draft->send.seq = ++relay->seq;
-    } else if (draft->kind == CL_COMMAND_PUBLISH) {
+    } else if (draft->kind == CL_COMMAND_PUBLISH && (draft->publish.flags & CL_MSG_TRACKED) == 0) {
         draft->publish.stream = relay->epoch;
         draft->publish.seq = ++relay->seq;
     }
