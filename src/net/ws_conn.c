@@ -369,6 +369,8 @@ on_write(void *ctx)
         cl_stream_shut(ws->stream);
         tell_closed(ws);
     }
+    if (ws->handler->on_drained != NULL && ws->state == WS_OPEN && cl_out_waiting(&ws->out) == 0)
+        ws->handler->on_drained(ws->ctx, ws);
     settle(ws);
 }
 

@@ -31,6 +31,9 @@ struct cl_ws_handler {
     /* The end, exactly once: the peer's close code (CL_WS_CLOSE_NONE without one), or
      * CL_WS_CLOSE_ABNORMAL. */
     void (*on_closed)(void *ctx, struct cl_ws_conn *ws, uint16_t code);
+    /* The system has taken all that was queued: in the flush, behind this turn's end. An open one
+     * only. May be NULL. */
+    void (*on_drained)(void *ctx, struct cl_ws_conn *ws);
 
     uint32_t message_bytes_max; // 0: CL_WS_MESSAGE_BYTES_MAX
     size_t out_bytes_max;       // 0: CL_NET_OUT_BYTES_MAX

@@ -43,6 +43,7 @@ struct cl_seat {
     uint64_t told;          // receipts up to that version were told, or are none of its business
     bool is_attached;       // the core was told
     bool is_quiet;          // it takes no messages
+    bool is_behind;         // more receipts are told once it has read the last
     uint32_t id_len;
     char id[];
 };
@@ -206,6 +207,8 @@ CL_MUST_CHECK enum cl_err cl_v2_describe(struct cl_relay *relay, const struct cl
 bool cl_seat_pump(struct cl_seat *seat);
 /* Receipts of what that agent sent have changed. */
 void cl_v2_mark_telling(struct cl_relay *relay, cl_str agent);
+/* It has read what it was sent: it is told what had to wait for that. */
+void cl_v2_go_on(struct cl_v2_conn *conn);
 /* Tells them all, at the end of a turn. */
 void cl_v2_tell(struct cl_relay *relay);
 

@@ -567,8 +567,18 @@ on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
     cl_v2_end(conn);
 }
 
-static const struct cl_ws_handler handler = {
-    .on_message = on_message, .on_closed = on_closed, .out_bytes_max = OUT_BYTES_MAX};
+static void
+on_drained(void *ctx, struct cl_ws_conn *ws)
+{
+    (void)ws;
+    cl_v2_go_on(ctx);
+}
+
+static const struct cl_ws_handler handler = {.on_message = on_message,
+                                             .on_closed = on_closed,
+                                             .on_drained = on_drained,
+                                             .message_bytes_max = CL_HTTP_BODY_BYTES_MAX,
+                                             .out_bytes_max = OUT_BYTES_MAX};
 
 static void
 begin(struct cl_exchange *exchange)

@@ -7,6 +7,9 @@
 
 /* Receipts in one note. */
 #define RECEIPTS_IN_NOTE 32
+/* While more than that waits for its reader, receipts do too: a sender that was away has up to
+ * CL_RECEIPTS_MAX of them, more than a connection may have on its way. */
+#define TELLING_BYTES_MAX (256 * CL_KIB)
 
 /* Too slow a reader, or a machine too short of memory: what it has not acknowledged is offered
  * again, and its receipts are told behind its next cursor. */
@@ -217,6 +220,9 @@ tell(struct cl_seat *seat)
     enum cl_err err = CL_OK;
     note.len = 0;
     for (; receipt != NULL && err == CL_OK; receipt = cl_core_receipts_next(receipt)) {
+        seat->is_behind = cl_ws_waiting(seat->conn->ws) > TELLING_BYTES_MAX;
+        if (seat->is_behind)
+            break;
         seat->told = receipt->version;
         if (!is_news(receipt))
             continue;
@@ -242,6 +248,22 @@ cl_v2_mark_telling(struct cl_relay *relay, cl_str agent)
         seat = CL_LIST_ENTRY(seat->twin.next, struct cl_seat, twin);
         if (seat == first)
             break;
+    }
+}
+
+void
+cl_v2_go_on(struct cl_v2_conn *conn)
+{
+    struct cl_relay *relay = conn->relay;
+    CL_LIST_EACH(&conn->seats, at)
+    {
+        struct cl_seat *seat = CL_LIST_ENTRY(at, struct cl_seat, peer.link);
+        if (!seat->is_behind)
+            continue;
+        seat->is_behind = false;
+        if (!cl_link_is_linked(&seat->telling))
+            cl_list_append(&relay->telling, &seat->telling);
+        cl_loop_again(relay->loop);
     }
 }
 
