@@ -128,6 +128,8 @@ check_params(const struct cl_envelope_reader *reader, cl_time now, struct cl_v2_
     enum cl_err err;
     switch ((int)call->method) {
     case CL_V2_HELLO:
+        if (call->params.hello.versions.len == 0)
+            return cl_fail(CL_ERR_MALFORMED, why, "versions must not be empty");
         if (!cl_name_is_instance(call->params.hello.instance))
             return cl_fail(CL_ERR_MALFORMED, why, "instance must not be v1 or relay");
         return CL_OK;

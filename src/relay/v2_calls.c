@@ -470,8 +470,8 @@ cl_v2_run(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     case CL_V2_DEAD_DROP:
         run_drop(&run);
         return;
-    case CL_V2_RECEIVE:
-        if (may_speak_for(&run, call->params.receive.agent))
+    case CL_V2_RECEIVE: // for nobody nothing is taken
+        if (call->id.len > 0 && may_speak_for(&run, call->params.receive.agent))
             cl_v2_receive(conn, call);
         return;
     case CL_V2_HELLO:

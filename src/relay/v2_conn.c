@@ -325,12 +325,16 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     struct cl_relay *relay = conn->relay;
     const struct cl_v2_attach *params = &call->params.attach;
     struct cl_body *record = NULL;
-    struct cl_wait *wait = cl_wait_new(conn, call, params->agent);
-    enum cl_err err = wait == NULL ? CL_ERR_NO_MEMORY : make_record(relay, params, &record);
+    struct cl_wait *wait = NULL;
+    enum cl_err err = make_record(relay, params, &record);
+    if (err == CL_OK && call->id.len > 0) {
+        wait = cl_wait_new(conn, call, params->agent);
+        err = wait == NULL ? CL_ERR_NO_MEMORY : CL_OK;
+    }
     if (err == CL_OK) {
         struct cl_command draft = {.kind = CL_COMMAND_REGISTER,
                                    .registration = {.agent = params->agent, .record = record}};
-        err = cl_relay_submit(relay, &draft, wait->peer.handle);
+        err = cl_relay_submit(relay, &draft, wait == NULL ? 0 : wait->peer.handle);
     }
     cl_body_unref(record);
     if (err != CL_OK && wait != NULL)
@@ -440,6 +444,26 @@ has_common_version(cl_strs theirs)
     return false;
 }
 
+/* Names what both sides speak, as far as a sentence goes; what is no name cannot be a version. */
+static void
+refuse_versions(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    cl_strs theirs = call->params.hello.versions;
+    struct cl_why why, so_far;
+    const char *join = "this relay speaks " CL_V2_VERSION ", and you speak ";
+    so_far.text[0] = '\0';
+    for (uint32_t i = 0; i < theirs.len; i++) {
+        cl_str version = cl_name_is_valid(theirs.ptr[i]) ? theirs.ptr[i] : CL_STR("another");
+        cl_err_ignore(
+            cl_fail(CL_ERR_UPGRADE, &why, "%s%s%.*s", so_far.text, join, CL_STR_ARG(version)));
+        so_far = why;
+        join = i + 2 == theirs.len ? " and " : ", ";
+    }
+    struct cl_v2_error error = cl_v2_error_of(CL_ERR_UPGRADE, cl_str_z(so_far.text));
+    error.versions = (cl_strs){versions, 1};
+    cl_v2_fail(conn, call->id, &error);
+}
+
 static void
 run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
@@ -449,13 +473,7 @@ run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         return;
     }
     if (!has_common_version(params->versions)) {
-        struct cl_why why;
-        cl_err_ignore(cl_fail(
-            CL_ERR_UPGRADE, &why, "this relay speaks " CL_V2_VERSION ", and you speak %.*s%s",
-            CL_STR_ARG(params->versions.ptr[0]), params->versions.len > 1 ? " and others" : ""));
-        struct cl_v2_error error = cl_v2_error_of(CL_ERR_UPGRADE, cl_str_z(why.text));
-        error.versions = (cl_strs){versions, 1};
-        cl_v2_fail(conn, call->id, &error);
+        refuse_versions(conn, call);
         return;
     }
     if (conn->exchange != NULL) {
