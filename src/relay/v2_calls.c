@@ -132,6 +132,18 @@ submit_message(struct run *run, const struct cl_found *found, struct cl_body *bo
         wait->msg = header->id;
 }
 
+/* Whom it goes to: what was sent before to whom it went then, whoever that address means now. */
+static enum cl_err
+find_receiver(struct run *run, struct cl_found *ret_found)
+{
+    const struct cl_envelope_header *header = &run->call->header;
+    const struct cl_receipt *receipt = cl_core_receipt(run->relay->core, header->id);
+    if (receipt == NULL || !cl_str_eq(receipt->from, header->from))
+        return cl_v2_find(run->relay, header->to, ret_found);
+    *ret_found = (struct cl_found){.id = receipt->to};
+    return cl_address_of_id(receipt->to, &run->relay->arena, &ret_found->address);
+}
+
 static void
 run_send(struct run *run)
 {
@@ -139,7 +151,7 @@ run_send(struct run *run)
     struct cl_buf *text = &run->relay->text;
     if (!may_speak_for(run, run->call->header.from))
         return;
-    enum cl_err err = cl_v2_find(run->relay, run->call->header.to, &found);
+    enum cl_err err = find_receiver(run, &found);
     if (err == CL_ERR_NO_AGENT || err == CL_ERR_AMBIGUOUS) {
         refuse_address(run, err, &found);
         return;
@@ -158,16 +170,22 @@ run_send(struct run *run)
 static void
 send_result(struct cl_wait *wait, const struct cl_effect *effect)
 {
-    const struct cl_receipt *receipt = cl_core_receipt(wait->conn->relay->core, wait->msg);
+    struct cl_relay *relay = wait->conn->relay;
+    const struct cl_receipt *receipt = cl_core_receipt(relay->core, wait->msg);
     bool is_topic = effect->reply.command_kind == CL_COMMAND_PUBLISH;
+    cl_str to = cl_wait_to(wait);
+    // The first of two sent close together was perhaps not there yet when this one found another.
+    if (receipt != NULL && cl_address_of_id(receipt->to, &relay->arena, &to) != CL_OK)
+        to = cl_wait_to(wait);
     const struct cl_v2_sent result = {
         .id = wait->msg,
-        .to = cl_wait_to(wait),
+        .to = to,
         .status = (uint8_t)(receipt == NULL ? CL_RUNG_ACCEPTED : receipt->rung),
-        .durability = cl_v2_durability_of(wait->conn->relay),
+        .durability = cl_v2_durability_of(relay),
         .duplicate = effect->reply.duplicate,
         .recipients = {is_topic, effect->reply.recipients}};
     cl_v2_answer(wait->conn, CL_V2_SEND, cl_wait_call(wait), &result);
+    cl_arena_clear(&relay->arena);
 }
 
 /* -- taking ------------------------------------------------------------------------------------ */
