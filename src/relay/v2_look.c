@@ -57,7 +57,8 @@ describe_agent(struct cl_relay *relay, const struct cl_agent *agent, struct cl_v
     struct cl_v1_presence presence = cl_relay_presence(relay, agent->id);
     *ret_agent = (struct cl_v2_agent){
         .status = presence.is_online ? CL_V2_PRESENCE_ONLINE : CL_V2_PRESENCE_STALE,
-        .connected = cl_session_is_online(relay->session, agent->id),
+        .connected = cl_session_is_online(relay->session, agent->id) ||
+                     cl_map_get(&relay->seats, agent->id) != NULL, // a quiet one
         .heard = (uint64_t)presence.seen.ms,
         .polled = (uint64_t)cl_session_polled(relay->session, agent->id).ms,
         .proven = (uint64_t)agent->proven.ms,
