@@ -145,6 +145,8 @@ uint64_t cl_core_receipts_version(const struct cl_core *core);
 const struct cl_dead *cl_core_dead(const struct cl_core *core, cl_id id);
 /* All, oldest first: the first after NULL, NULL after the last. */
 const struct cl_dead *cl_core_dead_next(const struct cl_core *core, const struct cl_dead *previous);
+/* The same the other way round: the newest after NULL. */
+const struct cl_dead *cl_core_dead_before(const struct cl_core *core, const struct cl_dead *next);
 /* Messages of that chain so far, its root included. */
 uint64_t cl_core_chain_messages(const struct cl_core *core, cl_id root);
 

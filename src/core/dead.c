@@ -130,6 +130,14 @@ cl_core_dead_next(const struct cl_core *core, const struct cl_dead *previous)
     return next == end ? NULL : cl_dead_at(next);
 }
 
+const struct cl_dead *
+cl_core_dead_before(const struct cl_core *core, const struct cl_dead *next)
+{
+    const struct cl_link *end = &core->deads.all.head;
+    struct cl_link *before = next == NULL ? end->prev : next->link.prev;
+    return before == end ? NULL : cl_dead_at(before);
+}
+
 /* -- all of them --------------------------------------------------------------------------- */
 
 void

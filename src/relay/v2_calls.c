@@ -211,6 +211,8 @@ run_session(struct run *run, struct cl_command *draft, cl_str reason)
         return;
     if (wait != NULL)
         cl_wait_free(wait);
+    if (err == CL_OK && draft->kind == CL_COMMAND_SETTLE_RANGES && draft->settle_ranges.refuses)
+        err = CL_ERR_NOT_FOUND; // nothing was there to refuse
     if (err != CL_OK)
         refuse(run, err, "");
     else
@@ -339,6 +341,10 @@ run_release(struct run *run)
             release_lease(run);
         return;
     }
+    if (has_looked(run, params->agent)) {
+        refuse(run, CL_ERR_NOT_FOUND, "nothing was pushed here: release the lease");
+        return;
+    }
     struct cl_seat *seat = seat_for(run, params->agent);
     if (seat == NULL)
         return;
@@ -405,6 +411,13 @@ run_retry(struct run *run)
     struct cl_wait *wait;
     if (!may_speak_for(run, params->agent))
         return;
+    if ((int64_t)params->expires > cl_relay_time(run->relay).ms + CL_MESSAGE_LIFE_MS) {
+        struct cl_v2_error error =
+            cl_v2_error_of(CL_ERR_MALFORMED, CL_STR("expires may be 7 days ahead"));
+        error.code = CL_V2_CODE_PARAMS;
+        cl_v2_fail(run->conn, run->call->id, &error);
+        return;
+    }
     struct cl_command draft = {.kind = CL_COMMAND_DEAD_RETRY,
                                .dead_retry = {.agent = params->agent,
                                               .id = params->id,

@@ -278,7 +278,7 @@ put_dead(struct page *page, const struct cl_v2_dead_list *params)
         dead = cl_core_dead(relay->core, params->after);
     cl_json_put_name(&page->json, CL_STR("dead"));
     cl_json_array_begin(&page->json);
-    while (err == CL_OK && (dead = cl_core_dead_next(relay->core, dead)) != NULL) {
+    while (err == CL_OK && (dead = cl_core_dead_before(relay->core, dead)) != NULL) {
         if (!is_of(dead, params->agent))
             continue;
         if (!page_takes(page, CL_KIB))

@@ -106,6 +106,8 @@ TEST(expired_messages_are_dead_letters_of_whatever_protocol)
     CHECK_STR(cl_body_str(dead_of(&m, 1)->msg->body), CL_STR("do it"));
     CHECK(cl_core_dead_next(m.core, NULL) == dead_of(&m, 1));
     CHECK(cl_core_dead_next(m.core, dead_of(&m, 1)) == NULL);
+    CHECK(cl_core_dead_before(m.core, NULL) == dead_of(&m, 1));
+    CHECK(cl_core_dead_before(m.core, dead_of(&m, 1)) == NULL);
     mesh_done(&m);
 }
 
