@@ -150,7 +150,7 @@ cl_command_check(const struct cl_command *command)
 /* -- ownership ----------------------------------------------------------------------------- */
 
 /* Moves what was borrowed to the tail, which then ends behind it. */
-static inline void
+static inline __attribute__((always_inline)) void
 own_text(cl_str *text, char **tail)
 {
     if (text->len > 0)

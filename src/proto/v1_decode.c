@@ -204,28 +204,29 @@ draft_letter(const struct cl_v1_context *context, const struct letter *letter, s
         return err;
     }
 
-    *ret_draft = (struct cl_v1_draft){.bodies = {body}};
-    if (letter->to.len > 0) {
-        ret_draft->command.kind = CL_COMMAND_SEND;
-        ret_draft->command.send = (struct cl_command_send){.to = letter->to,
-                                                           .from = letter->from,
-                                                           .id = context->id,
-                                                           .kind = (uint8_t)letter->kind,
-                                                           .media = (uint8_t)letter->media,
-                                                           .priority = letter->priority,
-                                                           .expires = expires,
-                                                           .body = body};
-    } else {
-        ret_draft->command.kind = CL_COMMAND_PUBLISH;
-        ret_draft->command.publish = (struct cl_command_publish){.topic = letter->topic,
-                                                                 .from = letter->from,
-                                                                 .id = context->id,
-                                                                 .kind = (uint8_t)letter->kind,
-                                                                 .media = (uint8_t)letter->media,
-                                                                 .priority = letter->priority,
-                                                                 .expires = expires,
-                                                                 .body = body};
-    }
+    // One assignment: this is on every message's way, and all of a draft is to be zeroed.
+    if (letter->to.len > 0)
+        *ret_draft = (struct cl_v1_draft){.command = {.kind = CL_COMMAND_SEND,
+                                                      .send = {.to = letter->to,
+                                                               .from = letter->from,
+                                                               .id = context->id,
+                                                               .kind = (uint8_t)letter->kind,
+                                                               .media = (uint8_t)letter->media,
+                                                               .priority = letter->priority,
+                                                               .expires = expires,
+                                                               .body = body}},
+                                          .bodies = {body}};
+    else
+        *ret_draft = (struct cl_v1_draft){.command = {.kind = CL_COMMAND_PUBLISH,
+                                                      .publish = {.topic = letter->topic,
+                                                                  .from = letter->from,
+                                                                  .id = context->id,
+                                                                  .kind = (uint8_t)letter->kind,
+                                                                  .media = (uint8_t)letter->media,
+                                                                  .priority = letter->priority,
+                                                                  .expires = expires,
+                                                                  .body = body}},
+                                          .bodies = {body}};
     return CL_OK;
 }
 

@@ -32,7 +32,7 @@ read_proof(cl_str bytes)
     return batch;
 }
 
-static enum cl_err
+static inline __attribute__((always_inline)) enum cl_err
 push_v1(struct cl_socket *socket, const struct cl_msg *msg)
 {
     struct cl_buf *head = &socket->relay->text;
