@@ -228,6 +228,21 @@ ack_ended(struct cl_relay *relay, struct cl_ack *ack, enum cl_err err)
     ack_free(relay, ack);
 }
 
+static enum cl_err
+submit_ack(struct cl_relay *relay, struct cl_ack *ack)
+{
+    stamp(relay, ack->command, ack->peer.handle);
+    enum cl_err err = cl_core_admit(relay->core, ack->command);
+    if (err == CL_OK)
+        err = cl_journal_submit(relay->config.journal, ack->command);
+    if (err != CL_OK)
+        return err;
+    ack->command = NULL;
+    relay->uncommitted++;
+    relay->is_handed_over = false;
+    return CL_OK;
+}
+
 /* A full journal may take it later; until then the messages are with nobody else. One that has
  * failed never will: they stay taken, and only a restart offers them again. */
 static void
@@ -240,20 +255,11 @@ submit_acks(struct cl_relay *relay)
         struct cl_ack *ack = CL_LIST_ENTRY(at, struct cl_ack, peer.link);
         if (ack->command == NULL)
             continue;
-        stamp(relay, ack->command, ack->peer.handle);
-        enum cl_err err = cl_core_admit(relay->core, ack->command);
-        if (err == CL_OK) {
-            err = cl_journal_submit(relay->config.journal, ack->command);
-            if (err == CL_ERR_FULL || err == CL_ERR_READ_ONLY)
-                return;
-        }
-        if (err != CL_OK) {
+        enum cl_err err = submit_ack(relay, ack);
+        if (err == CL_ERR_FULL || err == CL_ERR_READ_ONLY)
+            return;
+        if (err != CL_OK)
             ack_ended(relay, ack, err);
-            continue;
-        }
-        ack->command = NULL;
-        relay->uncommitted++;
-        relay->is_handed_over = false;
     }
 }
 
@@ -338,8 +344,13 @@ cl_relay_session(struct cl_relay *relay, struct cl_command *draft)
 {
     struct cl_effect ack = {.kind = CL_EFFECT_NOTE};
     enum cl_err err = apply_volatile(relay, draft, &ack);
-    if (ack.kind == CL_EFFECT_ACK && ack_new(relay, &ack) == NULL)
+    if (ack.kind != CL_EFFECT_ACK)
+        return err;
+    struct cl_ack *made = ack_new(relay, &ack);
+    if (made == NULL)
         unsettle(relay, &ack);
+    else if (may_retry(relay)) // at once: what its agent sends next follows from what it took
+        cl_err_ignore(submit_ack(relay, made)); // the turn's end sees to it then
     return err;
 }
 
