@@ -631,15 +631,19 @@ class Library:
     loop = None
 
     def __init__(self, relay, agent_id, query="", **options):
-        if Library.loop is None:
-            Library.loop = asyncio.new_event_loop()
-            threading.Thread(target=Library.loop.run_forever, daemon=True).start()
+        Library.start()
         url = relay.url.replace("http", "ws", 1) + "/ws/" + agent_id + query
-        self.relay, self.connection = relay, self._run(self._connect(url, options))
+        self.relay, self.connection = relay, self.run(self._connect(url, options))
         relay.opened.add(self)
 
     @staticmethod
-    def _run(work, timeout=WAIT):
+    def start():
+        if Library.loop is None:
+            Library.loop = asyncio.new_event_loop()
+            threading.Thread(target=Library.loop.run_forever, daemon=True).start()
+
+    @staticmethod
+    def run(work, timeout=WAIT):
         return asyncio.run_coroutine_threadsafe(work, Library.loop).result(timeout)
 
     @staticmethod
@@ -647,18 +651,18 @@ class Library:
         return await websockets.connect(url, **options)
 
     def say(self, message):
-        self._run(self.connection.send(json.dumps(message)))
+        self.run(self.connection.send(json.dumps(message)))
 
     def message(self, timeout=WAIT):
-        return json.loads(self._run(self.connection.recv(), timeout))
+        return json.loads(self.run(self.connection.recv(), timeout))
 
     def drop(self):
         self.relay.opened.discard(self)
-        self._run(self.connection.close())
+        self.run(self.connection.close())
 
     def closed(self, timeout=WAIT):
         """Waits for the end and gives its code."""
-        self._run(self.connection.wait_closed(), timeout)
+        self.run(self.connection.wait_closed(), timeout)
         return self.connection.close_code
 
 

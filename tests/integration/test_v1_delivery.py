@@ -163,7 +163,7 @@ def websockets_library_takes_part(relay):
     equal(sender.message()["type"], "error", "answer to an array")
     sender.say({"type": "broadcast", "content": "c" * 500000})
     equal(len(listener.message()["content"]), 500000, "length")
-    Library._run(listener.connection.ping())  # pylint: disable=protected-access
+    Library.run(listener.connection.ping())
     sender.drop()
     equal(sender.closed(), 1000, "close code")
 
