@@ -293,16 +293,12 @@ mark_all_ready(struct cl_relay *relay)
         if (cl_timer_is_running(&exchange->wait))
             cl_relay_mark_ready(relay, exchange->agent);
     }
-}
-
-/* A count that the journal has no room for is not worth a message. */
-static void
-submit_released(struct cl_relay *relay, const struct cl_effect *effect)
-{
-    struct cl_command draft = {
-        .kind = CL_COMMAND_RELEASED,
-        .released = {.agent = effect->agent, .ranges = effect->released.ranges}};
-    cl_err_ignore(cl_relay_submit(relay, &draft, 0));
+    CL_LIST_EACH(&relay->leases, at)
+    {
+        struct cl_lease *lease = CL_LIST_ENTRY(at, struct cl_lease, peer.link);
+        if (lease->conn != NULL) // it waits
+            cl_relay_mark_ready(relay, cl_lease_agent(lease));
+    }
 }
 
 /* Applies and performs; an acknowledgement that is due, at most one, is left in *ret_ack. */
@@ -319,7 +315,7 @@ apply_volatile(struct cl_relay *relay, struct cl_command *draft, struct cl_effec
         else if (effects->items[i].kind == CL_EFFECT_READY)
             cl_relay_mark_ready(relay, effects->items[i].agent);
         else if (effects->items[i].kind == CL_EFFECT_RELEASED)
-            submit_released(relay, &effects->items[i]);
+            cl_recount_begin(relay, &effects->items[i]);
     }
     return err;
 }
@@ -429,6 +425,9 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_PEER_WAIT:
         cl_wait_reply((struct cl_wait *)(void *)peer, effect);
         return;
+    case CL_PEER_RECOUNT:
+        cl_recount_end(relay, peer);
+        return;
     case CL_PEER_LEASE:
         return; // submits nothing
     }
@@ -496,7 +495,7 @@ cl_relay_perform_effects(struct cl_relay *relay)
 }
 
 static void
-refuse_peer(struct cl_peer *peer, enum cl_command_kind kind)
+refuse_peer(struct cl_relay *relay, struct cl_peer *peer, enum cl_command_kind kind)
 {
     cl_str sentence =
         CL_STR("the relay's disk is full: it takes nothing new until there is room again");
@@ -513,6 +512,9 @@ refuse_peer(struct cl_peer *peer, enum cl_command_kind kind)
         return;
     case CL_PEER_SEAT:
         cl_seat_reply((struct cl_seat *)(void *)peer, CL_ERR_FULL);
+        return;
+    case CL_PEER_RECOUNT:
+        cl_recount_end(relay, peer);
         return;
     case CL_PEER_ACK: // keeps its command
     case CL_PEER_LEASE:
@@ -540,7 +542,7 @@ refuse(struct cl_relay *relay, struct cl_command *command)
     if (command->kind == CL_COMMAND_DETACH)
         cl_relay_detach(relay, command->detach.agent);
     if (peer != NULL)
-        refuse_peer(peer, command->kind);
+        refuse_peer(relay, peer, command->kind);
     cl_command_free(command);
 }
 
@@ -630,6 +632,7 @@ notice_read_only(struct cl_relay *relay)
         socket->submitted = 0;
     }
     cl_v2_refuse_waits(relay, CL_ERR_READ_ONLY, sentence);
+    cl_recount_end_all(relay);
 }
 
 static void
@@ -677,6 +680,8 @@ pump_one(struct cl_relay *relay, struct cl_peer *peer)
     memcpy(space, agent.ptr, agent.len);
     agent.ptr = space;
 
+    if (cl_recount_is_open(relay, agent))
+        return; // it is ready again then
     relay->batch.is_all = false;
     bool took = pump_peer(peer);
     if (relay->batch.is_all)

@@ -21,7 +21,8 @@ enum cl_peer_kind {
     CL_PEER_ACK,
     CL_PEER_SEAT,
     CL_PEER_WAIT,
-    CL_PEER_LEASE
+    CL_PEER_LEASE,
+    CL_PEER_RECOUNT
 };
 
 struct cl_peer {

@@ -338,6 +338,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_list_init(&relay->sockets);
     cl_list_init(&relay->acks);
     cl_list_init(&relay->detaches);
+    cl_list_init(&relay->recounts);
     cl_list_init(&relay->ready);
     cl_list_init(&relay->v2_conns);
     cl_list_init(&relay->leases);
@@ -409,6 +410,7 @@ cl_relay_free(struct cl_relay *relay)
     }
     cl_loop_free(relay->loop); // sockets hear on_closed here
     cl_relay_tls_done(relay);
+    cl_recount_end_all(relay);
     CL_LIST_EACH(&relay->acks, at)
     {
         struct cl_ack *ack = CL_LIST_ENTRY(at, struct cl_ack, peer.link);

@@ -85,6 +85,7 @@ struct cl_relay {
     uint64_t readers_cut;                  // too slow for what was pushed
     struct cl_list acks;
     struct cl_list detaches;
+    struct cl_list recounts; // v2_recount.c
     struct cl_list ready;
     struct cl_list v2_conns;
     struct cl_list leases;

@@ -9,6 +9,7 @@
  *     v2_look.c   those that only look
  *     v2_find.c   whom an address means
  *     v2_push.c   messages and receipts on their way out
+ *     v2_recount.c  attempts of messages that came back
  *
  * A connection belongs to one instance, and has a seat for each agent that is attached to it. A
  * seat is a holder in the session (CL_HOLDER_RANGED), so credit and acknowledgements are each
@@ -165,6 +166,17 @@ bool cl_lease_pump(struct cl_lease *lease);
 struct cl_lease *cl_lease_find(struct cl_relay *relay, cl_str agent, cl_str name);
 /* What it still holds is offered again. */
 void cl_lease_free(struct cl_lease *lease);
+
+/* -- v2_recount.c --------------------------------------------------------------------------- */
+
+/* What came back is counted by a command, which answers the call that is asking. Without memory or
+ * room it is not counted. */
+void cl_recount_begin(struct cl_relay *relay, const struct cl_effect *released);
+/* Nothing may be taken for that agent: something is still to be counted. O(counts on their way). */
+bool cl_recount_is_open(const struct cl_relay *relay, cl_str agent);
+/* That command was applied, or never will be. */
+void cl_recount_end(struct cl_relay *relay, struct cl_peer *peer);
+void cl_recount_end_all(struct cl_relay *relay);
 
 /* -- v2_look.c ------------------------------------------------------------------------------ */
 

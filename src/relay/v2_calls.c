@@ -322,14 +322,14 @@ static void
 release_lease(struct run *run)
 {
     const struct cl_v2_release *params = &run->call->params.release;
-    const struct cl_v2_nothing nothing = {false};
     struct cl_lease *lease = cl_lease_find(run->relay, params->agent, params->lease);
     if (lease == NULL) {
         refuse(run, CL_ERR_NOT_FOUND, "there is no such lease any more");
         return;
     }
+    struct cl_command draft = {.kind = CL_COMMAND_CLOSE, .close = {.holder = lease->peer.handle}};
+    run_session(run, &draft, CL_STR(""));
     cl_lease_free(lease);
-    answer(run, &nothing);
 }
 
 static void

@@ -138,6 +138,8 @@ static bool
 take(struct cl_lease *lease)
 {
     struct cl_relay *relay = lease->relay;
+    if (cl_recount_is_open(relay, cl_lease_agent(lease)))
+        return false;
     enum cl_err err =
         cl_session_take(relay->session, relay->core, lease->peer.handle, &relay->batch);
     if (err != CL_OK || relay->batch.number == 0)

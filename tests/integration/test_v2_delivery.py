@@ -5,7 +5,7 @@ and what becomes of those that nobody takes.
 import os
 import time
 
-from support import Failure, equal, holds, main, test
+from support import Failure, Http, equal, holds, main, test
 from v2_support import Agent, Caller, Refused, Socket, new_id, row, rungs_of, until
 
 PAIR = ("mini/otto", "mini/mira")
@@ -442,8 +442,18 @@ def receive_waits_for_the_first_message(relay):
     sent(mira, "four", to="other/otto")
     caller = Agent(Caller(relay), "other/otto", attach=False)
     lease, messages = caller.receive(wait=5)
+    polled = caller.conn.agent("other/otto")["polled"]
     equal(texts(messages), ["four"], "what a wait that ended with its connection left")
     caller.call("ack", lease=lease)
+    for to in ("other/otto", "topic:any"):
+        http = Http(relay)
+        http.send(http.request("POST", "/v2", {
+            "jsonrpc": "2.0", "id": 1, "method": "receive",
+            "params": {"agent": "other/otto", "wait": 60}}))
+        until(lambda: caller.conn.agent("other/otto")["polled"] > polled, "it polls")
+        polled = caller.conn.agent("other/otto")["polled"]
+        mira.send(to, "five")
+        equal(len(http.answer().json()["result"]["messages"]), 1, f"messages when {to} is sent to")
 
 
 @test()
