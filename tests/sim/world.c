@@ -651,6 +651,18 @@ world_reload(struct world *world)
     sim_counts.faults[SIM_STATE_RELOADED]++;
 }
 
+/* A relay listens when its first RELAY_UP was applied: whatever comes later meets its limits. */
+static void
+be_up(struct world *world)
+{
+    while (cl_core_applied(world->core) == 0) {
+        cl_journal_turn(world->journal);
+        apply_committed(world);
+        if (cl_journal_state(world->journal) == CL_JOURNAL_READ_ONLY)
+            world_restart(world);
+    }
+}
+
 void
 world_begin(struct world *world, uint64_t seed)
 {
@@ -673,6 +685,7 @@ world_begin(struct world *world, uint64_t seed)
     cl_effects_init(&world->core_effects);
     cl_effects_init(&world->session_effects);
     relay_up(world);
+    be_up(world);
 }
 
 void
