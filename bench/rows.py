@@ -28,6 +28,7 @@ class Row:
     ours: str = "relay"
     rounds: int = None  # other than the option says
     protocol: str = None  # of the generator, other than the server's
+    on_disk: bool = False  # the servers' folders must be on one
     show: list = dataclasses.field(default_factory=list)  # further figures in each line
     beside: list = dataclasses.field(default_factory=list)  # measured, nothing asked
 
@@ -53,6 +54,14 @@ ROWS = [
     Row("16k", "routed 16 KiB, 50 pairs, 16 in flight", "messages per server CPU second",
         ["routed", "--bytes", "16384"],
         [Ask("nats", 0.8, 1.0), Ask("redis", None, 1.0), Ask("raw epoll")]),
+    Row("v2", "routed 256 bytes by protocol v2, 50 pairs, 16 in flight",
+        "messages per server CPU second", ["routed"],
+        [Ask("relay", what="by v1"), Ask("nats"), Ask("redis")], ours="relay v2"),
+    Row("durable", "on disk before the answer: 256 bytes, 50 connections, 16 in flight",
+        "messages per server CPU second", ["store"],
+        [Ask("redis streams", 0.7, 1.2, what="with appendfsync always"),
+         Ask("jetstream", what="which acknowledges before fsync")], ours="relay --data",
+        on_disk=True),
     Row("http", "HTTP delegate and poll, 7 to 1, 32 connections", "requests per server CPU second",
         ["http"],
         [Ask("aiohttp", 10, 20), Ask("node ws", 4, None), Ask("aiohttp+uvloop"),
@@ -80,5 +89,4 @@ ROWS = [
         rounds=1),
 ]
 # Rows of the design that nothing exists for yet.
-ABSENT = ["durable, on disk before the answer: there is no durable journal yet",
-          "daemon at rest: there is no daemon yet"]
+ABSENT = ["daemon at rest: there is no daemon yet"]

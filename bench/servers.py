@@ -191,21 +191,43 @@ def known(build):
     def node_version():
         return f"ws {package('node-ws')()} on Node {says('node', '--version')}"
 
+    def nats(scratch, *more):
+        return [which("nats-server"), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", scratch,
+                "-l", scratch / "server.log", *more]
+
+    def redis(port, *more):
+        return [which("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                "--loglevel", "warning", *more]
+
     aiohttp = [PYTHON, PEERS / "relay_aiohttp.py"]
     servers = [
         Server("relay", "relay", lambda: [], lambda *_: relay, relay_version),
+        Server("relay v2", "v2", lambda: [], lambda *_: relay, relay_version),
+        # Nobody takes what the row durable stores.
+        Server("relay --data", "v2-store", lambda: [],
+               lambda scratch, _: [*relay, "--data", scratch / "data", "--inbox-messages",
+                                   str(2**32 - 1), "--inbox-bytes", str(2**40),
+                                   "--all-inboxes-bytes", str(2**40)], relay_version),
         Server("relay-tls", "relay", needs_tls,
                lambda scratch, _: [*relay, *certificate(scratch)],
                lambda: relay_version() + ", " + says("openssl", "version"), tls=True),
         Server("raw epoll", "ws", lambda: [], lambda *_: [build / "bench" / "peer-epoll"],
                lambda: "bench/peers/epoll.c"),
         Server("nats", "nats", needs_program("nats-server", "nats-server"),
-               lambda scratch, _: [which("nats-server"), "-a", "127.0.0.1", "-p", "-1",
-                                   "--ports_file_dir", scratch, "-l", scratch / "server.log"],
+               lambda scratch, _: nats(scratch),
+               lambda: says(which("nats-server"), "--version"), wait_nats),
+        Server("jetstream", "jetstream", needs_program("nats-server", "nats-server"),
+               lambda scratch, _: nats(scratch, "-js", "-sd", scratch / "data"),
                lambda: says(which("nats-server"), "--version"), wait_nats),
         Server("redis", "redis", needs_program("redis-server", "redis-server"),
-               lambda _, port: [which("redis-server"), "--port", str(port), "--bind", "127.0.0.1",
-                                "--save", "", "--appendonly", "no", "--loglevel", "warning"],
+               lambda _, port: redis(port, "--appendonly", "no"),
+               lambda: first_line(says(which("redis-server"), "--version")),
+               lambda process, port, _: wait_for_port(process, port)),
+        # It would write its log anew in another process, whose time nobody counts.
+        Server("redis streams", "redis-stream", needs_program("redis-server", "redis-server"),
+               lambda scratch, port: redis(port, "--dir", scratch, "--appendonly", "yes",
+                                           "--appendfsync", "always",
+                                           "--auto-aof-rewrite-percentage", "0"),
                lambda: first_line(says(which("redis-server"), "--version")),
                lambda process, port, _: wait_for_port(process, port)),
         Server("mosquitto", "mqtt", needs_program("mosquitto", "mosquitto"), mosquitto_command,

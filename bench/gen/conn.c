@@ -118,7 +118,7 @@ find(cl_str text, cl_str mark)
 cl_str
 conn_hear(struct conn *conn, cl_str mark)
 {
-    static char heard[16 * CL_KIB];
+    static char heard[64 * CL_KIB];
     const char *found;
     while ((found = find(cl_buf_str(&conn->in), mark)) == NULL) {
         char *space;

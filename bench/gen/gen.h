@@ -44,6 +44,8 @@ struct conn {
     struct cl_buf in;        // the beginning of something that is not whole yet
     struct cl_ws_decoder ws; // of ws.c
     uint64_t sent, got;      // of the job
+    uint64_t held[2];        // of v2.c: the first and last message not yet acknowledged
+    unsigned held_len;
 };
 
 /* How a kind of server is spoken to. */
@@ -59,6 +61,8 @@ struct protocol {
     void (*put)(struct conn *conn, cl_str subject, cl_str message);
     /* Bytes have come; whole messages go to gen->job->take. The bytes may be changed. */
     void (*take)(struct conn *conn, char *bytes, size_t len);
+    /* What goes to the job is not messages but the server's answers to them, in order. */
+    bool is_answering;
 };
 
 struct job {
@@ -105,6 +109,7 @@ void must(enum cl_err err);
 /* Zeroed. */
 void *must_alloc(size_t count, size_t size);
 double now(void);
+unsigned long long seconds_since_1970(void);
 /* Processor time of this program so far, in seconds. */
 double own_cpu(void);
 /* Processor time of all threads of a process so far, in seconds; its resident bytes. */
@@ -161,6 +166,16 @@ long tls_send(struct gen_tls *tls, const char *bytes, size_t len);
 /* Did the last read leave something that the socket does not tell of? */
 bool tls_has_more(const struct gen_tls *tls);
 
+/* -- ws.c: for protocols over WebSockets ----------------------------------------------------- */
+
+/* Asks for a WebSocket at that path; what the answer to that is. */
+void ws_ask(struct conn *conn, cl_str path);
+void ws_greet(struct conn *conn);
+void ws_put(struct conn *conn, cl_str text);
+/* Each whole text goes to take_text; pings are answered. */
+void ws_take(struct conn *conn, char *bytes, size_t len,
+             void (*take_text)(struct conn *conn, cl_str text));
+
 /* -- http.c -------------------------------------------------------------------------------- */
 
 /* POST /register for every name in gen->conns (clawlink-v1.md): what the relay has at both ends is
@@ -175,8 +190,9 @@ size_t http_answer_len(cl_str input, cl_str *ret_body);
 /* The measured seconds, or batches; prints one JSON object. */
 void measure(struct gen *gen);
 
-extern const struct protocol protocol_relay, protocol_ws, protocol_nats, protocol_redis,
-    protocol_mqtt, protocol_http;
-extern const struct job job_routed, job_fanout, job_trip, job_http, job_idle;
+extern const struct protocol protocol_relay, protocol_ws, protocol_v2, protocol_v2_store,
+    protocol_nats, protocol_jetstream, protocol_redis, protocol_redis_stream, protocol_mqtt,
+    protocol_http;
+extern const struct job job_routed, job_fanout, job_trip, job_http, job_idle, job_store;
 
 #endif

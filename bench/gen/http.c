@@ -90,4 +90,5 @@ put(struct conn *conn, cl_str subject, cl_str message)
     must(cl_buf_append(&conn->out, message));
 }
 
-const struct protocol protocol_http = {"http", http_register_all, NULL, greet, put, take};
+const struct protocol protocol_http = {
+    .name = "http", .prepare = http_register_all, .greet = greet, .put = put, .take = take};

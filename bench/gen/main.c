@@ -14,9 +14,12 @@
 
 #include "bench/gen/gen.h"
 
-static const struct job *const jobs[] = {&job_routed, &job_fanout, &job_trip, &job_http, &job_idle};
-static const struct protocol *const protocols[] = {&protocol_relay, &protocol_ws,   &protocol_nats,
-                                                   &protocol_redis, &protocol_mqtt, &protocol_http};
+static const struct job *const jobs[] = {&job_routed, &job_fanout, &job_trip,
+                                         &job_http,   &job_idle,   &job_store};
+static const struct protocol *const protocols[] = {
+    &protocol_relay, &protocol_ws,        &protocol_v2,    &protocol_v2_store,
+    &protocol_nats,  &protocol_jetstream, &protocol_redis, &protocol_redis_stream,
+    &protocol_mqtt,  &protocol_http};
 
 static unsigned
 number(const char *text, unsigned max)
@@ -58,6 +61,8 @@ choose(struct gen *gen, const char *job, const char *protocol)
         die("unknown job or protocol: %s %s", job, protocol);
     if ((gen->job == &job_http) != (gen->protocol == &protocol_http))
         die("the job http and the protocol http go together");
+    if ((gen->job == &job_store) != gen->protocol->is_answering)
+        die("the job store needs a protocol that answers, and is the only one that does");
 }
 
 int
@@ -65,8 +70,9 @@ main(int argc, char **argv)
 {
     struct gen gen = {.warm_up_ms = 1000, .measured_ms = 3000, .random = 2463534242u};
     if (argc < 5 || argc % 2 != 1)
-        die("usage: loadgen routed|fanout|trip|http|idle relay|ws|nats|redis|mqtt|http PORT PID "
-            "[--count N] [--in-flight N] [--bytes N] [--tls 1] [--warm-up-ms N] "
+        die("usage: loadgen routed|fanout|trip|http|idle|store relay|ws|v2|v2-store|nats|jetstream|"
+            "redis|redis-stream|mqtt|http PORT PID [--count N] [--in-flight N] [--bytes N] [--tls "
+            "1] [--warm-up-ms N] "
             "[--measured-ms N | --batches N [--pause-ms N]]");
     choose(&gen, argv[1], argv[2]);
     gen.count = gen.job->count;

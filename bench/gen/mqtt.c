@@ -97,4 +97,4 @@ take(struct conn *conn, char *bytes, size_t len)
     conn_take_each(conn, bytes, len, take_one);
 }
 
-const struct protocol protocol_mqtt = {"mqtt", NULL, NULL, greet, put, take};
+const struct protocol protocol_mqtt = {.name = "mqtt", .greet = greet, .put = put, .take = take};

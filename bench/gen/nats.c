@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * bench/gen/nats.c - NATS core: PUB and SUB. The payload is never looked at by the server.
+ * bench/gen/nats.c - NATS core: PUB and SUB. The payload is never looked at by the server. And
+ * JetStream: each message is published with a subject for the answer, which says that it is stored.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "bench/gen/gen.h"
 
 static void
@@ -61,4 +65,47 @@ take(struct conn *conn, char *bytes, size_t len)
     conn_take_each(conn, bytes, len, take_one);
 }
 
-const struct protocol protocol_nats = {"nats", NULL, NULL, greet, put, take};
+const struct protocol protocol_nats = {.name = "nats", .greet = greet, .put = put, .take = take};
+
+/* -- JetStream ----------------------------------------------------------------------------- */
+
+/* One stream for all subjects, in files; it keeps the latest hundred thousand messages. */
+static void
+make_stream(struct gen *gen)
+{
+    static const char stream[] =
+        "{\"name\":\"BENCH\",\"subjects\":[\"bench.*\"],\"retention\":\"limits\","
+        "\"storage\":\"file\",\"discard\":\"old\",\"max_msgs\":100000,\"num_replicas\":1}";
+    struct conn conn = {.gen = gen, .subject = "_made"};
+    cl_buf_init(&conn.in, GEN_OUT_BYTES_MAX);
+    conn_dial(&conn);
+    greet(&conn);
+    conn_say(&conn, "PUB $JS.API.STREAM.CREATE.BENCH _made %zu\r\n%s\r\n", sizeof stream - 1,
+             stream);
+    (void)conn_hear(&conn, CL_STR("\"did_create\":true"));
+    cl_buf_done(&conn.in);
+    conn_hang_up(&conn);
+}
+
+static void
+greet_store(struct conn *conn)
+{
+    (void)snprintf(conn->subject, GEN_NAME_CAP, "_%s", conn->name);
+    greet(conn);
+}
+
+static void
+put_store(struct conn *conn, cl_str subject, cl_str message)
+{
+    must(cl_buf_printf(&conn->out, "PUB bench.%.*s %s %zu\r\n", CL_STR_ARG(subject), conn->subject,
+                       message.len));
+    must(cl_buf_append(&conn->out, message));
+    must(cl_buf_append(&conn->out, CL_STR("\r\n")));
+}
+
+const struct protocol protocol_jetstream = {.name = "jetstream",
+                                            .prepare = make_stream,
+                                            .greet = greet_store,
+                                            .put = put_store,
+                                            .take = take,
+                                            .is_answering = true};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * bench/gen/redis.c - Redis pub/sub in RESP3, in which a connection that listens may publish as
- * well. PUBLISH is answered with the number of receivers.
+ * well. PUBLISH is answered with the number of receivers. And streams: XADD is answered with the
+ * id of the entry.
  */
 #include <stdio.h>
 #include <string.h>
@@ -87,4 +88,48 @@ take(struct conn *conn, char *bytes, size_t len)
     conn_take_each(conn, bytes, len, take_one);
 }
 
-const struct protocol protocol_redis = {"redis", NULL, NULL, greet, put, take};
+const struct protocol protocol_redis = {.name = "redis", .greet = greet, .put = put, .take = take};
+
+/* -- streams ------------------------------------------------------------------------------- */
+
+static void
+greet_store(struct conn *conn)
+{
+    conn_say(conn, "PING\r\n");
+    (void)conn_hear(conn, CL_STR("+PONG\r\n"));
+}
+
+/* Each stream keeps its latest two thousand entries, or a few more. */
+static void
+put_store(struct conn *conn, cl_str subject, cl_str message)
+{
+    must(cl_buf_printf(&conn->out,
+                       "*8\r\n$4\r\nXADD\r\n$%zu\r\n%.*s\r\n$6\r\nMAXLEN\r\n$1\r\n~\r\n"
+                       "$4\r\n2000\r\n$1\r\n*\r\n$1\r\nm\r\n$%zu\r\n",
+                       subject.len, CL_STR_ARG(subject), message.len));
+    must(cl_buf_append(&conn->out, message));
+    must(cl_buf_append(&conn->out, CL_STR("\r\n")));
+}
+
+static size_t
+take_answer(struct conn *conn, cl_str input)
+{
+    size_t at = 0;
+    cl_str id;
+    if (!next_string(input, &at, &id))
+        return 0;
+    conn->gen->job->take(conn, id);
+    return at;
+}
+
+static void
+take_store(struct conn *conn, char *bytes, size_t len)
+{
+    conn_take_each(conn, bytes, len, take_answer);
+}
+
+const struct protocol protocol_redis_stream = {.name = "redis-stream",
+                                               .greet = greet_store,
+                                               .put = put_store,
+                                               .take = take_store,
+                                               .is_answering = true};

@@ -50,6 +50,14 @@ now(void)
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
+unsigned long long
+seconds_since_1970(void)
+{
+    struct timespec at;
+    (void)clock_gettime(CLOCK_REALTIME, &at);
+    return (unsigned long long)at.tv_sec;
+}
+
 double
 own_cpu(void)
 {
