@@ -111,8 +111,8 @@ advance(struct cl_window *window, uint64_t seq)
     if (seq - window->last >= CL_WINDOW_NUMBERS)
         memset(window->bits, 0, sizeof window->bits);
     else
-        for (uint64_t i = window->last + 1; i <= seq; i++)
-            *word_of(window, i) &= ~bit_of(i);
+        for (uint64_t i = window->last; i < seq; i++) // there may be none behind seq
+            *word_of(window, i + 1) &= ~bit_of(i + 1);
     window->last = seq;
 }
 

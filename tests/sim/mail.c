@@ -32,7 +32,7 @@ mail_ack(struct world *world, const struct cl_command_ack *fields)
             if (msg->is_out || msg->seq < range.first || msg->seq > range.last)
                 continue;
             out(msg);
-            if (msg->is_for_one)
+            if (post_receipt_own(&model->post, msg->uid, msg->receipt) != NULL)
                 post_reach(&model->post, msg->uid, a, fields->rung);
             took = (struct post_took){msg->root, now_of(world), msg->hops, msg->is_answer};
         }
@@ -63,6 +63,18 @@ mail_report(struct world *world, const struct cl_command_report *fields)
 
 /* -- dead -------------------------------------------------------------------------------------- */
 
+/* Two messages with one id, of which the first lost its receipt before the second was sent, may die
+ * by one command. One letter is left, and the core says whose: is it not this one? */
+static bool
+is_outlived(const struct world *world, const struct post_dead *letter, const struct post_dead *twin)
+{
+    const struct cl_dead *left = cl_core_dead(world->core, post_id(letter->uid));
+    if (twin == NULL || left == NULL || twin->at.ms != letter->at.ms)
+        return false;
+    return !cl_str_eq(left->msg->to, cl_str_z(world->model->agents[letter->to].id)) ||
+           left->msg->priority != letter->priority || cl_msg_cost(left->msg) != letter->cost;
+}
+
 /* It left the inbox for that reason: its receipt is told, and it is a dead letter. */
 static void
 die(struct world *world, uint32_t a, enum cl_priority priority, struct model_msg *msg,
@@ -74,17 +86,26 @@ die(struct world *world, uint32_t a, enum cl_priority priority, struct model_msg
         [CL_CAUSE_ATTEMPTS] = CL_OUTCOME_DEAD,
         [CL_CAUSE_UNCLAIMED] = CL_OUTCOME_DEAD,
     };
+    struct post *post = &world->model->post;
+    bool has_receipt = post_receipt_own(post, msg->uid, msg->receipt) != NULL;
     out(msg);
-    if (!msg->is_for_one || !post_end(&world->model->post, msg->uid, outcomes[cause]))
+    if (!msg->is_for_one || (has_receipt && !post_end(post, msg->uid, outcomes[cause])))
         return;
-    post_dead_add(&world->model->post, (struct post_dead){.uid = msg->uid,
-                                                          .from = msg->from,
-                                                          .to = a,
-                                                          .priority = priority,
-                                                          .cost = msg->cost,
-                                                          .attempts_max = msg->attempts_max,
-                                                          .at = now_of(world),
-                                                          .cause = cause});
+    const struct post_dead letter = {.uid = msg->uid,
+                                     .receipt = msg->receipt,
+                                     .from = msg->from,
+                                     .to = a,
+                                     .priority = priority,
+                                     .cost = msg->cost,
+                                     .attempts_max = msg->attempts_max,
+                                     .at = now_of(world),
+                                     .cause = cause};
+    const struct post_dead *twin = post_dead_of(post, msg->uid);
+    const struct post_dead before = twin == NULL ? letter : *twin;
+    bool is_left = !is_outlived(world, &letter, twin);
+    post_dead_add(post, letter);
+    if (!is_left)
+        post_dead_add(post, before);
 }
 
 void
@@ -109,8 +130,9 @@ released_lane(struct world *world, uint32_t a, struct cl_range range)
     struct model_lane *lane = &model->agents[a].lanes[range.priority];
     for (uint32_t i = 0; i < lane->len; i++) {
         struct model_msg *msg = &lane->msgs[i];
-        bool is_counted = msg->is_for_one && (msg->attempts_max > 0 ||
-                                              post_receipt_of(&model->post, msg->uid) != NULL);
+        bool is_counted =
+            msg->is_for_one && (msg->attempts_max > 0 ||
+                                post_receipt_own(&model->post, msg->uid, msg->receipt) != NULL);
         if (msg->is_out || msg->seq < range.first || msg->seq > range.last || !is_counted)
             continue;
         sim_counts.faults[SIM_ATTEMPT_COUNTED]++;
@@ -132,8 +154,8 @@ void
 mail_retry(struct world *world, const struct cl_command_dead_retry *fields)
 {
     struct model *model = world->model;
-    struct post_receipt *receipt = post_receipt_of(&model->post, rules_uid(fields->id));
     struct post_dead dead = *post_dead_of(&model->post, rules_uid(fields->id));
+    struct post_receipt *receipt = post_receipt_own(&model->post, dead.uid, dead.receipt);
     struct model_agent *agent = &model->agents[dead.to];
     uint64_t seq = 0;
     const struct cl_msg *msg =
@@ -148,6 +170,7 @@ mail_retry(struct world *world, const struct cl_command_dead_retry *fields)
     agent->is_known = true;
     model_put(model, dead.to, dead.priority,
               (struct model_msg){.uid = dead.uid,
+                                 .receipt = dead.receipt,
                                  .seq = seq,
                                  .expires = msg->expires,
                                  .bytes = (uint32_t)cl_body_str(msg->body).len,
@@ -176,7 +199,10 @@ leave(struct world *world, uint32_t a, enum cl_priority priority, struct model_m
       cl_time due)
 {
     const struct cl_dead *dead = cl_core_dead(world->core, post_id(msg->uid));
-    const struct cl_receipt *receipt = cl_core_receipt(world->core, post_id(msg->uid));
+    const struct cl_receipt *receipt =
+        post_receipt_own(&world->model->post, msg->uid, msg->receipt) == NULL
+            ? NULL
+            : cl_core_receipt(world->core, post_id(msg->uid));
     const struct model_agent *agent = &world->model->agents[a];
     bool is_known = cl_core_agent(world->core, cl_str_z(agent->id)) != NULL;
     cl_time orphan_end = cl_time_add(agent->orphan_since, CL_ORPHAN_LIFE_MS);

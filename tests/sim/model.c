@@ -400,7 +400,7 @@ static bool
 is_counted(const struct model *model, const struct model_msg *msg)
 {
     return msg->attempts_max > 0 ||
-           (msg->is_for_one && post_receipt_of(&model->post, msg->uid) != NULL);
+           (msg->is_for_one && post_receipt_own(&model->post, msg->uid, msg->receipt) != NULL);
 }
 
 static void

@@ -26,7 +26,8 @@ struct model_msg {
     uint64_t root;
     uint8_t hops;
     bool is_answer;
-    bool is_for_one; // not a broadcast
+    bool is_for_one;  // not a broadcast
+    uint64_t receipt; // the serial of its own; 0: none
     uint8_t attempts_max;
     uint32_t attempts;
     bool is_gone; // acknowledged, expired or dropped

@@ -283,6 +283,13 @@ post_receipt_of(const struct post *post, uint64_t uid)
     return NULL;
 }
 
+struct post_receipt *
+post_receipt_own(const struct post *post, uint64_t uid, uint64_t serial)
+{
+    struct post_receipt *receipt = post_receipt_of(post, uid);
+    return receipt != NULL && receipt->serial == serial ? receipt : NULL;
+}
+
 static void
 receipt_remove(struct post *post, struct post_receipt *receipt, cl_time now)
 {
@@ -310,7 +317,7 @@ first_to_go(const struct post *post, uint32_t from)
     return first;
 }
 
-void
+uint64_t
 post_receipt_make(struct model *model, const struct cl_core *core, const struct post_ask *ask,
                   uint32_t to, cl_time expires)
 {
@@ -329,6 +336,7 @@ post_receipt_make(struct model *model, const struct cl_core *core, const struct 
         grow(post->receipts, post->receipts_len, &post->receipts_cap, sizeof *post->receipts);
     post->receipts[post->receipts_len++] =
         (struct post_receipt){.uid = ask->uid,
+                              .serial = ++post->serials,
                               .from = ask->from,
                               .to = to,
                               .until = cl_time_add(expires, CL_RECEIPT_KEPT_MS),
@@ -336,6 +344,7 @@ post_receipt_make(struct model *model, const struct cl_core *core, const struct 
                               .root = rules_uid(cl_receipt_root(receipt)),
                               .hops = receipt->hops,
                               .is_answer = ask->is_answer};
+    return post->serials;
 }
 
 void
@@ -383,13 +392,17 @@ post_dead_remove(struct post *post, uint64_t uid)
 void
 post_dead_add(struct post *post, struct post_dead dead)
 {
-    struct post_receipt *receipt = post_receipt_of(post, dead.uid);
+    struct post_receipt *receipt = post_receipt_own(post, dead.uid, dead.receipt);
+    sim_counts.faults[SIM_DEAD_LETTER]++;
+    if (dead.cost > SIM_DEAD_BYTES) {
+        sim_counts.faults[SIM_DEAD_MADE_ROOM]++;
+        return;
+    }
     post_dead_remove(post, dead.uid);
     post->deads = grow(post->deads, post->deads_len, &post->deads_cap, sizeof *post->deads);
     post->deads[post->deads_len++] = dead;
-    sim_counts.faults[SIM_DEAD_LETTER]++;
     cl_time until = cl_time_add(dead.at, CL_DEAD_LIFE_MS);
-    if (receipt != NULL && dead.cost <= SIM_DEAD_BYTES && receipt->until.ms < until.ms)
+    if (receipt != NULL && receipt->until.ms < until.ms)
         receipt->until = until;
 }
 
@@ -549,7 +562,7 @@ let_go(struct post *post, const struct cl_core *core)
         if (cl_core_dead(core, post_id(dead->uid)) != NULL)
             continue;
         bool is_oldest = oldest == NULL || dead->at.ms <= oldest->at.ms;
-        SIM_CHECK(dead->cost > SIM_DEAD_BYTES || is_oldest,
+        SIM_CHECK(is_oldest,
                   "nothing is lost: a dead letter is kept, the oldest go for want of room");
         sim_counts.faults[SIM_DEAD_MADE_ROOM]++;
         *dead = post->deads[--post->deads_len];

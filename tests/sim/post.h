@@ -36,6 +36,7 @@ struct post_stream {
 
 struct post_receipt {
     uint64_t uid;
+    uint64_t serial; // an id may be used again when its receipt is forgotten; this never is
     uint32_t from;
     uint32_t to;
     enum cl_rung rung;
@@ -49,7 +50,8 @@ struct post_receipt {
 
 struct post_dead {
     uint64_t uid;
-    cl_str from; // one of the model's ids, or empty
+    uint64_t receipt; // the serial of its own; 0: none
+    cl_str from;      // one of the model's ids, or empty
     uint32_t to;
     enum cl_priority priority;
     uint64_t cost;
@@ -84,6 +86,7 @@ struct post {
     struct post_receipt *receipts;
     uint32_t receipts_len;
     uint32_t receipts_cap;
+    uint64_t serials;
     struct post_dead *deads;
     uint32_t deads_len;
     uint32_t deads_cap;
@@ -128,10 +131,12 @@ enum cl_err post_rules(const struct model *model, const struct cl_core *core,
 /* It was accepted: it has come, and has that place. */
 void post_accept(struct post *post, cl_time now, const struct post_ask *ask,
                  const struct post_took *place);
-/* A tracked one to an agent: there is a receipt. */
-void post_receipt_make(struct model *model, const struct cl_core *core, const struct post_ask *ask,
-                       uint32_t to, cl_time expires);
+/* A tracked one to an agent: there is a receipt. Returns its serial. */
+uint64_t post_receipt_make(struct model *model, const struct cl_core *core,
+                           const struct post_ask *ask, uint32_t to, cl_time expires);
 struct post_receipt *post_receipt_of(const struct post *post, uint64_t uid);
+/* The one that was made with the message, if it is still kept. */
+struct post_receipt *post_receipt_own(const struct post *post, uint64_t uid, uint64_t serial);
 void post_reach(struct post *post, uint64_t uid, uint32_t by, enum cl_rung rung);
 /* False: it had ended before. */
 bool post_end(struct post *post, uint64_t uid, enum cl_outcome outcome);

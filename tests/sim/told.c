@@ -175,8 +175,11 @@ send(struct world *world, const struct cl_msg *msg, const struct post_ask *ask,
     if (!world->model->agents[a].is_known)
         world->model->agents[a].orphan_since = cl_core_time(world->core);
     SIM_CHECK(put(world, a, msg), "nothing is lost: an accepted message is in its inbox");
-    if ((ask->flags & CL_MSG_TRACKED) != 0)
-        post_receipt_make(world->model, world->core, ask, a, msg->expires);
+    if ((ask->flags & CL_MSG_TRACKED) != 0) {
+        struct model_lane *lane = &world->model->agents[a].lanes[msg->priority];
+        lane->msgs[lane->len - 1].receipt =
+            post_receipt_make(world->model, world->core, ask, a, msg->expires);
+    }
     claim(&world->model->post, ask, fields);
 }
 
