@@ -79,6 +79,7 @@ class Server:
     version: object
     wait: object = None  # None: for the line
     tls: bool = False
+    job: str = None  # of the generator, other than the row's
 
     def start(self, scratch):
         """(process, port); its output is in scratch."""
@@ -99,8 +100,8 @@ class Server:
 
 def generator(build, row, server, port, pid, *options):
     """The words that run a row's job on that server."""
-    command = [build / "bench" / "loadgen", row.job[0], row.protocol or server.protocol,
-               str(port), str(pid), *row.job[1:], *options]
+    command = [build / "bench" / "loadgen", server.job or row.job[0],
+               row.protocol or server.protocol, str(port), str(pid), *row.job[1:], *options]
     return pin(1, command + (["--tls", "1"] if server.tls else []))
 
 
@@ -203,8 +204,11 @@ def known(build):
     servers = [
         Server("relay", "relay", lambda: [], lambda *_: relay, relay_version),
         Server("relay v2", "v2", lambda: [], lambda *_: relay, relay_version),
-        # Nobody takes what the row durable stores.
-        Server("relay --data", "v2-store", lambda: [],
+        Server("relay --data", "relay", lambda: [],
+               lambda scratch, _: [*relay, "--data", scratch / "data"], relay_version,
+               job="routed"),
+        # Nobody takes what this one stores.
+        Server("relay --data v2", "v2-store", lambda: [],
                lambda scratch, _: [*relay, "--data", scratch / "data", "--inbox-messages",
                                    str(2**32 - 1), "--inbox-bytes", str(2**40),
                                    "--all-inboxes-bytes", str(2**40)], relay_version),
@@ -218,7 +222,7 @@ def known(build):
                lambda: says(which("nats-server"), "--version"), wait_nats),
         Server("jetstream", "jetstream", needs_program("nats-server", "nats-server"),
                lambda scratch, _: nats(scratch, "-js", "-sd", scratch / "data"),
-               lambda: says(which("nats-server"), "--version"), wait_nats),
+               lambda: says(which("nats-server"), "--version"), wait_nats, job="store"),
         Server("redis", "redis", needs_program("redis-server", "redis-server"),
                lambda _, port: redis(port, "--appendonly", "no"),
                lambda: first_line(says(which("redis-server"), "--version")),
@@ -229,7 +233,7 @@ def known(build):
                                            "--appendfsync", "always",
                                            "--auto-aof-rewrite-percentage", "0"),
                lambda: first_line(says(which("redis-server"), "--version")),
-               lambda process, port, _: wait_for_port(process, port)),
+               lambda process, port, _: wait_for_port(process, port), job="store"),
         Server("mosquitto", "mqtt", needs_program("mosquitto", "mosquitto"), mosquitto_command,
                package("mosquitto"), lambda process, port, _: wait_for_port(process, port)),
         Server("node ws", "ws", needs_node_ws, lambda *_: ["node", PEERS / "relay_ws.mjs"],
