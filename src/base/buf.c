@@ -29,23 +29,33 @@ cl_buf_clear(struct cl_buf *buf)
     buf->len = 0;
 }
 
-enum cl_err
-cl_buf_reserve(struct cl_buf *buf, size_t len, char **ret_space)
+static enum cl_err
+grow(struct cl_buf *buf, size_t len)
 {
     if (len > buf->max - buf->len)
         return CL_ERR_TOO_LARGE;
     size_t wanted = buf->len + len;
-    if (wanted > buf->cap || buf->ptr == NULL) {
-        size_t cap = buf->cap < FIRST_CAP ? FIRST_CAP : buf->cap;
-        while (cap < wanted)
-            cap = cap > SIZE_MAX / 2 ? wanted : cap * 2;
-        if (cap > buf->max && buf->max >= wanted)
-            cap = buf->max == 0 ? 1 : buf->max;
-        char *grown = cl_realloc(buf->ptr, cap);
-        if (grown == NULL)
-            return CL_ERR_NO_MEMORY;
-        buf->ptr = grown;
-        buf->cap = cap;
+    size_t cap = buf->cap < FIRST_CAP ? FIRST_CAP : buf->cap;
+    while (cap < wanted)
+        cap = cap > SIZE_MAX / 2 ? wanted : cap * 2;
+    if (cap > buf->max && buf->max >= wanted)
+        cap = buf->max == 0 ? 1 : buf->max;
+    char *grown = cl_realloc(buf->ptr, cap);
+    if (grown == NULL)
+        return CL_ERR_NO_MEMORY;
+    buf->ptr = grown;
+    buf->cap = cap;
+    return CL_OK;
+}
+
+enum cl_err
+cl_buf_reserve(struct cl_buf *buf, size_t len, char **ret_space)
+{
+    // There is never more room than buf->max allows, but for an empty buffer of 0.
+    if (len > buf->cap - buf->len || buf->ptr == NULL || len > buf->max - buf->len) {
+        enum cl_err err = grow(buf, len);
+        if (err != CL_OK)
+            return err;
     }
     *ret_space = buf->ptr + buf->len;
     return CL_OK;

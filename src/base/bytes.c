@@ -28,21 +28,54 @@ cl_bytes_ascii_scalar(const char *bytes, size_t len)
     return at;
 }
 
+/* The index of the first byte whose high bit is set; 8: there is none. Behind the first one there
+ * may be high bits that mean nothing, so it must be the lowest byte of the word. */
+static size_t
+first_high(uint64_t word)
+{
+    word &= EACH_BYTE(0x80);
+    if (word == 0)
+        return 8;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(word) / 8;
+#else
+    return 0; // or behind it
+#endif
+}
+
+/* The index of the first of eight bytes that needs a look inside a JSON string, or 8. */
+static size_t
+first_special(const char *bytes, bool beyond_ascii)
+{
+    uint64_t word = load(bytes);
+    uint64_t special = (word - EACH_BYTE(' ')) & ~word; // below ' '
+    special |= HAS_ZERO(word ^ EACH_BYTE('"')) | HAS_ZERO(word ^ EACH_BYTE('\\'));
+    return first_high(beyond_ascii ? special : special | word);
+}
+
 size_t
 cl_bytes_json_scalar(const char *bytes, size_t len, bool beyond_ascii)
 {
-    size_t at = 0;
-    for (; len - at >= 8; at += 8) {
-        uint64_t word = load(bytes + at);
-        uint64_t special = (word - EACH_BYTE(' ')) & ~word; // below ' '
-        special |= HAS_ZERO(word ^ EACH_BYTE('"')) | HAS_ZERO(word ^ EACH_BYTE('\\'));
-        special |= beyond_ascii ? 0 : word;
-        if ((special & EACH_BYTE(0x80)) != 0)
-            break;
-    }
+    size_t at = 0, first = 8;
+    while (len - at >= 8 && (first = first_special(bytes + at, beyond_ascii)) == 8)
+        at += 8;
+    at += first % 8;
     for (; at < len; at++) {
         uint8_t byte = (uint8_t)bytes[at];
         if (byte < ' ' || byte == '"' || byte == '\\' || (byte >= 0x80 && !beyond_ascii))
+            break;
+    }
+    return at;
+}
+
+size_t
+cl_bytes_base64url_scalar(const char *bytes, size_t len)
+{
+    size_t at = 0;
+    for (; at < len; at++) {
+        uint8_t byte = (uint8_t)bytes[at];
+        uint8_t letter = (uint8_t)((byte | 0x20) - 'a'), digit = (uint8_t)(byte - '0');
+        if (letter > 'z' - 'a' && digit > 9 && byte != '-' && byte != '_')
             break;
     }
     return at;
@@ -94,6 +127,12 @@ vec_or(vec a, vec b)
     return _mm_or_si128(a, b);
 }
 
+static inline vec
+vec_sub(vec a, vec b)
+{
+    return _mm_sub_epi8(a, b);
+}
+
 /* Where a is at most b. */
 static inline vec
 vec_up_to(vec a, vec b)
@@ -143,6 +182,12 @@ static inline vec
 vec_or(vec a, vec b)
 {
     return vorrq_u8(a, b);
+}
+
+static inline vec
+vec_sub(vec a, vec b)
+{
+    return vsubq_u8(a, b);
 }
 
 static inline vec
@@ -203,6 +248,32 @@ cl_bytes_json(const char *bytes, size_t len, bool beyond_ascii)
     return at + cl_bytes_json_scalar(bytes + at, len - at, beyond_ascii);
 }
 
+static inline unsigned
+first_beyond_base64url(const char *bytes)
+{
+    vec here = vec_load(bytes);
+    vec letter = vec_sub(vec_or(here, vec_of(0x20)), vec_of('a'));
+    vec good = vec_or(vec_up_to(letter, vec_of('z' - 'a')),
+                      vec_up_to(vec_sub(here, vec_of('0')), vec_of(9)));
+    good = vec_or(good, vec_or(vec_eq(here, vec_of('-')), vec_eq(here, vec_of('_'))));
+    return vec_first_high(vec_eq(good, vec_of(0)));
+}
+
+size_t
+cl_bytes_base64url(const char *bytes, size_t len)
+{
+    size_t at = 0;
+    if (len < 16)
+        return cl_bytes_base64url_scalar(bytes, len);
+    for (; len - at >= 16; at += 16) {
+        unsigned first = first_beyond_base64url(bytes + at);
+        if (first < 16)
+            return at + first;
+    }
+    // The last sixteen, of which some were seen already.
+    return len - 16 + first_beyond_base64url(bytes + len - 16);
+}
+
 void
 cl_bytes_xor(char *bytes, size_t len, const uint8_t mask[static 4])
 {
@@ -232,6 +303,12 @@ size_t
 cl_bytes_json(const char *bytes, size_t len, bool beyond_ascii)
 {
     return cl_bytes_json_scalar(bytes, len, beyond_ascii);
+}
+
+size_t
+cl_bytes_base64url(const char *bytes, size_t len)
+{
+    return cl_bytes_base64url_scalar(bytes, len);
 }
 
 void

@@ -21,6 +21,10 @@ size_t cl_bytes_ascii_scalar(const char *bytes, size_t len);
 size_t cl_bytes_json(const char *bytes, size_t len, bool beyond_ascii);
 size_t cl_bytes_json_scalar(const char *bytes, size_t len, bool beyond_ascii);
 
+/* How many bytes from the start are of base64url's alphabet (RFC 4648 table 2). */
+size_t cl_bytes_base64url(const char *bytes, size_t len);
+size_t cl_bytes_base64url_scalar(const char *bytes, size_t len);
+
 /* Each byte xor the next one of the mask, over and over. */
 void cl_bytes_xor(char *bytes, size_t len, const uint8_t mask[static 4]);
 void cl_bytes_xor_scalar(char *bytes, size_t len, const uint8_t mask[static 4]);

@@ -1,33 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "wire/base64url.h"
 
+#include "base/bytes.h"
+
 // RFC 4648 table 2
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Set in the entry of each character of the alphabet, so that those of many can be asked at once:
- * of all others it is 0. */
-#define IS_VALID 0x80
-#define V(value) (IS_VALID | (value))
 // clang-format off
 static const uint8_t values[256] = {
-    ['A'] = V(0), ['B'] = V(1), ['C'] = V(2), ['D'] = V(3), ['E'] = V(4), ['F'] = V(5),
-    ['G'] = V(6), ['H'] = V(7), ['I'] = V(8), ['J'] = V(9), ['K'] = V(10), ['L'] = V(11),
-    ['M'] = V(12), ['N'] = V(13), ['O'] = V(14), ['P'] = V(15), ['Q'] = V(16), ['R'] = V(17),
-    ['S'] = V(18), ['T'] = V(19), ['U'] = V(20), ['V'] = V(21), ['W'] = V(22), ['X'] = V(23),
-    ['Y'] = V(24), ['Z'] = V(25), ['a'] = V(26), ['b'] = V(27), ['c'] = V(28), ['d'] = V(29),
-    ['e'] = V(30), ['f'] = V(31), ['g'] = V(32), ['h'] = V(33), ['i'] = V(34), ['j'] = V(35),
-    ['k'] = V(36), ['l'] = V(37), ['m'] = V(38), ['n'] = V(39), ['o'] = V(40), ['p'] = V(41),
-    ['q'] = V(42), ['r'] = V(43), ['s'] = V(44), ['t'] = V(45), ['u'] = V(46), ['v'] = V(47),
-    ['w'] = V(48), ['x'] = V(49), ['y'] = V(50), ['z'] = V(51), ['0'] = V(52), ['1'] = V(53),
-    ['2'] = V(54), ['3'] = V(55), ['4'] = V(56), ['5'] = V(57), ['6'] = V(58), ['7'] = V(59),
-    ['8'] = V(60), ['9'] = V(61), ['-'] = V(62), ['_'] = V(63),
+    ['A'] = 0, ['B'] = 1, ['C'] = 2, ['D'] = 3, ['E'] = 4, ['F'] = 5,
+    ['G'] = 6, ['H'] = 7, ['I'] = 8, ['J'] = 9, ['K'] = 10, ['L'] = 11,
+    ['M'] = 12, ['N'] = 13, ['O'] = 14, ['P'] = 15, ['Q'] = 16, ['R'] = 17,
+    ['S'] = 18, ['T'] = 19, ['U'] = 20, ['V'] = 21, ['W'] = 22, ['X'] = 23,
+    ['Y'] = 24, ['Z'] = 25, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29,
+    ['e'] = 30, ['f'] = 31, ['g'] = 32, ['h'] = 33, ['i'] = 34, ['j'] = 35,
+    ['k'] = 36, ['l'] = 37, ['m'] = 38, ['n'] = 39, ['o'] = 40, ['p'] = 41,
+    ['q'] = 42, ['r'] = 43, ['s'] = 44, ['t'] = 45, ['u'] = 46, ['v'] = 47,
+    ['w'] = 48, ['x'] = 49, ['y'] = 50, ['z'] = 51, ['0'] = 52, ['1'] = 53,
+    ['2'] = 54, ['3'] = 55, ['4'] = 56, ['5'] = 57, ['6'] = 58, ['7'] = 59,
+    ['8'] = 60, ['9'] = 61, ['-'] = 62, ['_'] = 63,
 };
 // clang-format on
 
 static uint32_t
 value_of(char c)
 {
-    return values[(uint8_t)c] & 0x3fu;
+    return values[(uint8_t)c];
 }
 
 void
@@ -69,15 +67,7 @@ ends_well(cl_str text)
 bool
 cl_base64url_is_valid(cl_str text)
 {
-    uint32_t all = IS_VALID;
-    size_t at = 0;
-    for (; at + 4 <= text.len; at += 4) {
-        const uint8_t *four = (const uint8_t *)text.ptr + at;
-        all &= values[four[0]] & values[four[1]] & values[four[2]] & values[four[3]];
-    }
-    for (; at < text.len; at++)
-        all &= values[(uint8_t)text.ptr[at]];
-    return all != 0 && ends_well(text);
+    return cl_bytes_base64url(text.ptr, text.len) == text.len && ends_well(text);
 }
 
 size_t

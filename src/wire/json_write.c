@@ -24,8 +24,15 @@ cl_json_writer_end(struct cl_json_writer *json)
 static void
 put(struct cl_json_writer *json, cl_str bytes)
 {
-    if (json->err == CL_OK)
-        json->err = cl_buf_append(json->buf, bytes);
+    struct cl_buf *buf = json->buf;
+    if (json->err != CL_OK)
+        return;
+    if (bytes.len == 0 || bytes.len > buf->cap - buf->len || bytes.len > buf->max - buf->len) {
+        json->err = cl_buf_append(buf, bytes);
+        return;
+    }
+    memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+    buf->len += bytes.len;
 }
 
 /* The comma that the value before left to be written. */

@@ -47,9 +47,23 @@ json_bytes(struct text text, bool beyond_ascii)
     return at;
 }
 
+// RFC 4648 table 2
+static size_t
+base64url_bytes(struct text text)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t at = 0;
+    while (at < text.len && memchr(alphabet, text.bytes[at], sizeof alphabet - 1) != NULL)
+        at++;
+    return at;
+}
+
 static void
 check_counts(struct text text)
 {
+    CHECK_INT(cl_bytes_base64url(text.bytes, text.len), base64url_bytes(text));
+    CHECK_INT(cl_bytes_base64url_scalar(text.bytes, text.len), base64url_bytes(text));
     CHECK_INT(cl_bytes_ascii(text.bytes, text.len), ascii_bytes(text));
     CHECK_INT(cl_bytes_ascii_scalar(text.bytes, text.len), ascii_bytes(text));
     for (int beyond = 0; beyond < 2; beyond++) {
