@@ -53,7 +53,9 @@
     X(IO,              "io_error",               500,  1,    true)        \
     X(CLOSED,          "closed",                 503,  7,    true)        \
     X(UNTRUSTED,       "untrusted_relay",        503,  3,    false)       \
-    X(LOOP,            "loop_limit",             429,  6,    false)
+    X(LOOP,            "loop_limit",             429,  6,    false)       \
+    X(UNPROVEN,        "not_proven",             408,  8,    false)       \
+    X(ENDED,           "ended_otherwise",        409,  9,    false)
 // clang-format on
 
 /* On clang the attribute on the type covers every function that returns it; gcc 12 wants

@@ -12,6 +12,7 @@ const struct cl_cmd *const cl_cmds[] = {
     &cl_cmd_register,
     &cl_cmd_discover,
     &cl_cmd_heartbeat,
+    &cl_cmd_send,
     &cl_cmd_delegate,
     &cl_cmd_broadcast,
     &cl_cmd_poll,

@@ -23,11 +23,16 @@ enum cl_opt_kind {
     CL_OPT_OPTIONAL,
     CL_OPT_REQUIRED,
     CL_OPT_LIST, // may be given again: its values add up
+    /* Words that stand by themselves, `trace ID`, each in its place: they come first in the table,
+     * and those that may be left out behind those that may not. */
+    CL_OPT_WORD,
+    CL_OPT_MAYBE_WORD,
+    CL_OPT_WORDS, // the last of them: one or more
 };
 
 struct cl_opt {
-    const char *name;  // without the dashes
-    const char *value; // what stands for its value in the help; NULL: a switch
+    const char *name;  // without the dashes; of a word what stands for it in the help, "ID"
+    const char *value; // what stands for its value in the help; NULL: a switch, or a word
     const char *help;
     enum cl_opt_kind kind;
 };
@@ -43,6 +48,7 @@ struct cl_cmd {
     const char *name; // one word, or two with a space
     const char *summary;
     bool needs_agent;                // only for one that has registered: its id is there
+    bool needs_me;                   // only for somebody with an address: run->me (cli/me.h)
     bool is_local;                   // no agent's call to a relay: run has no state and no client
     const struct cl_opt *options;    // ends with a NULL name; their order is the verb's own enum
     const struct cl_number *numbers; // of them; ends with a NULL option; NULL: there are none
@@ -69,6 +75,7 @@ extern const struct cl_cmd cl_cmd_respond;
 extern const struct cl_cmd cl_cmd_file_put;
 extern const struct cl_cmd cl_cmd_file_get;
 extern const struct cl_cmd cl_cmd_file_list;
+extern const struct cl_cmd cl_cmd_send;
 extern const struct cl_cmd cl_cmd_scan;
 extern const struct cl_cmd cl_cmd_info;
 

@@ -25,8 +25,8 @@ print_option(struct cl_page *page, const struct cl_opt *opt)
 {
     char head[64];
     cl_str line, rest = cl_str_z(opt->help);
-    (void)snprintf(head, sizeof head, "--%s%s%s", opt->name, opt->value == NULL ? "" : " ",
-                   opt->value == NULL ? "" : opt->value);
+    (void)snprintf(head, sizeof head, "%s%s%s%s", cl_opt_is_word(opt) ? "" : "--", opt->name,
+                   opt->value == NULL ? "" : " ", opt->value == NULL ? "" : opt->value);
     for (const char *name = head; rest.len > 0; name = "") {
         (void)cl_str_split(rest, '\n', &line, &rest); // one line or more
         cl_page_print(page, "  %-*s%.*s\n", NAME_COLUMNS, name, CL_STR_ARG(line));
@@ -49,6 +49,20 @@ print_globals(struct cl_page *page, const struct cl_cmd *cmd)
             print_option(page, &cl_opts_globals[i]);
 }
 
+/* "--to AGENT", "[--queue]", "ID", "[TEXT]", "ID..." */
+static size_t
+usage_word(const struct cl_opt *opt, char *word, size_t cap)
+{
+    bool is_word = cl_opt_is_word(opt);
+    bool is_needed = opt->kind == CL_OPT_REQUIRED || (is_word && opt->kind != CL_OPT_MAYBE_WORD);
+    int len =
+        snprintf(word, cap, "%s%s%s%s%s%s%s", is_needed ? "" : "[", is_word ? "" : "--", opt->name,
+                 opt->value == NULL ? "" : " ", opt->value == NULL ? "" : opt->value,
+                 opt->kind == CL_OPT_WORDS ? "..." : "", is_needed ? "" : "]");
+    CL_ASSERT(len > 0 && (size_t)len < cap);
+    return (size_t)len;
+}
+
 static void
 print_usage(struct cl_page *page, const struct cl_cmd *cmd)
 {
@@ -57,17 +71,13 @@ print_usage(struct cl_page *page, const struct cl_cmd *cmd)
     size_t indent = column;
     cl_page_print(page, "usage: clawlink %s", cmd->name);
     for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++) {
-        int len =
-            snprintf(word, sizeof word, "%s--%s%s%s%s", opt->kind == CL_OPT_REQUIRED ? "" : "[",
-                     opt->name, opt->value == NULL ? "" : " ", opt->value == NULL ? "" : opt->value,
-                     opt->kind == CL_OPT_REQUIRED ? "" : "]");
-        CL_ASSERT(len > 0 && (size_t)len < sizeof word);
-        if (column + 1 + (size_t)len > USAGE_COLUMNS) {
+        size_t len = usage_word(opt, word, sizeof word);
+        if (column + 1 + len > USAGE_COLUMNS) {
             cl_page_print(page, "\n%*s", (int)indent, "");
             column = indent;
         }
         cl_page_print(page, " %s", word);
-        column += 1 + (size_t)len;
+        column += 1 + len;
     }
     cl_page_print(page, "\n");
 }
@@ -92,7 +102,8 @@ cl_help_verb(struct cl_page *page, cl_str subject)
     cl_page_print(page, "%s.\n\n", cmd->summary);
     print_usage(page, cmd);
     if (cmd->options->name != NULL)
-        cl_page_print(page, "\noptions:\n");
+        cl_page_print(page,
+                      cl_opt_is_word(cmd->options) ? "\narguments and options:\n" : "\noptions:\n");
     print_options(page, cmd->options);
     cl_page_print(page, "\ncommon options:\n");
     print_globals(page, cmd);
@@ -116,20 +127,26 @@ cl_help_all(struct cl_page *page, cl_str subject)
     cl_page_print(page,
                   "\n`clawlink help VERB` explains one, with examples.\n\n"
                   "common options, before or behind the verb (relay takes no --relay, --pin and "
-                  "--as;\nrelay status, relay install and scan no token either):\n");
+                  "--as;\nrelay status, relay install and scan no token either; --agent and "
+                  "--instance are\nfor the verbs of protocol v2):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"
+                      "CLAWLINK_AGENT          who I am, without --agent\n"
+                      "CLAWLINK_INSTANCE       which machine this is, without --instance\n"
                       "CLAWLINK_STATE          the agent's state file, without --as; else\n"
                       "                        ~/.clawlink/agent_state.json\n"
                       "http_proxy and its like are not used: connections go to the relay itself.");
     cl_page_print(page, "\nexit status:\n");
-    print_lines(page, "0  done                             4  no such agent or file\n"
-                      "1  failed on this machine           5  too late: timeout, or a stale agent\n"
-                      "2  wrong use, refused as it is      6  full, or too much: try later\n"
-                      "3  not allowed                      7  no relay there, or it cannot now\n"
-                      "130  ended by Ctrl-C; 0 from relay, poll --follow and heartbeat --every,\n"
-                      "     which end so");
+    print_lines(page,
+                "0  done                             4  no such agent or file\n"
+                "1  failed on this machine           5  too late: timeout, or a stale agent\n"
+                "2  wrong use, refused as it is      6  full, or too much: try later\n"
+                "3  not allowed                      7  no relay there, or it cannot now\n"
+                "8  what --wait waits for did not    9  the message has ended otherwise than\n"
+                "   come in time                        --wait hoped\n"
+                "130  ended by Ctrl-C; 0 from relay, poll --follow and heartbeat --every,\n"
+                "     which end so");
     cl_page_print(page, "\nexamples:\n");
     print_lines(page, "clawlink relay\n"
                       "clawlink register --name researcher --caps search,summarise\n"

@@ -25,6 +25,14 @@ const struct cl_opt cl_opts_globals[] = {
      "which of several agents on this machine: its state is in\n"
      "~/.clawlink/agents/NAME.json",
      CL_OPT_OPTIONAL},
+    {"agent", "NAME",
+     "who I am to protocol v2: NAME on this machine; else\n"
+     "CLAWLINK_AGENT, the name that register saved, or --as",
+     CL_OPT_OPTIONAL},
+    {"instance", "NAME",
+     "which machine or installation this is; else\n"
+     "CLAWLINK_INSTANCE, or the host's name",
+     CL_OPT_OPTIONAL},
     {"json", NULL, "results and errors for programs, one JSON object per line", CL_OPT_OPTIONAL},
     {"help", NULL, "explain the verb", CL_OPT_OPTIONAL},
     {"version", NULL, "print the program's version", CL_OPT_OPTIONAL},
@@ -37,8 +45,15 @@ const struct cl_opt cl_opts_globals[] = {
 struct parser {
     char **at;
     char **end;
+    bool has_only_words; // `--` was there
     struct cl_opts opts;
 };
+
+bool
+cl_opt_is_word(const struct cl_opt *opt)
+{
+    return opt->kind == CL_OPT_WORD || opt->kind == CL_OPT_MAYBE_WORD || opt->kind == CL_OPT_WORDS;
+}
 
 static size_t
 least(size_t a, size_t b)
@@ -85,7 +100,8 @@ nearest_option(cl_str word, const struct cl_cmd *cmd)
     const char *best = NULL;
     size_t best_distance = GUESS_BYTES_MAX;
     for (const struct cl_opt *opt = cmd == NULL ? NULL : cmd->options; opt && opt->name; opt++)
-        guess(word, opt->name, &best, &best_distance);
+        if (!cl_opt_is_word(opt))
+            guess(word, opt->name, &best, &best_distance);
     for (const struct cl_opt *opt = cl_opts_globals; opt->name != NULL; opt++)
         guess(word, opt->name, &best, &best_distance);
     return best;
@@ -125,6 +141,12 @@ option_index(const struct cl_opt *options, cl_str name)
     return -1;
 }
 
+static bool
+takes_words(const struct cl_cmd *cmd)
+{
+    return cmd != NULL && cl_opt_is_word(&cmd->options[0]);
+}
+
 static enum cl_err
 unknown_option(const struct cl_cmd *cmd, cl_str name, struct cl_why *why)
 {
@@ -135,6 +157,11 @@ unknown_option(const struct cl_cmd *cmd, cl_str name, struct cl_why *why)
                        "unknown option \"--%.*s\": did you mean \"--%s\"? "
                        "`clawlink %s --help` lists the options.",
                        CL_STR_ARG(name), near, verb);
+    if (takes_words(cmd))
+        return cl_fail(CL_ERR_USAGE, why,
+                       "unknown option \"--%.*s\": `clawlink %s --help` lists the options. Put -- "
+                       "before a text that begins with a dash.",
+                       CL_STR_ARG(cl_str_part(name, 0, 100)), verb);
     return cl_fail(CL_ERR_USAGE, why,
                    cmd == NULL
                        ? "unknown option \"--%.*s\" before the verb: the options of a verb "
@@ -189,7 +216,7 @@ parse_option(struct parser *parser, char *word, struct cl_why *why)
     const struct cl_opt *table = opts->cmd == NULL ? NULL : opts->cmd->options;
     const char **values = opts->values;
     int index = option_index(table, name);
-    if (index < 0) {
+    if (index < 0 || cl_opt_is_word(&table[index])) {
         table = cl_opts_globals;
         values = opts->globals;
         index = option_index(table, name);
@@ -258,9 +285,42 @@ parse_second(struct cl_opts *opts, const char *word, struct cl_why *why)
                    word, first, first);
 }
 
+/* The place of the next word in the verb's table; -1: it takes no more. */
+static int
+word_index(const struct cl_opts *opts)
+{
+    const struct cl_opt *options = opts->cmd->options;
+    for (int i = 0; options[i].name != NULL && cl_opt_is_word(&options[i]); i++)
+        if (opts->values[i] == NULL || options[i].kind == CL_OPT_WORDS)
+            return i;
+    return -1;
+}
+
+static enum cl_err
+take_word(struct cl_opts *opts, const char *word, struct cl_why *why)
+{
+    int index = word_index(opts);
+    if (index < 0)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "unexpected \"%s\" behind %s: a text with spaces needs quotes. `clawlink %s "
+                       "--help` shows examples.",
+                       word, opts->cmd->name, opts->cmd->name);
+    if (opts->values[index] != NULL) {
+        if (opts->more_len == CL_OPTS_MORE_MAX)
+            return cl_fail(CL_ERR_USAGE, why, "%s takes %d words at a time, and there are more.",
+                           opts->cmd->name, CL_OPTS_MORE_MAX + 1);
+        opts->more[opts->more_len++] = (struct cl_opts_more){index, opts->values[index]};
+    }
+    opts->values[index] = word;
+    return CL_OK;
+}
+
 static enum cl_err
 parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
 {
+    if (takes_words(opts->cmd) &&
+        (has_values(opts) || cl_cmd_find_second(opts->cmd, cl_str_z(word)) == NULL))
+        return take_word(opts, word, why);
     if (opts->cmd != NULL)
         return parse_second(opts, word, why);
     if (strcmp(word, "help") == 0) {
@@ -287,6 +347,9 @@ cl_opts_takes(const struct cl_cmd *cmd, unsigned global)
     case CL_GLOBAL_PIN:
     case CL_GLOBAL_AS:
         return cmd == NULL || (cmd != &cl_cmd_relay && !cmd->is_local);
+    case CL_GLOBAL_AGENT:
+    case CL_GLOBAL_INSTANCE:
+        return cmd == NULL || cmd->needs_me;
     case CL_GLOBAL_TOKEN:
     case CL_GLOBAL_TOKEN_FILE:
         return cmd == NULL || !cmd->is_local;
@@ -308,19 +371,32 @@ check_globals(const struct cl_opts *opts, struct cl_why *why)
     return CL_OK;
 }
 
+static enum cl_err
+parse_next(struct parser *parser, struct cl_why *why)
+{
+    static char help[] = "--help";
+    char *word = *parser->at++;
+    if (parser->has_only_words)
+        return take_word(&parser->opts, word, why);
+    if (strcmp(word, "--") == 0 && takes_words(parser->opts.cmd)) {
+        parser->has_only_words = true;
+        return CL_OK;
+    }
+    if (strcmp(word, "-h") == 0)
+        word = help; // what everybody tries first
+    if (strncmp(word, "--", 2) == 0)
+        return parse_option(parser, word, why);
+    if (word[0] == '-' && word[1] != '\0')
+        return unknown_option(parser->opts.cmd, cl_str_z(word + 1), why);
+    return parse_word(&parser->opts, word, why);
+}
+
 enum cl_err
 cl_opts_parse(int argc, char **argv, struct cl_opts *ret_opts, struct cl_why *why)
 {
-    static char help[] = "--help";
     struct parser parser = {.at = argv + (argc > 0), .end = argv + argc};
     while (parser.at < parser.end) {
-        char *word = *parser.at++;
-        if (strcmp(word, "-h") == 0)
-            word = help; // what everybody tries first
-        enum cl_err err = strncmp(word, "--", 2) == 0 ? parse_option(&parser, word, why)
-                          : word[0] == '-' && word[1] != '\0'
-                              ? unknown_option(parser.opts.cmd, cl_str_z(word + 1), why)
-                              : parse_word(&parser.opts, word, why);
+        enum cl_err err = parse_next(&parser, why);
         if (err != CL_OK)
             return err;
     }
@@ -361,6 +437,10 @@ cl_opts_check(const struct cl_opts *opts, struct cl_why *why)
     const struct cl_number *number = opts->cmd->numbers;
     for (size_t i = 0; opts->cmd->options[i].name != NULL; i++) {
         const struct cl_opt *opt = &opts->cmd->options[i];
+        bool is_word = opt->kind == CL_OPT_WORD || opt->kind == CL_OPT_WORDS;
+        if (is_word && opts->values[i] == NULL)
+            return cl_fail(CL_ERR_USAGE, why, "%s needs %s: `clawlink %s --help` shows examples.",
+                           opts->cmd->name, opt->name, opts->cmd->name);
         if (opt->kind == CL_OPT_REQUIRED && opts->values[i] == NULL)
             return cl_fail(CL_ERR_USAGE, why,
                            "%s needs --%s %s: `clawlink %s --help` shows examples.",
@@ -381,6 +461,15 @@ cl_opts_join(const struct cl_opts *opts, unsigned index, struct cl_buf *out)
     if (err == CL_OK && opts->values[index] != NULL)
         err = cl_buf_append(out, cl_str_z(opts->values[index]));
     return err;
+}
+
+const char *
+cl_opts_nth(const struct cl_opts *opts, unsigned index, size_t nth)
+{
+    for (size_t i = 0; i < opts->more_len; i++)
+        if (opts->more[i].index == (int)index && nth-- == 0)
+            return opts->more[i].value;
+    return nth == 0 ? opts->values[index] : NULL;
 }
 
 uint64_t

@@ -4,8 +4,9 @@
  *
  * Long options only, as `--x value` or `--x=value`; whatever stands behind `--x` is its value,
  * also when it begins with dashes, so that any text can be handed over. Global options may
- * stand before and behind the verb, the verb's own behind it. Every mistake is CL_ERR_USAGE
- * with a sentence that names the word and, where one is near, the word that was meant.
+ * stand before and behind the verb, the verb's own behind it, and among them the words that it
+ * takes; behind `--` all are words. Every mistake is CL_ERR_USAGE with a sentence that names the
+ * word and, where one is near, the word that was meant.
  */
 #ifndef CL_CLI_OPTS_H
 #define CL_CLI_OPTS_H
@@ -22,6 +23,8 @@ enum cl_global {
     CL_GLOBAL_TOKEN,
     CL_GLOBAL_TOKEN_FILE,
     CL_GLOBAL_AS,
+    CL_GLOBAL_AGENT,
+    CL_GLOBAL_INSTANCE,
     CL_GLOBAL_JSON,
     CL_GLOBAL_HELP,
     CL_GLOBAL_VERSION,
@@ -32,7 +35,8 @@ extern const struct cl_opt cl_opts_globals[];
 
 /* Options of one verb; a longer table is a bug. */
 #define CL_OPTS_MAX 40
-/* Values that options of the kind CL_OPT_LIST may have besides their last one, all together. */
+/* Values that options of the kinds CL_OPT_LIST and CL_OPT_WORDS may have besides their last one,
+ * all together. */
 #define CL_OPTS_MORE_MAX 32
 
 struct cl_opts_more {
@@ -51,7 +55,8 @@ struct cl_opts {
 };
 
 /* Does the verb, or NULL for none, take that global option? The relay is no agent and calls none:
- * --relay, --pin and --as mean nothing to it. Nor do they, and the tokens, to a local verb. */
+ * --relay, --pin and --as mean nothing to it. Nor do they, and the tokens, to a local verb; --agent
+ * and --instance do to those of protocol v2 alone. */
 bool cl_opts_takes(const struct cl_cmd *cmd, unsigned global);
 
 /* The strings of argv must outlive *ret_opts. Options that are missing are not noticed here:
@@ -65,6 +70,11 @@ unsigned cl_opts_index(const struct cl_cmd *cmd, const char *name);
 /* Appends all values of that option of the verb, in their order, with commas between them. */
 CL_MUST_CHECK enum cl_err cl_opts_join(const struct cl_opts *opts, unsigned index,
                                        struct cl_buf *out);
+/* The values of that option of the verb one by one, in their order, from 0 on; NULL behind the last
+ * one. */
+const char *cl_opts_nth(const struct cl_opts *opts, unsigned index, size_t nth);
+/* Is it one of the words, not an option? */
+bool cl_opt_is_word(const struct cl_opt *opt);
 /* The value of the verb's option `index`, one of its numbers, which cl_opts_check has looked at;
  * absent when it was not given. */
 uint64_t cl_opts_number(const struct cl_opts *opts, unsigned index, uint64_t absent);

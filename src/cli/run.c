@@ -85,6 +85,8 @@ cl_run_init(struct cl_run *run, const struct cl_opts *opts, struct cl_why *why)
     enum cl_err err = cl_state_load(opts->globals[CL_GLOBAL_AS], &run->state, why);
     if (err == CL_OK && opts->cmd->needs_agent)
         err = require_agent(run, why);
+    if (err == CL_OK && opts->cmd->needs_me)
+        err = cl_me_find(opts, &run->state, &run->me, why);
     return err == CL_OK ? open_client(run, why) : err;
 }
 
@@ -159,6 +161,13 @@ cl_run_get(struct cl_run *run, cl_str path, struct cl_client_sign sign, struct c
 {
     const struct cl_client_call call = {.method = "GET", .path = path, .sign = sign};
     return cl_client_call(run->client, &call, &run->answer, why);
+}
+
+enum cl_err
+cl_run_call_v2(struct cl_run *run, const struct cl_call_v2 *call, void *ret_result,
+               struct cl_why *why)
+{
+    return cl_client_call_v2(run->client, call, ret_result, &run->answer, why);
 }
 
 enum cl_err

@@ -7,9 +7,11 @@
 
 #include "base/buf.h"
 #include "cli/agents.h"
+#include "cli/me.h"
 #include "cli/opts.h"
 #include "cli/state.h"
 #include "cli/view.h"
+#include "client/call_v2.h"
 #include "client/client.h"
 #include "wire/json_write.h"
 
@@ -17,6 +19,7 @@ struct cl_run {
     struct cl_opts opts;
     struct cl_view view;
     struct cl_state state;
+    struct cl_me me; // if the verb needs it
     struct cl_client *client;
     cl_str pin;         // the keys that the relay is known by; empty: the authorities vouch for it
     struct cl_buf body; // of the call being written
@@ -52,6 +55,9 @@ CL_MUST_CHECK enum cl_err cl_run_post(struct cl_run *run, struct cl_json_writer 
                                       struct cl_why *why);
 CL_MUST_CHECK enum cl_err cl_run_get(struct cl_run *run, cl_str path, struct cl_client_sign sign,
                                      struct cl_why *why);
+/* A call of protocol v2 (client/call_v2.h), whose result, as JSON, is in run->answer. */
+CL_MUST_CHECK enum cl_err cl_run_call_v2(struct cl_run *run, const struct cl_call_v2 *call,
+                                         void *ret_result, struct cl_why *why);
 /* What most verbs end with: run->answer is the result. */
 CL_MUST_CHECK enum cl_err cl_run_show(struct cl_run *run, cl_draw_fn *draw, struct cl_why *why);
 

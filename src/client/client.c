@@ -341,6 +341,11 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
     cl_str url = cl_client_url_shown(client);
     cl_str code = text_member(scan, &client->arena, "code");
     cl_str error = cl_str_part(text_member(scan, &client->arena, "error"), 0, 200);
+    if (call->is_v2 && client->status == 404)
+        return cl_fail(CL_ERR_UPGRADE, why,
+                       "The relay at %.*s does not speak protocol v2: start a newer one there, or "
+                       "use the verbs of v1 (delegate, poll, respond).",
+                       CL_STR_ARG(url));
     enum cl_err err = code.len > 0 ? cl_err_from_wire(code) : CL_ERR_INTERNAL;
     if (err == CL_ERR_INTERNAL || err == CL_OK)
         err = error_of_status(client->status);
@@ -430,6 +435,8 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
                        "JSON object. Check host and port in --relay.",
                        CL_STR_ARG(cl_client_url_shown(client)), call->method,
                        CL_STR_ARG(cl_str_part(call->path, 0, 80)), client->status);
+    if (call->is_v2 && cl_json_scan_member(&scan, CL_STR("jsonrpc")) != NULL)
+        return CL_OK;
     if (client->status < 200 || client->status >= 300 ||
         cl_json_scan_member(&scan, CL_STR("error")) != NULL)
         return explain_refusal(client, call, &scan, why);

@@ -30,6 +30,9 @@ struct cl_client_call {
     cl_str body;     // JSON; empty: none
     uint32_t wait_s; // how long the relay was asked to wait before it answers
     struct cl_client_sign sign;
+    /* Of protocol v2: an answer of JSON-RPC is an answer, also one that says no (client/call_v2.h),
+     * and a relay that does not know the path is CL_ERR_UPGRADE. */
+    bool is_v2;
 };
 
 /* The URL is "https://host:port" or "http://host:port", maybe with a path that goes before every

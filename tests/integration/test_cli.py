@@ -10,8 +10,8 @@ import unicodedata
 from cli_support import Home, OriginalRelay, Result, check, says
 from support import BIN, Relay, main, not_in_process_table, relay_command, test
 
-VERBS = ["relay", "register", "discover", "heartbeat", "delegate", "broadcast", "poll", "respond",
-         "file-put", "file-get", "file-list", "scan", "info"]
+VERBS = ["relay", "register", "discover", "heartbeat", "send", "delegate", "broadcast", "poll",
+         "respond", "file-put", "file-get", "file-list", "scan", "info"]
 
 
 # -- help and mistakes ------------------------------------------------------------------------
@@ -56,6 +56,13 @@ def mistakes_are_named_and_end_with_2():
         says(home.run("survey"), 2, '"survey"')
         says(home.run("scan", "--timeout", "0"), 2, '--timeout "0"', "1 to 60")
         says(home.run("scan", "--relay", "http://h"), 2, "--relay means nothing to scan")
+        says(home.run("send"), 2, "send needs TO")
+        says(home.run("send", "otto", "Review", "it"), 2, '"it" behind send', "quotes")
+        says(home.run("send", "otto", "-- x"), 2, "Put -- before")
+        says(home.run("send", "relay/nobody", "x"), 2, "is no address to send to")
+        says(home.run("send", "otto", "x"), 4, "Who are you?", "--agent NAME")
+        says(home.run("send", "--agent", "a/b", "otto", "x"), 2, "no name of an agent")
+        says(home.run("poll", "--agent", "a"), 2, "--agent means nothing to poll")
 
 
 @test(relay=False)

@@ -88,10 +88,12 @@ check_verb_help(const struct cl_cmd *cmd)
     (void)snprintf(word, sizeof word, "usage: clawlink %s", cmd->name);
     CHECK(contains(&page, word));
     for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++) {
-        (void)snprintf(word, sizeof word, "\n  --%s ", opt->name);
+        const char *dashes = cl_opt_is_word(opt) ? "" : "--";
+        bool may_lack =
+            opt->kind != CL_OPT_REQUIRED && opt->kind != CL_OPT_WORD && opt->kind != CL_OPT_WORDS;
+        (void)snprintf(word, sizeof word, "\n  %s%s ", dashes, opt->name);
         CHECK(contains(&page, word));
-        (void)snprintf(word, sizeof word, " %s--%s", opt->kind == CL_OPT_REQUIRED ? "" : "[",
-                       opt->name);
+        (void)snprintf(word, sizeof word, " %s%s%s", may_lack ? "[" : "", dashes, opt->name);
         CHECK(contains(&page, word));
     }
     CHECK(contains(&page, "\nexamples:\n  "));
@@ -106,6 +108,22 @@ TEST(the_help_of_each_verb_shows_every_option_and_an_example)
     }
 }
 
+/* Those that may be left out behind those that may not, and nothing behind one without number. */
+static void
+check_words_come_first(const struct cl_cmd *cmd)
+{
+    static const int order[] = {[CL_OPT_WORD] = 0,     [CL_OPT_MAYBE_WORD] = 1, [CL_OPT_WORDS] = 2,
+                                [CL_OPT_OPTIONAL] = 3, [CL_OPT_REQUIRED] = 3,   [CL_OPT_LIST] = 3};
+    int before = 0;
+    for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++) {
+        test_note("%s %s", cmd->name, opt->name);
+        CHECK(order[opt->kind] >= before);
+        CHECK(before < 2 || order[opt->kind] == 3);
+        CHECK(!cl_opt_is_word(opt) || opt->value == NULL);
+        before = order[opt->kind];
+    }
+}
+
 TEST(the_table_keeps_its_own_rules)
 {
     for (size_t i = 0; cl_cmds[i] != NULL; i++) {
@@ -114,13 +132,14 @@ TEST(the_table_keeps_its_own_rules)
         CHECK(cl_cmd_find(cl_str_z(cmd->name)) == cmd);
         CHECK(cmd->summary[strlen(cmd->summary) - 1] != '.');
         CHECK((cmd->run == NULL) == (cmd == &cl_cmd_relay));
-        CHECK(!(cmd->is_local && cmd->needs_agent));
+        CHECK(!(cmd->is_local && (cmd->needs_agent || cmd->needs_me)));
         CHECK(strlen(cmd->name) < CL_HELP_VERB_COLUMNS);
         size_t len = 0;
         for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++, len++)
             for (unsigned g = 0; g < CL_GLOBAL_COUNT && cmd->run != NULL; g++)
                 CHECK(!cl_opts_takes(cmd, g) || strcmp(opt->name, cl_opts_globals[g].name) != 0);
         CHECK(len <= CL_OPTS_MAX);
+        check_words_come_first(cmd);
         for (const struct cl_number *at = cmd->numbers; at != NULL && at->option != NULL; at++)
             CHECK(cmd->options[cl_opts_index(cmd, at->option)].value != NULL && at->min < at->max);
         cl_str first, second;
@@ -133,9 +152,9 @@ TEST(the_table_keeps_its_own_rules)
 /* What stands for a value is the same word in every verb of an agent. */
 TEST(values_are_called_by_the_same_words)
 {
-    static const char *const words[] = {"SECONDS", "FILE",  "NAME",   "AGENT", "ID",
-                                        "TEXT",    "A,B",   "JSON",   "LEVEL", "KEY",
-                                        "TYPE",    "TOPIC", "STATUS", NULL};
+    static const char *const words[] = {"SECONDS", "FILE", "NAME",  "AGENT", "ID",   "TEXT",
+                                        "A,B",     "JSON", "LEVEL", "KEY",   "TYPE", "TOPIC",
+                                        "STATUS",  "N",    "RUNG",  NULL};
     for (size_t i = 0; cl_cmds[i] != NULL; i++) {
         const struct cl_cmd *cmd = cl_cmds[i];
         if (cl_str_starts(cl_str_z(cmd->name), CL_STR("relay")))

@@ -256,3 +256,75 @@ TEST(words_without_end_are_survived)
     CHECK_INT(PARSE("poll", "--"), CL_ERR_USAGE);
     CHECK_INT(PARSE("poll", "--=x"), CL_ERR_USAGE);
 }
+
+TEST(words_stand_by_themselves_each_in_its_place)
+{
+    CHECK_OK(PARSE("send", "mini/otto", "--thread", "t", "Review it", "--json"));
+    CHECK(opts.cmd == &cl_cmd_send);
+    CHECK_STR(cl_str_z(value_of("TO")), CL_STR("mini/otto"));
+    CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR("Review it"));
+    CHECK_STR(cl_str_z(value_of("thread")), CL_STR("t"));
+    CHECK_OK(cl_opts_check(&opts, &why));
+    CHECK_OK(PARSE("send", "relay", "help"));
+    CHECK(opts.cmd == &cl_cmd_send && !opts.wants_help);
+    CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR("help"));
+    CHECK_OK(PARSE("send", "otto", "-"));
+    CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR("-"));
+    CHECK_OK(PARSE("send", "otto", ""));
+    CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR(""));
+    CHECK_OK(PARSE("send", "otto"));
+    CHECK(value_of("TEXT") == NULL);
+    CHECK_OK(cl_opts_check(&opts, &why));
+}
+
+TEST(a_word_that_is_missing_or_too_much_is_named)
+{
+    CHECK_OK(PARSE("send", "--thread", "t"));
+    CHECK_INT(cl_opts_check(&opts, &why), CL_ERR_USAGE);
+    CHECK_WHY("send needs TO");
+    CHECK_INT(PARSE("send", "otto", "Review", "it"), CL_ERR_USAGE);
+    CHECK_WHY("unexpected \"it\" behind send");
+    CHECK_WHY("quotes");
+    CHECK_INT(PARSE("send", "--TO", "otto"), CL_ERR_USAGE);
+    CHECK_WHY("unknown option \"--TO\"");
+}
+
+TEST(behind_two_dashes_all_are_words)
+{
+    CHECK_OK(PARSE("send", "otto", "--", "--thread"));
+    CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR("--thread"));
+    CHECK(value_of("thread") == NULL);
+    CHECK_OK(PARSE("send", "--", "otto", "--"));
+    CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR("--"));
+    CHECK_INT(PARSE("send", "otto", "- one item"), CL_ERR_USAGE);
+    CHECK_WHY("Put -- before a text");
+}
+
+TEST(words_without_number_add_up)
+{
+    static const struct cl_opt options[] = {{"ID", NULL, "which", CL_OPT_WORDS},
+                                            {NULL, NULL, NULL, CL_OPT_OPTIONAL}};
+    static const struct cl_cmd cmd = {.name = "many", .options = options};
+    struct cl_opts many = {.cmd = &cmd};
+    CHECK_INT(cl_opts_check(&many, &why), CL_ERR_USAGE);
+    CHECK_WHY("many needs ID");
+    CHECK(cl_opts_nth(&many, 0, 0) == NULL);
+    many.more[0] = (struct cl_opts_more){0, "a"};
+    many.more[1] = (struct cl_opts_more){0, "b"};
+    many.more_len = 2;
+    many.values[0] = "c";
+    CHECK_OK(cl_opts_check(&many, &why));
+    CHECK_STR(cl_str_z(cl_opts_nth(&many, 0, 0)), CL_STR("a"));
+    CHECK_STR(cl_str_z(cl_opts_nth(&many, 0, 1)), CL_STR("b"));
+    CHECK_STR(cl_str_z(cl_opts_nth(&many, 0, 2)), CL_STR("c"));
+    CHECK(cl_opts_nth(&many, 0, 3) == NULL);
+}
+
+TEST(who_i_am_is_for_protocol_v2)
+{
+    CHECK_OK(PARSE("--agent", "mira", "send", "otto", "hi", "--instance", "laptop"));
+    CHECK_STR(cl_str_z(opts.globals[CL_GLOBAL_AGENT]), CL_STR("mira"));
+    CHECK_STR(cl_str_z(opts.globals[CL_GLOBAL_INSTANCE]), CL_STR("laptop"));
+    CHECK_INT(PARSE("poll", "--agent", "mira"), CL_ERR_USAGE);
+    CHECK_WHY("--agent means nothing to poll");
+}

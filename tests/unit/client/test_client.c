@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "client/call_v2.h"
 #include "support/fault.h"
 #include "support/test.h"
 
@@ -422,5 +424,95 @@ TEST(a_client_without_memory_says_so_and_leaks_nothing)
         test_note("%s", why.text);
         CHECK(err == CL_ERR_NO_RELAY || (err != CL_OK && fault_happened()));
         cl_client_free(client);
+    }
+}
+
+/* -- protocol v2 ------------------------------------------------------------------------------ */
+
+/* A `trace` answered so: its outcome, and its result in *traced and *text. */
+static enum cl_err
+trace_once(const char *answer, struct cl_v2_traced *traced, struct cl_arena *arena)
+{
+    static struct script script; // outlives a failed check
+    const struct cl_v2_trace params = {.id = {{1}}, .agent = CL_STR("laptop/mira")};
+    const struct cl_call_v2 call = {.method = CL_V2_TRACE, .params = &params, .arena = arena};
+    cl_str text = CL_STR("");
+    begin_script(&script, answer, 1);
+    struct cl_client *client = client_of(&script, "", "");
+    enum cl_err err = cl_client_call_v2(client, &call, traced, &text, &why);
+    CHECK((err == CL_OK) == (text.len > 0));
+    CHECK(strstr(script.heard, "POST /v2 HTTP/1.1\r\n") != NULL);
+    CHECK(strstr(script.heard, "\"method\":\"trace\",\"params\":{\"id\":\"AQAAAAAAAAAAAAAAAAAAAA\","
+                               "\"agent\":\"laptop/mira\"}") != NULL);
+    cl_client_free(client);
+    end_script(&script);
+    return err;
+}
+
+#define RPC(rest) ANSWER("200 OK", "{\"jsonrpc\":\"2.0\",\"id\":1," rest "}")
+
+TEST(a_call_of_v2_is_answered_with_its_struct)
+{
+    struct cl_arena arena;
+    struct cl_v2_traced traced = {0};
+    cl_arena_init(&arena, CL_MIB);
+    CHECK_OK(
+        trace_once(RPC("\"result\":{\"id\":\"AQAAAAAAAAAAAAAAAAAAAA\",\"from\":\"laptop/mira\","
+                       "\"to\":\"mini/otto\",\"accepted\":5,\"expires\":9,\"priority\":2,"
+                       "\"attempts\":3,\"rungs\":[],\"new\":[1]}"),
+                   &traced, &arena));
+    CHECK_INT(traced.attempts, 3);
+    CHECK_STR(traced.to, CL_STR("mini/otto"));
+    cl_arena_done(&arena);
+}
+
+TEST(what_the_relay_says_of_a_call_of_v2_reaches_the_person)
+{
+    struct cl_arena arena;
+    struct cl_v2_traced traced;
+    cl_arena_init(&arena, CL_MIB);
+    CHECK_INT(trace_once(ANSWER("409 Conflict",
+                                "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":409,"
+                                "\"message\":\"several are called otto\",\"data\":{\"error\":"
+                                "\"ambiguous_name\",\"retry\":false,\"candidates\":[\"a/otto\","
+                                "\"b/otto\"]}}}"),
+                         &traced, &arena),
+              CL_ERR_AMBIGUOUS);
+    CHECK(says("refused trace: several are called otto: a/otto, b/otto."));
+    CHECK_INT(trace_once(RPC("\"error\":{\"code\":429,\"message\":\"too fast\",\"data\":{\"error\":"
+                             "\"rate_limited\",\"retry\":true,\"retry_after\":2}}"),
+                         &traced, &arena),
+              CL_ERR_RATE);
+    CHECK(says("too fast. Try again in 2 s."));
+    cl_arena_done(&arena);
+}
+
+TEST(what_is_no_answer_of_v2_is_not_taken_for_one)
+{
+    static const struct {
+        const char *answer;
+        enum cl_err err;
+        const char *part;
+    } rows[] = {
+        {RPC("\"result\":[]"), CL_ERR_IO, "protocol v2"},
+        {RPC("\"result\":{}"), CL_ERR_IO, "protocol v2"},
+        {RPC("\"what\":1"), CL_ERR_IO, "protocol v2"},
+        {ANSWER("200 OK",
+                "{\"jsonrpc\":\"2.0\",\"method\":\"receipt\",\"params\":{\"agent\":\"a/b\","
+                "\"receipts\":[]}}"),
+         CL_ERR_IO, "a note"},
+        {ANSWER("404 Not Found", "{\"error\":\"no such path\"}"), CL_ERR_UPGRADE,
+         "does not speak protocol v2"},
+        {ANSWER("401 Unauthorized", "{\"error\":\"no\",\"code\":\"unauthorized\"}"),
+         CL_ERR_UNAUTHORIZED, "wants its token"},
+        {ANSWER("200 OK", "hello"), CL_ERR_IO, "Not a relay"},
+    };
+    struct cl_arena arena;
+    struct cl_v2_traced traced;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cl_arena_init(&arena, CL_MIB);
+        CHECK_INT(trace_once(rows[i].answer, &traced, &arena), rows[i].err);
+        CHECK(says(rows[i].part));
+        cl_arena_done(&arena);
     }
 }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "cli/letter.h"
+
+#include <unistd.h>
+
+#include "base/random.h"
+#include "base/utf8.h"
+#include "cli/file.h"
+#include "proto/id_text.h"
+
+static const cl_str levels[CL_PRIORITY_COUNT] = {CL_STR_INIT("urgent"), CL_STR_INIT("high"),
+                                                 CL_STR_INIT("normal"), CL_STR_INIT("low")};
+
+/* -- the options ----------------------------------------------------------------------------- */
+
+static cl_str
+given(const struct cl_opts *opts, enum cl_letter_option option)
+{
+    return cl_str_z(opts->values[option]);
+}
+
+/* CL_PRIORITY_COUNT: it is none. */
+static unsigned
+level_of(cl_str word)
+{
+    unsigned level = 0;
+    while (level < CL_PRIORITY_COUNT && !cl_str_eq(levels[level], word))
+        level++;
+    return level;
+}
+
+static enum cl_err
+check_id(const struct cl_opts *opts, enum cl_letter_option option, struct cl_why *why)
+{
+    cl_id ignored;
+    if (opts->values[option] == NULL || cl_id_from_text(given(opts, option), &ignored))
+        return CL_OK;
+    return cl_fail(
+        CL_ERR_USAGE, why,
+        "--%s \"%.*s\" is no id of a message: those have %d characters, as `clawlink send` "
+        "and `clawlink inbox` print them.",
+        opts->cmd->options[option].name, CL_STR_ARG(cl_str_part(given(opts, option), 0, 80)),
+        CL_ID_TEXT_CAP - 1);
+}
+
+static enum cl_err
+check_line(const struct cl_opts *opts, enum cl_letter_option option, size_t bytes_max,
+           struct cl_why *why)
+{
+    if (opts->values[option] == NULL || cl_line_is_valid(given(opts, option), bytes_max))
+        return CL_OK;
+    return cl_fail(CL_ERR_USAGE, why,
+                   "--%s takes 1 to %zu bytes of UTF-8 without control characters, and \"%.*s\" is "
+                   "something else.",
+                   opts->cmd->options[option].name, bytes_max,
+                   CL_STR_ARG(cl_str_part(given(opts, option), 0, 80)));
+}
+
+static enum cl_err
+check_address(const struct cl_opts *opts, struct cl_why *why)
+{
+    struct cl_address address;
+    cl_str to = given(opts, CL_LETTER_TO);
+    if (cl_address_read(to, &address) && (address.kind & CL_ADDRESS_RECEIVERS) != 0)
+        return CL_OK;
+    return cl_fail(CL_ERR_USAGE, why,
+                   "\"%.*s\" is no address to send to: write instance/agent, a name, v1/ID, "
+                   "cap:CAPABILITY or topic:TOPIC. `clawlink discover` lists who there is.",
+                   CL_STR_ARG(cl_str_part(to, 0, 100)));
+}
+
+enum cl_err
+cl_letter_check(const struct cl_opts *opts, struct cl_why *why)
+{
+    cl_str level = given(opts, CL_LETTER_PRIORITY);
+    if (opts->values[CL_LETTER_TEXT] != NULL && opts->values[CL_LETTER_FILE] != NULL)
+        return cl_fail(
+            CL_ERR_USAGE, why,
+            "There are a TEXT and a --file, and one message has one body: leave one out.");
+    if (level.ptr != NULL && level_of(level) == CL_PRIORITY_COUNT)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "--priority \"%.*s\" is none of low, normal, high and urgent.",
+                       CL_STR_ARG(cl_str_part(level, 0, 80)));
+    if ((opts->values[CL_LETTER_ROOT] == NULL) != (opts->values[CL_LETTER_HOPS] == NULL))
+        return cl_fail(CL_ERR_USAGE, why, "--root and --hops say one thing together: give both.");
+    enum cl_err err = check_address(opts, why);
+    if (err == CL_OK)
+        err = check_id(opts, CL_LETTER_RE, why);
+    if (err == CL_OK)
+        err = check_id(opts, CL_LETTER_ROOT, why);
+    if (err == CL_OK)
+        err = check_line(opts, CL_LETTER_TYPE, CL_CTY_BYTES_MAX, why);
+    return err == CL_OK ? check_line(opts, CL_LETTER_THREAD, CL_THREAD_BYTES_MAX, why) : err;
+}
+
+/* -- the message ------------------------------------------------------------------------------- */
+
+static enum cl_err
+read_body(struct cl_letter *letter, const struct cl_opts *opts, struct cl_why *why)
+{
+    cl_str text = given(opts, CL_LETTER_TEXT);
+    const char *file = opts->values[CL_LETTER_FILE];
+    bool is_dash = cl_str_eq(text, CL_STR("-")) || cl_str_eq(cl_str_z(file), CL_STR("-"));
+    if (file != NULL && !is_dash)
+        return cl_file_read(file, &letter->body, why);
+    if (text.ptr != NULL && !is_dash) {
+        enum cl_err err = cl_buf_append(&letter->body, text);
+        return err == CL_OK ? CL_OK : cl_fail(err, why, "The message is too large.");
+    }
+    if (!is_dash && isatty(STDIN_FILENO) == 1)
+        return cl_fail(
+            CL_ERR_USAGE, why,
+            "There is nothing to send: write the text behind the address, in quotes, name "
+            "a --file, or pipe it in.");
+    return cl_file_read_stdin(&letter->body, why);
+}
+
+/* The numbers that name it. A stream for each: the run that follows cannot know this one's. */
+static void
+name_it(struct cl_letter *letter)
+{
+    uint64_t stream = 0;
+    cl_random_bytes(&letter->header.id, sizeof letter->header.id);
+    cl_random_bytes(&stream, sizeof stream);
+    letter->header.str = (cl_maybe){true, stream};
+    letter->header.seq = 1;
+}
+
+enum cl_err
+cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts, const struct cl_me *me,
+               size_t bytes_max, struct cl_why *why)
+{
+    struct cl_envelope_header *header = &letter->header;
+    *letter = (struct cl_letter){
+        .ttl_s = (uint32_t)cl_opts_number(opts, CL_LETTER_TTL, CL_ENVELOPE_LIFE_S_MAX),
+        .deadline_s = (uint32_t)cl_opts_number(opts, CL_LETTER_DEADLINE, 0),
+        .attempts = (uint8_t)cl_opts_number(opts, CL_LETTER_ATTEMPTS, 0)};
+    cl_buf_init(&letter->body, bytes_max);
+    cl_buf_init(&letter->text, CL_HTTP_BODY_BYTES_MAX);
+    name_it(letter);
+    header->typ = CL_ENVELOPE_MSG;
+    header->from = cl_me_address(me);
+    header->to = given(opts, CL_LETTER_TO);
+    header->cty = given(opts, CL_LETTER_TYPE);
+    header->thr = given(opts, CL_LETTER_THREAD);
+    cl_str level = given(opts, CL_LETTER_PRIORITY);
+    header->pri = (uint8_t)(level.ptr == NULL ? CL_PRIORITY_NORMAL : level_of(level));
+    (void)cl_id_from_text(given(opts, CL_LETTER_RE), &header->re); // none stays none
+    if (cl_id_from_text(given(opts, CL_LETTER_ROOT), &header->root))
+        header->hops = (cl_maybe){true, cl_opts_number(opts, CL_LETTER_HOPS, 0)};
+    enum cl_err err = read_body(letter, opts, why);
+    if (err == CL_OK && header->cty.len == 0 && !cl_utf8_is_valid(cl_buf_str(&letter->body)))
+        header->cty = CL_STR("application/octet-stream");
+    return err;
+}
+
+void
+cl_letter_done(struct cl_letter *letter)
+{
+    cl_buf_done(&letter->body);
+    cl_buf_done(&letter->text);
+}
+
+enum cl_err
+cl_letter_seal(struct cl_letter *letter, cl_time now, cl_str body, cl_str cty, struct cl_why *why)
+{
+    struct cl_arena arena;
+    struct cl_why reason = {""};
+    cl_hash_key key;
+    struct cl_envelope_header header = letter->header;
+    cl_random_bytes(&key, sizeof key);
+    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
+    header.cty = cty;
+    header.iat = (uint64_t)(now.ms / 1000);
+    header.exp = header.iat + letter->ttl_s;
+    if (letter->deadline_s > 0)
+        header.dl = header.iat + letter->deadline_s;
+    cl_buf_clear(&letter->text);
+    enum cl_err err = cl_envelope_encode(&reader, &header, body, &letter->text, &reason);
+    cl_arena_done(&arena);
+    if (err == CL_OK)
+        return CL_OK;
+    return cl_fail(err == CL_ERR_MALFORMED || err == CL_ERR_MISSING ? CL_ERR_USAGE : err, why,
+                   "The message breaks a rule of protocol v2: %.200s.",
+                   reason.text[0] == '\0' ? cl_err_wire(err) : reason.text);
+}
+
+struct cl_envelope
+cl_letter_envelope(const struct cl_letter *letter)
+{
+    return cl_envelope_split(cl_buf_str(&letter->text));
+}

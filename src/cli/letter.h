@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cli/letter.h - the message that somebody at the command line writes, as an envelope.
+ */
+#ifndef CL_CLI_LETTER_H
+#define CL_CLI_LETTER_H
+
+#include "cli/me.h"
+#include "proto/envelope.h"
+
+/* The first options of each verb that sends, in this order: its own follow from CL_LETTER_COUNT. */
+enum cl_letter_option {
+    CL_LETTER_TO,
+    CL_LETTER_TEXT,
+    CL_LETTER_FILE,
+    CL_LETTER_TYPE,
+    CL_LETTER_THREAD,
+    CL_LETTER_PRIORITY,
+    CL_LETTER_RE,
+    CL_LETTER_TTL,
+    CL_LETTER_DEADLINE,
+    CL_LETTER_ATTEMPTS,
+    CL_LETTER_ROOT,
+    CL_LETTER_HOPS,
+    CL_LETTER_COUNT
+};
+// clang-format off
+#define CL_LETTER_OPTIONS                                                                          \
+    [CL_LETTER_TO] = {"TO", NULL,                                                                  \
+        "whom: instance/agent, a name that only one agent has,\n"                                  \
+        "v1/ID, cap:CAPABILITY or topic:TOPIC", CL_OPT_WORD},                                      \
+    [CL_LETTER_TEXT] = {"TEXT", NULL,                                                              \
+        "the message; - or nothing: what comes on standard input", CL_OPT_MAYBE_WORD},             \
+    [CL_LETTER_FILE] = {"file", "FILE", "the message is what is in the file", CL_OPT_OPTIONAL},    \
+    [CL_LETTER_TYPE] = {"type", "TYPE",                                                            \
+        "media type of the message; default: plain text, of what\n"                                \
+        "is no UTF-8 application/octet-stream", CL_OPT_OPTIONAL},                                  \
+    [CL_LETTER_THREAD] = {"thread", "NAME", "the conversation it belongs to", CL_OPT_OPTIONAL},    \
+    [CL_LETTER_PRIORITY] = {"priority", "LEVEL",                                                   \
+        "low, normal (the default), high or urgent", CL_OPT_OPTIONAL},                             \
+    [CL_LETTER_RE] = {"re", "ID", "the message that this one answers", CL_OPT_OPTIONAL},           \
+    [CL_LETTER_TTL] = {"ttl", "SECONDS", "how long it may wait to be taken; default 7 days",       \
+        CL_OPT_OPTIONAL},                                                                          \
+    [CL_LETTER_DEADLINE] = {"deadline", "SECONDS", "when an answer is wanted at the latest",       \
+        CL_OPT_OPTIONAL},                                                                          \
+    [CL_LETTER_ATTEMPTS] = {"attempts", "N",                                                       \
+        "so often it is handed out, then it is a dead letter;\n"                                   \
+        "default: as often as it takes", CL_OPT_OPTIONAL},                                         \
+    [CL_LETTER_ROOT] = {"root", "ID",                                                              \
+        "the first message of the chain that this one follows\n"                                   \
+        "from, as the relay told; with --hops", CL_OPT_OPTIONAL},                                  \
+    [CL_LETTER_HOPS] = {"hops", "N", "one more than the message before had", CL_OPT_OPTIONAL}
+#define CL_LETTER_NUMBERS                                                                          \
+    {"ttl", 1, CL_ENVELOPE_LIFE_S_MAX}, {"deadline", 1, CL_ENVELOPE_LIFE_S_MAX},                   \
+    {"attempts", 1, UINT8_MAX}, {"hops", 0, UINT8_MAX}
+// clang-format on
+
+struct cl_letter {
+    struct cl_envelope_header header;
+    struct cl_buf body; // as it was given
+    struct cl_buf text; // the envelope's, once it is sealed
+    uint32_t ttl_s;
+    uint32_t deadline_s; // 0: none
+    uint8_t attempts;    // 0: as often as it takes
+};
+
+/* Are the values of these options good ones? For struct cl_cmd's check. */
+CL_MUST_CHECK enum cl_err cl_letter_check(const struct cl_opts *opts, struct cl_why *why);
+
+/* Reads the body, at most bytes_max, and all that the options say; gives it an id, and a stream of
+ * its own. Strings are those of opts and of me. cl_letter_done is due in any case. CL_ERR_IO,
+ * CL_ERR_TOO_LARGE; CL_ERR_USAGE: there is nothing to send. */
+CL_MUST_CHECK enum cl_err cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts,
+                                         const struct cl_me *me, size_t bytes_max,
+                                         struct cl_why *why);
+void cl_letter_done(struct cl_letter *letter);
+
+/* Makes the envelope, as of now by the relay's clock, with that body and media type: its own, or
+ * what stands for them. From then on it stays as it is, however often it is sent. CL_ERR_USAGE: a
+ * rule of the envelope is broken. */
+CL_MUST_CHECK enum cl_err cl_letter_seal(struct cl_letter *letter, cl_time now, cl_str body,
+                                         cl_str cty, struct cl_why *why);
+/* Of a letter that is sealed. */
+struct cl_envelope cl_letter_envelope(const struct cl_letter *letter);
+
+#endif

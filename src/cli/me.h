@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cli/me.h - who somebody at the command line is to protocol v2: `instance/agent`.
+ *
+ *     instance   --instance, else CLAWLINK_INSTANCE, else the host's name up to its first dot
+ *     agent      --agent, else CLAWLINK_AGENT, else the name that `clawlink register` saved, else
+ *                --as, else the id that register saved; the first that an address could have
+ *
+ * An agent of v1 whose id is a pair of names, `clawlink register --id mini/otto`, is that agent in
+ * v2 too, with one inbox, unless an agent or an instance is named. Any other id of v1 is another
+ * agent, `v1/<id>`, with an inbox of its own.
+ */
+#ifndef CL_CLI_ME_H
+#define CL_CLI_ME_H
+
+#include "cli/opts.h"
+#include "cli/state.h"
+
+/* Instance and agent with a slash between them, and a NUL. */
+#define CL_ME_CAP (2 * CL_NAME_BYTES_MAX + 2)
+
+struct cl_me {
+    size_t instance_len;
+    char text[CL_ME_CAP];
+};
+
+/* "mini/otto" and "mini". They live as long as *me. */
+static inline cl_str
+cl_me_address(const struct cl_me *me)
+{
+    return cl_str_z(me->text);
+}
+static inline cl_str
+cl_me_instance(const struct cl_me *me)
+{
+    return cl_str_of(me->text, me->instance_len);
+}
+
+/* CL_ERR_USAGE: a name that is none. CL_ERR_NO_AGENT: nothing says who. The sentence says what to
+ * type. */
+CL_MUST_CHECK enum cl_err cl_me_find(const struct cl_opts *opts, const struct cl_state *state,
+                                     struct cl_me *ret_me, struct cl_why *why);
+
+/* A machine's name made into one that an instance may have: up to its first dot, "-" for what a
+ * name may not have; "host" where nothing is left, and behind "v1" and "relay", which are spoken
+ * for. */
+void cl_me_name_host(cl_str host, char ret_name[static CL_NAME_BYTES_MAX + 1]);
+
+#endif
