@@ -171,17 +171,18 @@
     F(S, NUMBER,   REQUIRED, waiting,         CL_V2_NUMBER_MAX,     NULL)        \
     F(S, LIST,     REQUIRED, messages,        CL_V2_PAGE_MAX,       &cl_v2_letter_shape) \
     F(S, AT,       OPTIONAL, next,            0,                    NULL)
+/* Priority, thread and attempts are the message's, and gone with it. */
 #define CL_FIELDS_v2_traced(F, S)                                                \
     F(S, ID,       REQUIRED, id,              0,                    NULL)        \
     F(S, ADDRESS,  REQUIRED, from,            CL_ADDRESS_SENDERS,   NULL)        \
     F(S, ADDRESS,  REQUIRED, to,              CL_ADDRESS_RECEIVERS, NULL)        \
     F(S, NUMBER,   REQUIRED, accepted,        CL_V2_NUMBER_MAX,     NULL)        \
     F(S, NUMBER,   REQUIRED, expires,         CL_V2_NUMBER_MAX,     NULL)        \
-    F(S, PRIORITY, REQUIRED, priority,        0,                    NULL)        \
+    F(S, MAYBE,    OPTIONAL, priority,        CL_PRIORITY_COUNT - 1, NULL)        \
     F(S, ID,       OPTIONAL, re,              0,                    NULL)        \
     F(S, LINE,     OPTIONAL, thread,          CL_THREAD_BYTES_MAX,  NULL)        \
     F(S, OBJECT,   OPTIONAL, chain,           0,                    &cl_v2_chain_shape) \
-    F(S, NUMBER,   REQUIRED, attempts,        UINT8_MAX,            NULL)        \
+    F(S, MAYBE,    OPTIONAL, attempts,        UINT32_MAX,           NULL)        \
     F(S, LIST,     REQUIRED, rungs,           CL_RUNG_COUNT,        &cl_v2_step_shape) \
     F(S, OBJECT,   OPTIONAL, ended,           0,                    &cl_v2_ending_shape)
 #define CL_FIELDS_v2_dead_page(F, S)                                             \

@@ -217,11 +217,12 @@ look_at_trace(struct cl_relay *relay, const struct cl_v2_call *call)
     result = (struct cl_v2_traced){.id = receipt->id,
                                    .accepted = (uint64_t)receipt->created.ms,
                                    .expires = (uint64_t)receipt->expires.ms,
-                                   .priority =
-                                       (uint8_t)(msg == NULL ? CL_PRIORITY_NORMAL : msg->priority),
-                                   .re = receipt->re,
-                                   .thread = msg == NULL ? CL_STR("") : msg->thread,
-                                   .attempts = msg == NULL ? 0 : msg->attempts};
+                                   .re = receipt->re};
+    if (msg != NULL) {
+        result.priority = (cl_maybe){true, msg->priority};
+        result.thread = msg->thread;
+        result.attempts = (cl_maybe){true, msg->attempts};
+    }
     if (!cl_id_is_none(receipt->root)) {
         chain = (struct cl_v2_chain){.root = receipt->root,
                                      .hops = receipt->hops,

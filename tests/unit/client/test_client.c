@@ -461,7 +461,7 @@ TEST(a_call_of_v2_is_answered_with_its_struct)
                        "\"to\":\"mini/otto\",\"accepted\":5,\"expires\":9,\"priority\":2,"
                        "\"attempts\":3,\"rungs\":[],\"new\":[1]}"),
                    &traced, &arena));
-    CHECK_INT(traced.attempts, 3);
+    CHECK_INT(traced.attempts.value, 3);
     CHECK_STR(traced.to, CL_STR("mini/otto"));
     cl_arena_done(&arena);
 }
