@@ -28,7 +28,7 @@
 #define CL_FIELDS_v2_added(F, S)                                                 \
     F(S, NUMBER,   REQUIRED, accepted,        CL_V2_NUMBER_MAX,     NULL)        \
     F(S, WORD,     REQUIRED, trust,           CL_V2_TRUST_COUNT,    cl_v2_trusts) \
-    F(S, NUMBER,   REQUIRED, attempts,        UINT8_MAX,            NULL)        \
+    F(S, NUMBER,   REQUIRED, attempts,        UINT32_MAX,           NULL)        \
     F(S, OBJECT,   OPTIONAL, chain,           0,                    &cl_v2_chain_shape)
 /* One rung that was reached. */
 #define CL_FIELDS_v2_step(F, S)                                                  \
@@ -70,7 +70,7 @@
     F(S, WORD,     REQUIRED, outcome,         CL_V2_OUTCOME_COUNT,  cl_v2_outcomes) \
     F(S, NUMBER,   REQUIRED, at,              CL_V2_NUMBER_MAX,     NULL)        \
     F(S, TEXT,     OPTIONAL, reason,          CL_REASON_BYTES_MAX,  NULL)        \
-    F(S, NUMBER,   REQUIRED, attempts,        UINT8_MAX,            NULL)        \
+    F(S, NUMBER,   REQUIRED, attempts,        UINT32_MAX,           NULL)        \
     F(S, NUMBER,   REQUIRED, bytes,           CL_V2_NUMBER_MAX,     NULL)
 
 /* -- params ---------------------------------------------------------------------------------- */

@@ -320,6 +320,27 @@ TEST(a_result_written_in_pieces_is_the_same)
     golden_reader_done(&golden);
 }
 
+/* A message that nobody gave a number of attempts comes back without end. */
+TEST(a_message_may_come_back_more_often_than_a_byte_counts)
+{
+    struct golden_reader golden;
+    struct cl_v2_heard heard;
+    struct cl_buf buf;
+    struct cl_why why;
+    golden_reader_init(&golden);
+    cl_buf_init(&buf, CL_MIB);
+    CHECK_OK(
+        cl_v2_decode_heard(&golden.reader, golden_read("message", ".note.json"), &heard, &why));
+    struct cl_v2_added added = *(const struct cl_v2_added *)heard.note_params.message.relay;
+    added.attempts = 1000;
+    heard.note_params.message.relay = &added;
+    CHECK_OK(cl_v2_encode_note(CL_V2_NOTE_MESSAGE, &heard.note_params, &buf));
+    CHECK_OK(cl_v2_decode_heard(&golden.reader, cl_buf_str(&buf), &heard, &why));
+    CHECK_INT(((const struct cl_v2_added *)heard.note_params.message.relay)->attempts, 1000);
+    cl_buf_done(&buf);
+    golden_reader_done(&golden);
+}
+
 TEST(a_client_passes_over_what_a_newer_relay_adds)
 {
     struct golden_reader golden;
