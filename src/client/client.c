@@ -429,7 +429,13 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
     if (!client->wants_tls && cl_is_tls_port(client->status, reply->body))
         return cl_explain_tls_port(cl_client_url(client),
                                    client->is_exposed && client->token.len > 0, why);
-    if (cl_json_scan_feed(&scan, reply->body, true, NULL) != CL_OK)
+    bool is_json = cl_json_scan_feed(&scan, reply->body, true, NULL) == CL_OK;
+    if (call->is_v2 && !is_json && client->status == 404)
+        return cl_fail(CL_ERR_UPGRADE, why,
+                       "What listens at %.*s does not speak protocol v2: it is a relay of v1, whose "
+                       "verbs are delegate, poll, respond and discover, or no relay at all.",
+                       CL_STR_ARG(cl_client_url_shown(client)));
+    if (!is_json)
         return cl_fail(CL_ERR_IO, why,
                        "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "
                        "JSON object. Check host and port in --relay.",
