@@ -422,6 +422,9 @@
 #define CL_CLI_COLUMN_MAX 200
 /* One result as it is shown: an answer of the relay whose every byte were an escape. */
 #define CL_CLI_PAGE_BYTES_MAX (8 * CL_HTTP_ANSWER_BYTES_MAX)
+/* What reading one answer of protocol v2 takes besides its text: 1000 messages, decoded. An answer
+ * that needs more is refused. */
+#define CL_CLI_ANSWER_ARENA_BYTES_MAX (CL_JSON_SCAN_ARENA_BYTES_MAX + CL_HTTP_ANSWER_BYTES_MAX)
 /* An agent's state file; a larger one is none of ours. */
 #define CL_CLI_STATE_BYTES_MAX (64 * CL_KIB)
 /* A path of the state file, with its NUL. */

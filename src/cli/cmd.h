@@ -75,7 +75,15 @@ extern const struct cl_cmd cl_cmd_respond;
 extern const struct cl_cmd cl_cmd_file_put;
 extern const struct cl_cmd cl_cmd_file_get;
 extern const struct cl_cmd cl_cmd_file_list;
+extern const struct cl_cmd cl_cmd_agents;
 extern const struct cl_cmd cl_cmd_send;
+extern const struct cl_cmd cl_cmd_inbox;
+extern const struct cl_cmd cl_cmd_ack;
+extern const struct cl_cmd cl_cmd_trace;
+extern const struct cl_cmd cl_cmd_dead;
+extern const struct cl_cmd cl_cmd_dead_show;
+extern const struct cl_cmd cl_cmd_dead_retry;
+extern const struct cl_cmd cl_cmd_dead_drop;
 extern const struct cl_cmd cl_cmd_scan;
 extern const struct cl_cmd cl_cmd_info;
 

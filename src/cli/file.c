@@ -124,17 +124,106 @@ replace(char *path, mode_t mode, cl_str bytes, struct cl_why *why)
     return err;
 }
 
+#define REAL_CAP (PATH_MAX > CL_CLI_PATH_CAP ? PATH_MAX : CL_CLI_PATH_CAP)
+
+/* Through a symbolic link it is the file that is replaced, not the link. */
+static enum cl_err
+find_real(const char *path, bool exists, char ret_real[static REAL_CAP], struct cl_why *why)
+{
+    if ((!exists || realpath(path, ret_real) == NULL) &&
+        !cl_str_copy(ret_real, CL_CLI_PATH_CAP, cl_str_z(path)))
+        return cl_fail(CL_ERR_USAGE, why, "The path \"%.100s...\" is too long.", path);
+    return CL_OK;
+}
+
 enum cl_err
 cl_file_write(const char *path, mode_t mode, cl_str bytes, struct cl_why *why)
 {
-    char real[PATH_MAX > CL_CLI_PATH_CAP ? PATH_MAX : CL_CLI_PATH_CAP];
+    char real[REAL_CAP];
     struct stat info;
     bool exists = stat(path, &info) == 0;
     if (exists && !S_ISREG(info.st_mode))
         return write_in_place(path, bytes, why);
-    // Through a symbolic link it is the file that is replaced, not the link.
-    if ((!exists || realpath(path, real) == NULL) &&
-        !cl_str_copy(real, CL_CLI_PATH_CAP, cl_str_z(path)))
+    enum cl_err err = find_real(path, exists, real, why);
+    return err == CL_OK ? replace(real, mode, bytes, why) : err;
+}
+
+/* -- a file that comes in pieces --------------------------------------------------------------- */
+
+enum cl_err
+cl_file_part_open(const char *path, const char *tag, struct cl_file_part *part, struct cl_why *why)
+{
+    char real[REAL_CAP];
+    struct stat info;
+    bool exists = stat(path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode))
+        return cl_fail(CL_ERR_USAGE, why,
+                       "\"%.200s\" is no regular file, and what comes in pieces needs one.", path);
+    enum cl_err err = find_real(path, exists, real, why);
+    if (err != CL_OK)
+        return err;
+    int len = snprintf(part->temporary, sizeof part->temporary, "%s.%s.part", real, tag);
+    if (!cl_str_copy(part->path, sizeof part->path, cl_str_z(real)) || len < 0 ||
+        (size_t)len >= sizeof part->temporary)
         return cl_fail(CL_ERR_USAGE, why, "The path \"%.100s...\" is too long.", path);
-    return replace(real, mode, bytes, why);
+    part->fd = open(part->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (part->fd < 0)
+        return fail("write", part->temporary, why);
+    if (fstat(part->fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        cl_file_part_close(part);
+        return cl_fail(CL_ERR_USAGE, why, "\"%.200s\" is in the way: it is no regular file.",
+                       part->temporary);
+    }
+    part->len = (uint64_t)info.st_size;
+    return CL_OK;
+}
+
+void
+cl_file_part_close(struct cl_file_part *part)
+{
+    (void)close(part->fd); // what was not written will be missed by who reads it again
+}
+
+enum cl_err
+cl_file_part_read(const struct cl_file_part *part, uint64_t at,
+                  char ret_bytes[static CL_FILE_PIECE_BYTES], size_t *ret_len, struct cl_why *why)
+{
+    ssize_t got;
+    do
+        got = pread(part->fd, ret_bytes, CL_FILE_PIECE_BYTES, (off_t)at);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return fail("read", part->temporary, why);
+    *ret_len = (size_t)got;
+    return CL_OK;
+}
+
+enum cl_err
+cl_file_part_append(struct cl_file_part *part, cl_str bytes, struct cl_why *why)
+{
+    if (lseek(part->fd, (off_t)part->len, SEEK_SET) < 0 || !write_all(part->fd, bytes))
+        return fail("write", part->temporary, why);
+    part->len += bytes.len;
+    return CL_OK;
+}
+
+enum cl_err
+cl_file_part_restart(struct cl_file_part *part, struct cl_why *why)
+{
+    if (ftruncate(part->fd, 0) != 0)
+        return fail("write", part->temporary, why);
+    part->len = 0;
+    return CL_OK;
+}
+
+enum cl_err
+cl_file_part_keep(struct cl_file_part *part, struct cl_why *why)
+{
+    mode_t mask = umask(0);
+    (void)umask(mask); // the only way to read it
+    if (fchmod(part->fd, 0666 & ~mask) != 0 || fsync(part->fd) != 0 ||
+        rename(part->temporary, part->path) != 0)
+        return fail("write", part->path, why);
+    sync_folder(part->path);
+    return CL_OK;
 }

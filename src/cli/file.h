@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 /* Appends all bytes of the file. CL_ERR_TOO_LARGE past the buffer's maximum, CL_ERR_IO. */
 CL_MUST_CHECK enum cl_err cl_file_read(const char *path, struct cl_buf *out, struct cl_why *why);
@@ -18,5 +19,33 @@ CL_MUST_CHECK enum cl_err cl_file_read_stdin(struct cl_buf *out, struct cl_why *
  * path that names no regular file (a device, a pipe) is written to as it is. */
 CL_MUST_CHECK enum cl_err cl_file_write(const char *path, mode_t mode, cl_str bytes,
                                         struct cl_why *why);
+
+/* -- a file that comes in pieces ----------------------------------------------------------- */
+
+/* It grows beside its place, over as many runs as it takes. */
+struct cl_file_part {
+    int fd;
+    uint64_t len;                         // bytes that are there
+    char path[CL_CLI_PATH_CAP];           // where it belongs
+    char temporary[CL_CLI_PATH_CAP + 32]; // where it is
+};
+
+/* Opens the one beside path that has that tag, or begins it. CL_ERR_USAGE: path names something
+ * that is no regular file, or is too long; CL_ERR_IO. Nothing is open then. */
+CL_MUST_CHECK enum cl_err cl_file_part_open(const char *path, const char *tag,
+                                            struct cl_file_part *part, struct cl_why *why);
+/* Leaves what there is for another run. */
+void cl_file_part_close(struct cl_file_part *part);
+/* Bytes from that place on, CL_FILE_PIECE_BYTES at most; none: that was all. CL_ERR_IO. */
+#define CL_FILE_PIECE_BYTES ((size_t)64 * 1024)
+CL_MUST_CHECK enum cl_err cl_file_part_read(const struct cl_file_part *part, uint64_t at,
+                                            char ret_bytes[static CL_FILE_PIECE_BYTES],
+                                            size_t *ret_len, struct cl_why *why);
+CL_MUST_CHECK enum cl_err cl_file_part_append(struct cl_file_part *part, cl_str bytes,
+                                              struct cl_why *why);
+/* Empties it. CL_ERR_IO. */
+CL_MUST_CHECK enum cl_err cl_file_part_restart(struct cl_file_part *part, struct cl_why *why);
+/* It is whole: puts it in its place, as cl_file_write does, with the rights of a new file. */
+CL_MUST_CHECK enum cl_err cl_file_part_keep(struct cl_file_part *part, struct cl_why *why);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "proto/id_text.h"
 
 const struct cl_opt cl_opts_globals[] = {
     {"relay", "URL",
@@ -371,12 +372,20 @@ check_globals(const struct cl_opts *opts, struct cl_why *why)
     return CL_OK;
 }
 
+/* One id in 64 begins with a dash; no option looks like one. */
+static bool
+is_id(const struct cl_cmd *cmd, const char *word)
+{
+    cl_id ignored;
+    return takes_words(cmd) && cl_id_from_text(cl_str_z(word), &ignored);
+}
+
 static enum cl_err
 parse_next(struct parser *parser, struct cl_why *why)
 {
     static char help[] = "--help";
     char *word = *parser->at++;
-    if (parser->has_only_words)
+    if (parser->has_only_words || is_id(parser->opts.cmd, word))
         return take_word(&parser->opts, word, why);
     if (strcmp(word, "--") == 0 && takes_words(parser->opts.cmd)) {
         parser->has_only_words = true;

@@ -124,6 +124,14 @@ cl_doc_find(cl_str object, cl_str name)
     return CL_STR("");
 }
 
+uint64_t
+cl_doc_number(cl_str object, const char *name)
+{
+    uint64_t number = 0;
+    (void)cl_json_to_u64(cl_doc_find(object, cl_str_z(name)), &number); // else it stays 0
+    return number;
+}
+
 /* -- tables -------------------------------------------------------------------------------- */
 
 #define GAP          "  "

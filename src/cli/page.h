@@ -9,6 +9,8 @@
 #ifndef CL_CLI_PAGE_H
 #define CL_CLI_PAGE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 
 struct cl_page {
@@ -52,5 +54,7 @@ void cl_page_table(struct cl_page *page, cl_str rows, const struct cl_column *co
 
 /* The value of that member of a JSON object, empty when there is none. */
 cl_str cl_doc_find(cl_str object, cl_str name);
+/* That member as a whole number; 0 when it is none. */
+uint64_t cl_doc_number(cl_str object, const char *name);
 
 #endif

@@ -376,15 +376,18 @@ send_call(struct cl_client *client, const struct cl_client_call *call, cl_str ta
 {
     char bearer[sizeof BEARER + CL_SECRET_BYTES_MAX] = BEARER;
     memcpy(bearer + sizeof BEARER - 1, client->token.bytes, client->token.len);
-    const struct cl_http_field fields[] = {
-        {CL_STR("Content-Type"), CL_STR("application/json")},
-        {CL_STR("Authorization"), cl_str_of(bearer, sizeof BEARER - 1 + client->token.len)},
-    };
+    struct cl_http_field fields[3] = {{CL_STR("Content-Type"), CL_STR("application/json")}};
+    size_t fields_len = 1;
+    if (client->token.len > 0)
+        fields[fields_len++] = (struct cl_http_field){
+            CL_STR("Authorization"), cl_str_of(bearer, sizeof BEARER - 1 + client->token.len)};
+    if (call->range != NULL)
+        fields[fields_len++] = (struct cl_http_field){CL_STR("Range"), cl_str_z(call->range)};
     const struct cl_http_call http_call = {
         .method = cl_str_z(call->method),
         .target = target,
         .fields = fields,
-        .fields_len = client->token.len > 0 ? 2 : 1,
+        .fields_len = fields_len,
         .body = call->body,
         .timeout_ms = CL_CLIENT_TIMEOUT_MS + call->wait_s * 1000,
     };
@@ -429,12 +432,15 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
     if (!client->wants_tls && cl_is_tls_port(client->status, reply->body))
         return cl_explain_tls_port(cl_client_url(client),
                                    client->is_exposed && client->token.len > 0, why);
+    if (call->range != NULL && client->status >= 200 && client->status < 300)
+        return CL_OK;
     bool is_json = cl_json_scan_feed(&scan, reply->body, true, NULL) == CL_OK;
     if (call->is_v2 && !is_json && client->status == 404)
-        return cl_fail(CL_ERR_UPGRADE, why,
-                       "What listens at %.*s does not speak protocol v2: it is a relay of v1, whose "
-                       "verbs are delegate, poll, respond and discover, or no relay at all.",
-                       CL_STR_ARG(cl_client_url_shown(client)));
+        return cl_fail(
+            CL_ERR_UPGRADE, why,
+            "What listens at %.*s does not speak protocol v2: it is a relay of v1, whose "
+            "verbs are delegate, poll, respond and discover, or no relay at all.",
+            CL_STR_ARG(cl_client_url_shown(client)));
     if (!is_json)
         return cl_fail(CL_ERR_IO, why,
                        "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "
@@ -488,7 +494,7 @@ cl_client_call(struct cl_client *client, const struct cl_client_call *call, cl_s
         return explain_fault(client, err, CL_CLIENT_TIMEOUT_MS / 1000 + call->wait_s, why);
     err = judge_reply(client, call, &reply, why);
     if (err == CL_OK)
-        *ret_answer = cl_str_strip(reply.body);
+        *ret_answer = call->range == NULL ? cl_str_strip(reply.body) : reply.body;
     return err;
 }
 

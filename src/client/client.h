@@ -33,6 +33,9 @@ struct cl_client_call {
     /* Of protocol v2: an answer of JSON-RPC is an answer, also one that says no (client/call_v2.h),
      * and a relay that does not know the path is CL_ERR_UPGRADE. */
     bool is_v2;
+    /* "bytes=0-1023": any success is an answer, of those bytes and no JSON; a relay that heeds it
+     * answers 206 (RFC 9110 section 14). NULL: all of it. */
+    const char *range;
 };
 
 /* The URL is "https://host:port" or "http://host:port", maybe with a path that goes before every

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/opts.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "proto/id_text.h"
 #include "support/test.h"
 
 #define WORDS_MAX 16
@@ -298,6 +300,29 @@ TEST(behind_two_dashes_all_are_words)
     CHECK_STR(cl_str_z(value_of("TEXT")), CL_STR("--"));
     CHECK_INT(PARSE("send", "otto", "- one item"), CL_ERR_USAGE);
     CHECK_WHY("Put -- before a text");
+}
+
+TEST(an_id_may_begin_with_dashes)
+{
+    CHECK_OK(PARSE("ack", "-AECAwQFBgcICQoLDA0ODw", "--ECAwQFBgcICQoLDA0ODw", "--rung", "seen"));
+    CHECK_STR(cl_str_z(cl_opts_nth(&opts, 0, 0)), CL_STR("-AECAwQFBgcICQoLDA0ODw"));
+    CHECK_STR(cl_str_z(cl_opts_nth(&opts, 0, 1)), CL_STR("--ECAwQFBgcICQoLDA0ODw"));
+    CHECK_STR(cl_str_z(value_of("rung")), CL_STR("seen"));
+    CHECK_INT(PARSE("ack", "-AECAwQF"), CL_ERR_USAGE); // not even all of an id
+    CHECK_INT(PARSE("poll", "--ECAwQFBgcICQoLDA0ODw"), CL_ERR_USAGE);
+}
+
+TEST(no_option_looks_like_an_id)
+{
+    cl_id ignored;
+    char word[64];
+    for (size_t i = 0; cl_cmds[i] != NULL; i++)
+        for (const struct cl_opt *opt = cl_cmds[i]->options; opt->name != NULL; opt++) {
+            (void)snprintf(word, sizeof word, "--%s", opt->name);
+            test_note("%s %s", cl_cmds[i]->name, word);
+            CHECK(!cl_opt_is_word(&cl_cmds[i]->options[0]) ||
+                  !cl_id_from_text(cl_str_z(word), &ignored));
+        }
 }
 
 TEST(words_without_number_add_up)

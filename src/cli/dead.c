@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "cli/dead.h"
+
+#include "wire/json.h"
+
+/* The elements of the JSON and of the struct stand side by side. */
+static bool
+show_page(const struct cl_dead_walk *walk, cl_str answer, const struct cl_v2_dead_page *page)
+{
+    const struct cl_v2_dead *dead = page->dead.ptr;
+    struct cl_json_cursor cursor;
+    struct cl_json_member member;
+    bool goes_on = true;
+    cl_json_cursor_init(&cursor, cl_doc_find(answer, CL_STR("dead")));
+    for (uint32_t i = 0; i < page->dead.len && goes_on && cl_json_cursor_next(&cursor, &member);
+         i++)
+        goes_on = walk->fn(walk->ctx, &dead[i], member.value);
+    return goes_on;
+}
+
+static enum cl_err
+look(struct cl_run *run, struct cl_dead_walk *walk, struct cl_v2_dead_list *params,
+     bool *ret_goes_on, struct cl_why *why)
+{
+    struct cl_arena arena;
+    struct cl_v2_dead_page page;
+    const struct cl_call_v2 call = {.method = CL_V2_DEAD_LIST, .params = params, .arena = &arena};
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    enum cl_err err = cl_run_call_v2(run, &call, &page, why);
+    if (err == CL_OK) {
+        bool is_wanted = show_page(walk, run->answer, &page);
+        walk->has_more = !cl_id_is_none(page.next) && page.dead.len > 0;
+        params->after = page.next;
+        params->limit -= page.dead.len < params->limit ? page.dead.len : params->limit;
+        *ret_goes_on = is_wanted && walk->has_more;
+    }
+    cl_arena_done(&arena);
+    return err;
+}
+
+enum cl_err
+cl_dead_walk(struct cl_run *run, struct cl_dead_walk *walk, struct cl_why *why)
+{
+    struct cl_v2_dead_list params = {.agent = cl_me_address(&run->me), .limit = walk->max};
+    bool goes_on = true;
+    enum cl_err err = CL_OK;
+    while (err == CL_OK && goes_on) {
+        err = look(run, walk, &params, &goes_on, why);
+        goes_on = goes_on && (walk->max == 0 || params.limit > 0);
+    }
+    return err;
+}
+
+struct meeting {
+    struct cl_wanted *wanted;
+    size_t len;
+};
+
+static bool
+meet(void *ctx, const struct cl_v2_dead *dead, cl_str json)
+{
+    struct meeting *meeting = ctx;
+    (void)json;
+    for (size_t i = 0; i < meeting->len; i++)
+        (void)cl_wanted_meet(&meeting->wanted[i], dead->id); // it remembers
+    return true;
+}
+
+enum cl_err
+cl_dead_meet(struct cl_run *run, struct cl_wanted *wanted, size_t len, struct cl_why *why)
+{
+    struct meeting meeting = {wanted, len};
+    struct cl_dead_walk walk = {.fn = meet, .ctx = &meeting};
+    return cl_dead_walk(run, &walk, why);
+}
+
+enum cl_err
+cl_dead_find(struct cl_run *run, cl_str text, cl_id *ret_id, struct cl_why *why)
+{
+    struct cl_wanted wanted;
+    enum cl_err err = cl_wanted_read(text, &wanted, why);
+    if (err == CL_OK && !wanted.is_whole)
+        err = cl_dead_meet(run, &wanted, 1, why);
+    if (err == CL_OK)
+        err = cl_wanted_check(&wanted, "among the dead letters", why);
+    if (err == CL_OK)
+        *ret_id = wanted.id;
+    return err;
+}
+
+enum cl_err
+cl_dead_unknown(const struct cl_run *run, cl_id id, struct cl_why *why)
+{
+    char text[CL_ID_TEXT_CAP];
+    cl_id_text(id, text);
+    return cl_fail(CL_ERR_NOT_FOUND, why,
+                   "There is no dead letter %s from %.*s or for it. `clawlink dead` lists them, "
+                   "`clawlink trace` tells of other messages.",
+                   text, CL_STR_ARG(cl_me_address(&run->me)));
+}

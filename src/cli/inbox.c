@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "cli/inbox.h"
+
+#include "base/random.h"
+#include "wire/json.h"
+
+struct cl_envelope_reader
+cl_inbox_reader(struct cl_arena *arena, cl_hash_key *key)
+{
+    cl_random_bytes(key, sizeof *key);
+    return (struct cl_envelope_reader){.arena = arena, .hash_key = key};
+}
+
+/* Shows the messages of one answer. *ret_goes_on: fn wants more. */
+static enum cl_err
+show_page(const struct cl_envelope_reader *reader, const struct cl_inbox_walk *walk,
+          const struct cl_v2_inbox_view *view, bool *ret_goes_on, struct cl_why *why)
+{
+    const struct cl_v2_letter *letters = view->messages.ptr;
+    *ret_goes_on = true;
+    for (uint32_t i = 0; i < view->messages.len && *ret_goes_on; i++) {
+        struct cl_mail mail;
+        struct cl_why reason = {""};
+        if (cl_mail_open(reader, &letters[i].envelope, &mail, &reason) != CL_OK)
+            return cl_fail(CL_ERR_IO, why,
+                           "A message in the inbox does not keep to protocol v2 (%.200s). Is this "
+                           "program as new as the relay?",
+                           reason.text);
+        *ret_goes_on = walk->fn(walk->ctx, &letters[i], &mail);
+    }
+    return CL_OK;
+}
+
+static enum cl_err
+look(struct cl_run *run, struct cl_inbox_walk *walk, struct cl_v2_inbox *params, bool *ret_goes_on,
+     struct cl_why *why)
+{
+    struct cl_arena arena;
+    struct cl_v2_inbox_view view;
+    cl_hash_key key;
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    const struct cl_envelope_reader reader = cl_inbox_reader(&arena, &key);
+    const struct cl_call_v2 call = {.method = CL_V2_INBOX, .params = params, .arena = &arena};
+    enum cl_err err = cl_run_call_v2(run, &call, &view, why);
+    if (err == CL_OK)
+        err = show_page(&reader, walk, &view, ret_goes_on, why);
+    if (err == CL_OK) {
+        walk->waiting = view.waiting;
+        params->after = view.next;
+        params->limit -= view.messages.len < params->limit ? view.messages.len : params->limit;
+        *ret_goes_on = *ret_goes_on && view.next.first > 0 && view.messages.len > 0;
+    }
+    cl_arena_done(&arena);
+    return err;
+}
+
+enum cl_err
+cl_inbox_walk(struct cl_run *run, struct cl_inbox_walk *walk, struct cl_why *why)
+{
+    struct cl_v2_inbox params = {.agent = cl_me_address(&run->me), .limit = walk->max};
+    bool goes_on = true;
+    enum cl_err err = CL_OK;
+    while (err == CL_OK && goes_on) {
+        err = look(run, walk, &params, &goes_on, why);
+        goes_on = goes_on && (walk->max == 0 || params.limit > 0);
+    }
+    return err;
+}
+
+struct meeting {
+    struct cl_wanted *wanted;
+    size_t len;
+};
+
+static bool
+meet(void *ctx, const struct cl_v2_letter *letter, const struct cl_mail *mail)
+{
+    struct meeting *meeting = ctx;
+    bool is_open = false; // somebody may still come
+    for (size_t i = 0; i < meeting->len; i++) {
+        struct cl_wanted *wanted = &meeting->wanted[i];
+        if (cl_wanted_meet(wanted, mail->header.id))
+            wanted->at = letter->at;
+        is_open = is_open || !wanted->is_whole || !wanted->is_found;
+    }
+    return is_open;
+}
+
+enum cl_err
+cl_inbox_meet(struct cl_run *run, struct cl_wanted *wanted, size_t len, struct cl_why *why)
+{
+    struct meeting meeting = {wanted, len};
+    struct cl_inbox_walk walk = {.fn = meet, .ctx = &meeting};
+    return cl_inbox_walk(run, &walk, why);
+}
+
+/* The heartbeat of v1 is the one call that tells who is known; ids are the same in both. */
+enum cl_err
+cl_inbox_arrive(struct cl_run *run, struct cl_why *why)
+{
+    struct cl_json_writer json;
+    struct cl_arena arena;
+    struct cl_v2_attached attached;
+    const struct cl_client_sign sign = {"status", CL_JSON_STRING};
+    cl_run_body(run, &json);
+    cl_json_put_member(&json, CL_STR("agent_id"), cl_me_address(&run->me));
+    enum cl_err err = cl_run_post(run, &json, "/heartbeat", sign, why);
+    if (err != CL_OK ||
+        !cl_json_string_is(cl_doc_find(run->answer, CL_STR("status")), CL_STR("unknown_agent")))
+        return err;
+    const struct cl_v2_attach params = {.agent = cl_me_address(&run->me)};
+    const struct cl_call_v2 call = {.method = CL_V2_ATTACH, .params = &params, .arena = &arena};
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    err = cl_run_call_v2(run, &call, &attached, why);
+    cl_arena_done(&arena);
+    return err;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#include "cli/mail.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "cli/when.h"
+#include "proto/id_text.h"
+#include "wire/json.h"
+
+/* Set back below its line. */
+#define INDENT "    "
+
+static const cl_str priorities[CL_PRIORITY_COUNT] = {CL_STR_INIT("urgent"), CL_STR_INIT("high"),
+                                                     CL_STR_INIT("normal"), CL_STR_INIT("low")};
+
+cl_str
+cl_mail_priority(unsigned priority)
+{
+    CL_ASSERT(priority < CL_PRIORITY_COUNT);
+    return priorities[priority];
+}
+
+enum cl_err
+cl_mail_open(const struct cl_envelope_reader *reader, const struct cl_envelope *envelope,
+             struct cl_mail *ret_mail, struct cl_why *why)
+{
+    struct cl_mail mail = {.payload = envelope->payload};
+    enum cl_err err = cl_envelope_read(reader, envelope, &mail.header, why);
+    if (err == CL_OK)
+        err = cl_envelope_body(envelope, reader->arena, &mail.body);
+    if (err != CL_OK)
+        return err;
+    // One that says it is a blob and is none has a body like any other.
+    mail.is_blob = cl_str_eq(mail.header.cty, CL_STR(CL_CTY_BLOB)) &&
+                   cl_blob_read(reader, mail.body, &mail.blob, NULL) == CL_OK;
+    *ret_mail = mail;
+    return CL_OK;
+}
+
+/* -- as JSON ----------------------------------------------------------------------------------- */
+
+static void
+put_id(struct cl_json_writer *json, cl_str name, cl_id id)
+{
+    char text[CL_ID_TEXT_CAP];
+    if (cl_id_is_none(id))
+        return;
+    cl_id_text(id, text);
+    cl_json_put_member(json, name, cl_str_z(text));
+}
+
+static void
+put_text(struct cl_json_writer *json, cl_str name, cl_str text)
+{
+    if (text.len > 0)
+        cl_json_put_member(json, name, text);
+}
+
+static void
+put_blob(struct cl_json_writer *json, const struct cl_blob *blob)
+{
+    static const char digits[] = "0123456789abcdef";
+    char hex[2 * sizeof blob->sha256];
+    for (size_t i = 0; i < sizeof blob->sha256; i++) {
+        hex[2 * i] = digits[blob->sha256[i] >> 4];
+        hex[2 * i + 1] = digits[blob->sha256[i] & 15];
+    }
+    cl_json_put_name(json, CL_STR("blob"));
+    cl_json_object_begin(json);
+    cl_json_put_member(json, CL_STR("sha256"), cl_str_of(hex, sizeof hex));
+    cl_json_put_member_u64(json, CL_STR("size"), blob->size);
+    put_text(json, CL_STR("content_type"), blob->cty);
+    cl_json_object_end(json);
+}
+
+static void
+put_body(struct cl_json_writer *json, const struct cl_mail *mail)
+{
+    cl_json_put_member_u64(json, CL_STR("bytes"), mail->is_blob ? mail->blob.size : mail->body.len);
+    if (mail->is_blob) {
+        put_blob(json, &mail->blob);
+    } else if (cl_utf8_is_valid(mail->body)) {
+        cl_json_put_member(json, CL_STR("body"), mail->body);
+    } else {
+        cl_json_put_member(json, CL_STR("body_base64url"), mail->payload);
+    }
+}
+
+static void
+put_added(struct cl_json_writer *json, const struct cl_v2_added *added)
+{
+    const struct cl_v2_chain *chain = added->chain;
+    cl_json_put_member_u64(json, CL_STR("accepted"), added->accepted);
+    cl_json_put_member(json, CL_STR("trust"), cl_v2_trusts[added->trust]);
+    cl_json_put_member_u64(json, CL_STR("attempts"), added->attempts);
+    if (chain == NULL)
+        return;
+    cl_json_put_name(json, CL_STR("chain"));
+    cl_shape_put(json, &cl_v2_chain_shape, chain);
+}
+
+void
+cl_mail_put(struct cl_json_writer *json, const struct cl_mail *mail,
+            const struct cl_v2_added *added)
+{
+    const struct cl_envelope_header *header = &mail->header;
+    cl_json_object_begin(json);
+    put_id(json, CL_STR("id"), header->id);
+    put_text(json, CL_STR("from"), header->from);
+    put_text(json, CL_STR("to"), header->to);
+    put_text(json, CL_STR("priority"), cl_mail_priority(header->pri));
+    put_id(json, CL_STR("re"), header->re);
+    put_text(json, CL_STR("thread"), header->thr);
+    put_text(json, CL_STR("reply_to"), header->reply_to);
+    if (header->dl > 0)
+        cl_json_put_member_u64(json, CL_STR("deadline"), header->dl * 1000);
+    cl_json_put_member_u64(json, CL_STR("sent"), header->iat * 1000);
+    cl_json_put_member_u64(json, CL_STR("expires"), header->exp * 1000);
+    if (added != NULL)
+        put_added(json, added);
+    put_text(json, CL_STR("content_type"), mail->is_blob ? mail->blob.cty : header->cty);
+    put_body(json, mail);
+    cl_json_object_end(json);
+}
+
+/* -- for people -------------------------------------------------------------------------------- */
+
+/* ", label value" where there is one. */
+static void
+draw_more(struct cl_page *page, cl_str mail, const char *label, const char *name)
+{
+    cl_str value = cl_doc_find(mail, cl_str_z(name));
+    if (value.len == 0)
+        return;
+    cl_page_print(page, ", %s ", label);
+    cl_page_value(page, value);
+}
+
+static void
+draw_time(struct cl_page *page, cl_str mail, const char *label, const char *name)
+{
+    char text[CL_WHEN_CAP];
+    uint64_t ms = cl_doc_number(mail, name);
+    if (ms == 0)
+        return;
+    cl_when_text(ms, text);
+    cl_page_print(page, ", %s %.19s UTC", label, text); // its milliseconds say nothing here
+}
+
+static void
+draw_blob(struct cl_page *page, cl_str blob)
+{
+    char size[CL_SPAN_CAP];
+    cl_size_text(cl_doc_number(blob, "size"), size);
+    cl_page_print(page, INDENT "a blob of %s, sha256 ", size);
+    cl_page_value(page, cl_doc_find(blob, CL_STR("sha256")));
+    cl_page_print(page, "; --save FILE fetches it\n");
+}
+
+static void
+draw_body(struct cl_page *page, cl_str mail)
+{
+    char size[CL_SPAN_CAP];
+    cl_str blob = cl_doc_find(mail, CL_STR("blob"));
+    cl_str body = cl_doc_find(mail, CL_STR("body"));
+    if (blob.len > 0) {
+        draw_blob(page, blob);
+    } else if (body.len > 0 && cl_json_is_empty_value(body)) {
+        cl_page_print(page, INDENT "(empty)\n");
+    } else if (body.len > 0) {
+        cl_page_print(page, INDENT);
+        cl_page_block(page, body, INDENT);
+        cl_page_print(page, "\n");
+    } else {
+        cl_size_text(cl_doc_number(mail, "bytes"), size);
+        cl_page_print(page, INDENT "%s that are no text; --save FILE writes them to a file\n",
+                      size);
+    }
+}
+
+void
+cl_mail_draw(struct cl_page *page, cl_str mail)
+{
+    cl_page_value(page, cl_doc_find(mail, CL_STR("id")));
+    cl_page_print(page, " from ");
+    cl_page_value(page, cl_doc_find(mail, CL_STR("from")));
+    draw_time(page, mail, "sent", "sent");
+    if (!cl_json_string_is(cl_doc_find(mail, CL_STR("priority")), CL_STR("normal")))
+        draw_more(page, mail, "priority", "priority");
+    draw_more(page, mail, "answers", "re");
+    draw_more(page, mail, "thread", "thread");
+    draw_more(page, mail, "reply to", "reply_to");
+    draw_time(page, mail, "answer wanted by", "deadline");
+    draw_more(page, mail, "type", "content_type");
+    if (cl_doc_number(mail, "attempts") > 0)
+        draw_more(page, mail, "came back", "attempts");
+    cl_page_print(page, "\n");
+    draw_body(page, mail);
+}
+
+/* Up to its first line's end. */
+static void
+put_first_line(struct cl_json_writer *json, cl_str body)
+{
+    struct cl_arena arena;
+    cl_str text;
+    cl_arena_init(&arena, CL_HTTP_ANSWER_BYTES_MAX);
+    enum cl_err err = cl_json_string(body, &arena, &text);
+    if (err == CL_OK) {
+        text = cl_str_strip(text);
+        cl_json_put_string(json, cl_str_part(text, 0, cl_str_find(text, '\n')));
+    } else if (json->err == CL_OK) {
+        json->err = err;
+    }
+    cl_arena_done(&arena);
+}
+
+void
+cl_mail_put_gist(struct cl_json_writer *json, cl_str mail)
+{
+    char gist[64], size[CL_SPAN_CAP];
+    cl_str body = cl_doc_find(mail, CL_STR("body"));
+    if (body.len > 0) {
+        put_first_line(json, body);
+        return;
+    }
+    cl_size_text(cl_doc_number(mail, "bytes"), size);
+    bool is_blob = cl_doc_find(mail, CL_STR("blob")).len > 0;
+    (void)snprintf(gist, sizeof gist, "(%s, %s)", is_blob ? "a blob" : "no text", size); // it fits
+    cl_json_put_string(json, cl_str_z(gist));
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cli/mail.h - a message of protocol v2 that came, as the command line shows it.
+ *
+ * As JSON it is one object: what its envelope says, in the words of people, and what the relay
+ * adds. Times are milliseconds since 1970; what nobody said is not there.
+ *
+ *     {"id","from","to","priority","re","thread","reply_to","deadline","sent","expires","chain",
+ *      "accepted","trust","attempts","content_type","bytes", and the body, one of:
+ *      "body": text   "body_base64url": anything else
+ *      "blob": {"sha256","size","content_type"}, which the relay keeps}
+ */
+#ifndef CL_CLI_MAIL_H
+#define CL_CLI_MAIL_H
+
+#include "cli/page.h"
+#include "proto/envelope.h"
+#include "proto/v2.h"
+#include "wire/json_write.h"
+
+struct cl_mail {
+    struct cl_envelope_header header;
+    cl_str payload;      // the body as it was sent, base64url
+    cl_str body;         // decoded
+    bool is_blob;        // the body stands for one that is elsewhere:
+    struct cl_blob blob; // this
+};
+
+/* Opens an envelope; all of *ret_mail lies in the arena or in the envelope. CL_ERR_MALFORMED,
+ * CL_ERR_MISSING: it breaks a rule of the protocol; CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_mail_open(const struct cl_envelope_reader *reader,
+                                       const struct cl_envelope *envelope, struct cl_mail *ret_mail,
+                                       struct cl_why *why);
+/* The object; added is what the relay says, or NULL. */
+void cl_mail_put(struct cl_json_writer *json, const struct cl_mail *mail,
+                 const struct cl_v2_added *added);
+
+/* "urgent". */
+cl_str cl_mail_priority(unsigned priority);
+
+/* -- for people, from the object -------------------------------------------------------------- */
+
+/* One line about it, the body set back below. (A cl_draw_fn.) */
+void cl_mail_draw(struct cl_page *page, cl_str mail);
+/* Puts what a list shows of a body, as a string: its first line, or what it is. */
+void cl_mail_put_gist(struct cl_json_writer *json, cl_str mail);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "cli/save.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/digest.h"
+#include "cli/file.h"
+#include "cli/when.h"
+
+/* Of one answer: small enough that a slow line shows progress. */
+#define PIECE_BYTES (512 * CL_KIB)
+/* Digits of the hash in a temporary name: enough to tell two apart. */
+#define TAG_LEN 16
+
+/* One blob on its way. */
+struct fetching {
+    struct cl_run *run;
+    const struct cl_blob *blob;
+    char name[2 * sizeof((struct cl_blob *)NULL)->sha256 + 1]; // its hash in hexadecimal digits
+    struct cl_file_part part;
+    struct cl_digester *digester; // of what is in the part
+};
+
+static void
+name_it(struct fetching *fetching)
+{
+    for (size_t i = 0; i < sizeof fetching->blob->sha256; i++)
+        (void)snprintf(fetching->name + 2 * i, 3, "%02x", (unsigned)fetching->blob->sha256[i]);
+}
+
+/* What an earlier run has left counts as well. */
+static enum cl_err
+take_up(struct fetching *fetching, struct cl_why *why)
+{
+    char bytes[CL_FILE_PIECE_BYTES];
+    uint64_t at = 0;
+    size_t len;
+    enum cl_err err = CL_OK;
+    if (fetching->part.len > fetching->blob->size)
+        err = cl_file_part_restart(&fetching->part, why);
+    while (err == CL_OK && at < fetching->part.len) {
+        err = cl_file_part_read(&fetching->part, at, bytes, &len, why);
+        if (err != CL_OK)
+            return err;
+        if (len == 0)
+            fetching->part.len = at; // it was cut meanwhile
+        cl_digester_add(fetching->digester, cl_str_of(bytes, len));
+        at += len;
+    }
+    if (err == CL_OK && at > 0)
+        cl_view_note(&fetching->run->view, "Going on where an earlier run stopped.");
+    return err;
+}
+
+/* The next piece, or more of it than was asked for, from a relay that knows no ranges. */
+static enum cl_err
+fetch_piece(struct fetching *fetching, struct cl_why *why)
+{
+    char path[sizeof "/v2/blobs/" + sizeof fetching->name], range[64];
+    struct cl_file_part *part = &fetching->part;
+    cl_str bytes;
+    (void)snprintf(path, sizeof path, "/v2/blobs/%s", fetching->name); // both fit
+    uint64_t left = fetching->blob->size - part->len;
+    (void)snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, part->len,
+                   part->len + (left < PIECE_BYTES ? left : PIECE_BYTES) - 1);
+    const struct cl_client_call call = {.method = "GET", .path = cl_str_z(path), .range = range};
+    enum cl_err err = cl_client_call(fetching->run->client, &call, &bytes, why);
+    if (err == CL_ERR_NOT_FOUND)
+        return cl_fail(err, why,
+                       "The relay at %.*s does not keep the blob %.16s... any more. Ask the sender "
+                       "for it.",
+                       CL_STR_ARG(cl_client_url_shown(fetching->run->client)), fetching->name);
+    if (err != CL_OK)
+        return err;
+    bool is_piece = cl_client_status(fetching->run->client) == 206 || part->len == 0;
+    if (!is_piece || bytes.len == 0 || bytes.len > left)
+        return cl_fail(CL_ERR_IO, why,
+                       "The relay at %.*s answers with other bytes than the %" PRIu64
+                       " that the message speaks of.",
+                       CL_STR_ARG(cl_client_url_shown(fetching->run->client)),
+                       fetching->blob->size);
+    cl_digester_add(fetching->digester, bytes);
+    return cl_file_part_append(part, bytes, why);
+}
+
+/* A relay that goes away for a while is waited for. */
+static enum cl_err
+fetch_rest(struct fetching *fetching, struct cl_why *why)
+{
+    struct cl_outage outage = {0};
+    enum cl_err err = CL_OK;
+    while (err == CL_OK && fetching->part.len < fetching->blob->size) {
+        err = fetch_piece(fetching, why);
+        if (err == CL_OK)
+            cl_outage_over(&outage, fetching->run);
+        else if (err != CL_ERR_IO && cl_outage_wait(&outage, fetching->run, err, why))
+            err = CL_OK;
+    }
+    return err;
+}
+
+static enum cl_err
+keep(struct fetching *fetching, struct cl_why *why)
+{
+    cl_digest digest = cl_digester_end(fetching->digester);
+    if (memcmp(digest.bytes, fetching->blob->sha256, sizeof digest.bytes) == 0)
+        return cl_file_part_keep(&fetching->part, why);
+    cl_err_ignore(cl_file_part_restart(&fetching->part, NULL)); // so that the next run begins anew
+    return cl_fail(CL_ERR_IO, why,
+                   "What came for the blob %.16s... has another hash, so \"%.160s\" was not "
+                   "written. Try again.",
+                   fetching->name, fetching->part.path);
+}
+
+static enum cl_err
+fetch(struct cl_run *run, const struct cl_blob *blob, const char *path, struct cl_why *why)
+{
+    struct fetching fetching = {.run = run, .blob = blob};
+    char tag[TAG_LEN + 1];
+    name_it(&fetching);
+    (void)snprintf(tag, sizeof tag, "%.*s", TAG_LEN, fetching.name); // its beginning
+    enum cl_err err = cl_file_part_open(path, tag, &fetching.part, why);
+    if (err != CL_OK)
+        return err;
+    fetching.digester = cl_digester_new();
+    err = fetching.digester == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.")
+                                    : take_up(&fetching, why);
+    if (err == CL_OK)
+        err = fetch_rest(&fetching, why);
+    if (err == CL_OK)
+        err = keep(&fetching, why);
+    cl_digester_free(fetching.digester);
+    cl_file_part_close(&fetching.part);
+    return err;
+}
+
+enum cl_err
+cl_save_body(struct cl_run *run, const struct cl_mail *mail, const char *path, struct cl_why *why)
+{
+    char size[CL_SPAN_CAP];
+    mode_t mask = umask(0);
+    (void)umask(mask); // the only way to read it
+    enum cl_err err = mail->is_blob ? fetch(run, &mail->blob, path, why)
+                                    : cl_file_write(path, 0666 & ~mask, mail->body, why);
+    if (err != CL_OK)
+        return err;
+    cl_size_text(mail->is_blob ? mail->blob.size : mail->body.len, size);
+    cl_view_note(&run->view, "%s written to %.200s.", size, path);
+    return CL_OK;
+}

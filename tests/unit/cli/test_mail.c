@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/* What a person and a program are shown of the golden envelopes (tests/golden/v2). */
+#include "cli/mail.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "support/fault.h"
+#include "support/test.h"
+#include "unit/proto/v2_golden.h"
+
+static struct cl_why why;
+
+/* The JSON of a golden envelope, in the buffer. */
+static enum cl_err
+put(struct golden_reader *golden, const char *name, const struct cl_v2_added *added,
+    struct cl_buf *out)
+{
+    struct cl_envelope envelope;
+    struct cl_envelope_header header;
+    struct cl_mail mail;
+    struct cl_json_writer json;
+    cl_str text = golden_read(name, ".json");
+    enum cl_err err = cl_envelope_decode(&golden->reader, text, &envelope, &header, &why);
+    if (err == CL_OK)
+        err = cl_mail_open(&golden->reader, &envelope, &mail, &why);
+    if (err != CL_OK)
+        return err;
+    cl_json_writer_init(&json, out);
+    cl_mail_put(&json, &mail, added);
+    return cl_json_writer_end(&json);
+}
+
+static void
+check_json(const char *name, const char *want)
+{
+    struct golden_reader golden;
+    struct cl_buf out;
+    test_note("%s", name);
+    golden_reader_init(&golden);
+    cl_buf_init(&out, CL_MIB);
+    CHECK_OK(put(&golden, name, NULL, &out));
+    CHECK_STR(cl_buf_str(&out), cl_str_z(want));
+    cl_buf_done(&out);
+    golden_reader_done(&golden);
+}
+
+static void
+check_text(const char *name, const struct cl_v2_added *added, const char *want)
+{
+    struct golden_reader golden;
+    struct cl_buf out;
+    struct cl_page page;
+    test_note("%s", name);
+    golden_reader_init(&golden);
+    cl_buf_init(&out, CL_MIB);
+    cl_page_init(&page, SIZE_MAX, false);
+    CHECK_OK(put(&golden, name, added, &out));
+    cl_mail_draw(&page, cl_buf_str(&out));
+    CHECK_OK(page.err);
+    CHECK_STR(cl_buf_str(&page.buf), cl_str_z(want));
+    cl_page_done(&page);
+    cl_buf_done(&out);
+    golden_reader_done(&golden);
+}
+
+TEST(a_program_is_shown_all_that_an_envelope_says)
+{
+    check_json("envelope.task", "{\"id\":\"AAECAwQFBgcICQoLDA0ODw\",\"from\":\"laptop/mira\","
+                                "\"to\":\"mini/otto\",\"priority\":\"normal\","
+                                "\"thread\":\"parser\",\"sent\":1775304000000,"
+                                "\"expires\":1775908800000,\"bytes\":17,"
+                                "\"body\":\"Review the parser\"}");
+    check_json("envelope.bytes", "{\"id\":\"AAECAwQFBgcICQoLDA0ODw\",\"from\":\"laptop/mira\","
+                                 "\"to\":\"cap:review\",\"priority\":\"normal\","
+                                 "\"sent\":1775304000000,\"expires\":1775908800000,"
+                                 "\"content_type\":\"image/png\",\"bytes\":9,"
+                                 "\"body_base64url\":\"iVBORw0KGgr_\"}");
+    check_json(
+        "envelope.blob",
+        "{\"id\":\"AAECAwQFBgcICQoLDA0ODw\",\"from\":\"laptop/mira\",\"to\":\"mini/otto\","
+        "\"priority\":\"normal\",\"sent\":1775304000000,\"expires\":1775908800000,"
+        "\"content_type\":\"text/plain\",\"bytes\":1048576,\"blob\":{\"sha256\":\"000102030405"
+        "060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\",\"size\":1048576,"
+        "\"content_type\":\"text/plain\"}}");
+}
+
+TEST(a_program_is_shown_what_the_relay_adds)
+{
+    struct golden_reader golden;
+    struct cl_buf out;
+    const struct cl_v2_chain chain = {.root = {{1}}, .hops = 2, .count = 5};
+    const struct cl_v2_added added = {.accepted = 1775304000123, .attempts = 300, .chain = &chain};
+    golden_reader_init(&golden);
+    cl_buf_init(&out, CL_MIB);
+    CHECK_OK(put(&golden, "envelope.task", &added, &out));
+    cl_buf_truncate(&out, out.len - 1);
+    CHECK_OK(cl_buf_append_byte(&out, '\0'));
+    CHECK(strstr(out.ptr, ",\"accepted\":1775304000123,\"trust\":\"relay\",\"attempts\":300,"
+                          "\"chain\":{\"root\":\"AQAAAAAAAAAAAAAAAAAAAA\",\"hops\":2,\"count\":5},"
+                          "\"bytes\":17") != NULL);
+    cl_buf_done(&out);
+    golden_reader_done(&golden);
+}
+
+TEST(a_person_is_shown_one_line_and_the_body_set_back)
+{
+    static const struct cl_v2_added twice = {.accepted = 1775304000123, .attempts = 2};
+    check_text(
+        "envelope.task", NULL,
+        "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, thread parser\n"
+        "    Review the parser\n");
+    check_text(
+        "envelope.task", &twice,
+        "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, thread parser, "
+        "came back 2\n"
+        "    Review the parser\n");
+    check_text("envelope.bytes", NULL,
+               "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, type "
+               "image/png\n"
+               "    9 B that are no text; --save FILE writes them to a file\n");
+    check_text("envelope.blob", NULL,
+               "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, type "
+               "text/plain\n"
+               "    a blob of 1.0 MiB, sha256 "
+               "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f; --save FILE "
+               "fetches it\n");
+}
+
+/* Everything that a header can say. */
+TEST(nothing_of_a_header_is_left_out)
+{
+    check_text("envelope.full", NULL,
+               "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, priority "
+               "urgent, answers ICEiIyQlJicoKSorLC0uLw, thread p\xc3\xa4rser, reply to cap:review, "
+               "answer wanted by 2026-04-04 13:00:00 UTC, type text/markdown; charset=utf-8\n"
+               "    # Findings\n"
+               "    \n"
+               "    1. \"none\"\n"
+               "    \n");
+}
+
+static cl_str
+gist_of(struct cl_buf *out, const char *mail)
+{
+    struct cl_json_writer json;
+    cl_buf_clear(out);
+    cl_json_writer_init(&json, out);
+    cl_mail_put_gist(&json, cl_str_z(mail));
+    CHECK_OK(cl_json_writer_end(&json));
+    return cl_buf_str(out);
+}
+
+TEST(a_list_shows_the_first_line_or_what_the_body_is)
+{
+    struct cl_buf out;
+    cl_buf_init(&out, CL_MIB);
+    CHECK_STR(gist_of(&out, "{\"body\":\"one\\ntwo\"}"), CL_STR("\"one\""));
+    CHECK_STR(gist_of(&out, "{\"body\":\"\\n\\n  one\\r\\n\"}"), CL_STR("\"one\""));
+    CHECK_STR(gist_of(&out, "{\"body\":\"\"}"), CL_STR("\"\""));
+    CHECK_STR(gist_of(&out, "{\"body_base64url\":\"__4A\",\"bytes\":3}"),
+              CL_STR("\"(no text, 3 B)\""));
+    CHECK_STR(gist_of(&out, "{\"blob\":{\"size\":9},\"bytes\":2048}"),
+              CL_STR("\"(a blob, 2.0 KiB)\""));
+    cl_buf_done(&out);
+}
+
+TEST(what_says_it_is_a_blob_and_is_none_is_shown_as_it_is)
+{
+    struct golden_reader golden;
+    struct cl_envelope_header header;
+    struct cl_envelope envelope = {.protected = CL_STR("")};
+    struct cl_mail mail;
+    struct cl_buf text;
+    golden_reader_init(&golden);
+    cl_buf_init(&text, CL_MIB);
+    CHECK_OK(cl_envelope_decode(&golden.reader, golden_read("envelope.blob", ".json"), &envelope,
+                                &header, &why));
+    CHECK_OK(cl_envelope_encode(&golden.reader, &header, CL_STR("{\"sha256\":1}"), &text, &why));
+    envelope = cl_envelope_split(cl_buf_str(&text));
+    CHECK_OK(cl_mail_open(&golden.reader, &envelope, &mail, &why));
+    CHECK(!mail.is_blob);
+    CHECK_STR(mail.body, CL_STR("{\"sha256\":1}"));
+    cl_buf_done(&text);
+    golden_reader_done(&golden);
+}
+
+TEST(without_memory_no_message_is_half_shown)
+{
+    FOR_EACH_FAULT
+    {
+        struct golden_reader golden;
+        struct cl_buf out;
+        golden_reader_init(&golden);
+        cl_buf_init(&out, CL_MIB);
+        enum cl_err err = put(&golden, "envelope.full", NULL, &out);
+        CHECK_INT(err, fault_happened() ? CL_ERR_NO_MEMORY : CL_OK);
+        CHECK((out.len == 0) == (err != CL_OK));
+        cl_buf_done(&out);
+        golden_reader_done(&golden);
+    }
+}
