@@ -143,19 +143,25 @@ on_connected(void *ctx, struct cl_stream *stream)
     cl_stream_want_write(stream);
 }
 
-static void
-on_failed(void *ctx, enum cl_connect_fault fault)
+enum cl_http_fault
+cl_http_fault_of_connect(enum cl_connect_fault fault)
 {
-    static const enum cl_http_fault faults[] = {
+    static const enum cl_http_fault of[] = {
         [CL_CONNECT_UNRESOLVED] = CL_HTTP_FAULT_UNRESOLVED,
         [CL_CONNECT_REFUSED] = CL_HTTP_FAULT_REFUSED,
         [CL_CONNECT_UNREACHABLE] = CL_HTTP_FAULT_UNREACHABLE,
         [CL_CONNECT_TIMEOUT] = CL_HTTP_FAULT_CONNECT_TIMEOUT,
         [CL_CONNECT_FAILED] = CL_HTTP_FAULT_CONNECT,
     };
+    return of[fault];
+}
+
+static void
+on_failed(void *ctx, enum cl_connect_fault fault)
+{
     struct cl_http_client *client = ctx;
     client->connect = NULL;
-    end_call(client, faults[fault]);
+    end_call(client, cl_http_fault_of_connect(fault));
 }
 
 static const struct cl_connect_events connect_events = {on_connected, on_failed};
@@ -238,26 +244,33 @@ on_timer(struct cl_timer *timer)
     end_call(CL_LIST_ENTRY(timer, struct cl_http_client, timer), CL_HTTP_FAULT_TIMEOUT);
 }
 
+static const struct {
+    enum cl_err err;
+    const char *text;
+} faults[] = {
+    [CL_HTTP_FAULT_NONE] = {CL_OK, ""},
+    [CL_HTTP_FAULT_UNRESOLVED] = {CL_ERR_NO_RELAY, "there is no such host"},
+    [CL_HTTP_FAULT_REFUSED] = {CL_ERR_NO_RELAY, "connection refused"},
+    [CL_HTTP_FAULT_UNREACHABLE] = {CL_ERR_NO_RELAY, "there is no way to that address"},
+    [CL_HTTP_FAULT_CONNECT_TIMEOUT] = {CL_ERR_NO_RELAY, "nobody answered in time"},
+    [CL_HTTP_FAULT_CONNECT] = {CL_ERR_IO, "the connection could not be made"},
+    [CL_HTTP_FAULT_TIMEOUT] = {CL_ERR_TIMEOUT, "the answer did not come in time"},
+    [CL_HTTP_FAULT_RESET] = {CL_ERR_CLOSED, "the connection was closed before the answer"},
+    [CL_HTTP_FAULT_NOT_HTTP] = {CL_ERR_IO, "what answered does not speak HTTP"},
+    [CL_HTTP_FAULT_TOO_LARGE] = {CL_ERR_TOO_LARGE, "the answer is too large"},
+    [CL_HTTP_FAULT_NO_MEMORY] = {CL_ERR_NO_MEMORY, "out of memory"},
+    [CL_HTTP_FAULT_TLS] = {CL_ERR_UNTRUSTED, "there is no connection that can be trusted"},
+};
+
+enum cl_err
+cl_http_fault_err(enum cl_http_fault fault)
+{
+    return faults[fault].err;
+}
+
 static enum cl_err
 explain(const struct cl_http_client *client, struct cl_why *why)
 {
-    static const struct {
-        enum cl_err err;
-        const char *text;
-    } faults[] = {
-        [CL_HTTP_FAULT_NONE] = {CL_OK, ""},
-        [CL_HTTP_FAULT_UNRESOLVED] = {CL_ERR_NO_RELAY, "there is no such host"},
-        [CL_HTTP_FAULT_REFUSED] = {CL_ERR_NO_RELAY, "connection refused"},
-        [CL_HTTP_FAULT_UNREACHABLE] = {CL_ERR_NO_RELAY, "there is no way to that address"},
-        [CL_HTTP_FAULT_CONNECT_TIMEOUT] = {CL_ERR_NO_RELAY, "nobody answered in time"},
-        [CL_HTTP_FAULT_CONNECT] = {CL_ERR_IO, "the connection could not be made"},
-        [CL_HTTP_FAULT_TIMEOUT] = {CL_ERR_TIMEOUT, "the answer did not come in time"},
-        [CL_HTTP_FAULT_RESET] = {CL_ERR_CLOSED, "the connection was closed before the answer"},
-        [CL_HTTP_FAULT_NOT_HTTP] = {CL_ERR_IO, "what answered does not speak HTTP"},
-        [CL_HTTP_FAULT_TOO_LARGE] = {CL_ERR_TOO_LARGE, "the answer is too large"},
-        [CL_HTTP_FAULT_NO_MEMORY] = {CL_ERR_NO_MEMORY, "out of memory"},
-        [CL_HTTP_FAULT_TLS] = {CL_ERR_UNTRUSTED, "there is no connection that can be trusted"},
-    };
     if (client->fault == CL_HTTP_FAULT_NONE)
         return CL_OK;
     if (client->is_unix)

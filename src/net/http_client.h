@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "net/http_server.h"
 #include "net/loop.h"
+#include "net/tcp.h"
 #include "wire/http1.h"
 
 struct cl_http_client;
@@ -32,6 +33,11 @@ enum cl_http_fault {
     CL_HTTP_FAULT_NO_MEMORY,       //                            CL_ERR_NO_MEMORY
     CL_HTTP_FAULT_TLS,             // as cl_tls_verdict says     CL_ERR_UNTRUSTED
 };
+
+/* The error in the list above. */
+enum cl_err cl_http_fault_err(enum cl_http_fault fault);
+/* The one for a connection that could not be made. */
+enum cl_http_fault cl_http_fault_of_connect(enum cl_connect_fault fault);
 
 struct cl_http_call {
     cl_str method;

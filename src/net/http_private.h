@@ -102,6 +102,10 @@ void cl_http_conn_fail(struct cl_http_conn *conn, enum cl_err err, cl_str senten
 void cl_http_conn_fail_after(struct cl_http_conn *conn, enum cl_err err, cl_str sentence,
                              uint32_t seconds);
 
+/* http_upgrade.c: Sec-WebSocket-Accept for a valid key (RFC 6455 section 4.2.2), with its NUL. */
+#define CL_WS_ACCEPT_CAP 29 // 20 bytes in base64: 6 groups of 3, 2 bytes more, one '='
+void cl_ws_accept_of(cl_str key, char ret_accept[static CL_WS_ACCEPT_CAP]);
+
 /* ws_conn.c: input that came in the same read behind the handshake. */
 void cl_ws_conn_add_input(struct cl_ws_conn *ws, cl_str bytes);
 

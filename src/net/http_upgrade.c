@@ -6,12 +6,9 @@
 #include "base/assert.h"
 #include "net/http_private.h"
 
-/* SHA-1 in base64: 6 groups of 3 bytes, 2 bytes more, one '=', and the NUL. */
-#define ACCEPT_CAP 29
-
-/* Sec-WebSocket-Accept (section 4.2.2): base64 of the SHA-1 of key and GUID. */
-static void
-make_accept(cl_str key, char ret_accept[static ACCEPT_CAP])
+/* Base64 of the SHA-1 of key and GUID. */
+void
+cl_ws_accept_of(cl_str key, char ret_accept[static CL_WS_ACCEPT_CAP])
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     unsigned char text[24 + sizeof CL_WS_GUID];
@@ -27,8 +24,8 @@ make_accept(cl_str key, char ret_accept[static ACCEPT_CAP])
         for (unsigned at = 0; at < 4; at++)
             out[at] = digits[bits >> (18 - 6 * at) & 0x3f];
     }
-    ret_accept[ACCEPT_CAP - 2] = '=';
-    ret_accept[ACCEPT_CAP - 1] = '\0';
+    ret_accept[CL_WS_ACCEPT_CAP - 2] = '=';
+    ret_accept[CL_WS_ACCEPT_CAP - 1] = '\0';
 }
 
 /* *ret_key is that of the request. */
@@ -77,9 +74,9 @@ write_accepted(struct cl_http_conn *conn, cl_str accept)
 static enum cl_err
 open_ws(struct cl_http_conn *conn, cl_str key, const struct cl_ws_handler *handler, void *ctx)
 {
-    char accept[ACCEPT_CAP];
+    char accept[CL_WS_ACCEPT_CAP];
     CL_ASSERT(cl_out_waiting(&conn->out) == 0); // a 100 (Continue) goes with a body only
-    make_accept(key, accept);
+    cl_ws_accept_of(key, accept);
     struct cl_ws_open open = {
         .stream = conn->stream, .pass = conn->pass, .handler = handler, .ctx = ctx};
     enum cl_err err = write_accepted(conn, cl_str_z(accept));

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/random.h"
 #include "net/http_private.h"
 
 /*
@@ -42,6 +43,7 @@ struct cl_ws_conn {
     bool is_shut;        // ENDING: our side is
     bool has_eof;        // the peer's side is
     bool is_told;        // on_closed was called
+    bool is_client;
     struct cl_ws_decoder decoder;
     struct cl_out out;
     struct cl_buf in; // came behind the handshake
@@ -146,11 +148,35 @@ queue(struct cl_ws_conn *ws, cl_str head, const struct cl_part *parts, size_t pa
     return err;
 }
 
+/* A client's frame: a copy, since each has a mask of its own. */
+static enum cl_err
+queue_masked(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_part *parts,
+             size_t parts_len)
+{
+    uint8_t head[CL_WS_HEAD_BYTES_MAX], mask[CL_WS_MASK_BYTES];
+    struct cl_buf frame;
+    size_t len = cl_parts_len(parts, parts_len);
+    cl_random_bytes(mask, sizeof mask);
+    size_t head_len = cl_ws_frame_head(opcode, true, len, mask, head);
+    cl_buf_init(&frame, head_len + len);
+    enum cl_err err = cl_buf_append(&frame, cl_str_of(head, head_len));
+    for (size_t at = 0; at < parts_len && err == CL_OK; at++)
+        err = cl_buf_append(&frame, parts[at].bytes);
+    if (err == CL_OK && len > 0)
+        cl_ws_mask(frame.ptr + head_len, len, mask, 0);
+    if (err == CL_OK)
+        err = queue(ws, cl_buf_str(&frame), NULL, 0);
+    cl_buf_done(&frame);
+    return err;
+}
+
 static enum cl_err
 queue_frame(struct cl_ws_conn *ws, enum cl_ws_opcode opcode, const struct cl_part *parts,
             size_t parts_len)
 {
     uint8_t head[CL_WS_HEAD_BYTES_MAX];
+    if (ws->is_client)
+        return queue_masked(ws, opcode, parts, parts_len);
     size_t head_len = cl_ws_frame_head(opcode, true, cl_parts_len(parts, parts_len), NULL, head);
     return queue(ws, cl_str_of(head, head_len), parts, parts_len);
 }
@@ -217,6 +243,7 @@ enum cl_err
 cl_ws_send_frames(struct cl_ws_conn *ws, struct cl_body *frames)
 {
     struct cl_part part = cl_part_of_body(frames);
+    CL_ASSERT(!ws->is_client);
     enum cl_err err = check_room(ws, frames->len);
     return err == CL_OK ? queue(ws, CL_STR(""), &part, 1) : err;
 }
@@ -433,7 +460,8 @@ cl_ws_conn_new(const struct cl_ws_open *open, struct cl_ws_conn **ret_ws)
     ws->code = CL_WS_CLOSE_ABNORMAL;
     ws->heard = ws->pinged = ws->progress = cl_loop_now(loop_of(ws));
     cl_timer_init(&ws->timer, on_timer);
-    cl_ws_decoder_init(&ws->decoder, CL_WS_SERVER,
+    ws->is_client = open->is_client;
+    cl_ws_decoder_init(&ws->decoder, open->is_client ? CL_WS_CLIENT : CL_WS_SERVER,
                        message_max == 0 ? CL_WS_MESSAGE_BYTES_MAX : message_max);
     cl_stream_use(ws->stream, &events, ws);
     cl_stream_set_reading(ws->stream, true);

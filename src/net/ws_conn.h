@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * net/ws_conn.h - a WebSocket connection (RFC 6455), the server's side, over any stream.
+ * net/ws_conn.h - a WebSocket connection (RFC 6455), either side, over any stream.
  *
  * It answers pings and close frames by itself, ends by the codec's close codes, pings the peer
  * after CL_NET_PING_MS of silence and cuts it CL_NET_DEAD_MS after its last byte. Output that
@@ -48,6 +48,7 @@ struct cl_ws_open {
     void *ctx;
     struct cl_out out; // what is still to be written before the first frame; moves along
     struct cl_buf in;  // what came behind the handshake; moves along
+    bool is_client;    // it masks what it sends (section 5.3); cl_ws_send_frames is not for it
 };
 CL_MUST_CHECK enum cl_err cl_ws_conn_new(const struct cl_ws_open *open, struct cl_ws_conn **ret_ws);
 
