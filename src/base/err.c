@@ -51,6 +51,15 @@ cl_err_retry_helps(enum cl_err err)
 }
 
 enum cl_err
+cl_err_from_http(unsigned status)
+{
+    for (unsigned i = 1; i < CL_ERR_COUNT; i++)
+        if (rows[i].http == (int)status)
+            return (enum cl_err)i;
+    return status >= 500 ? CL_ERR_INTERNAL : status >= 400 ? CL_ERR_MALFORMED : CL_ERR_IO;
+}
+
+enum cl_err
 cl_err_from_wire(cl_str wire)
 {
     for (unsigned i = 0; i < CL_ERR_COUNT; i++)

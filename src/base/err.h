@@ -89,6 +89,9 @@ int cl_err_http(enum cl_err err);
 int cl_err_exit(enum cl_err err);
 /* Could the same call succeed later without a change by the caller? */
 bool cl_err_retry_helps(enum cl_err err);
+/* The first error of the table with that HTTP status; for one that is not in it CL_ERR_INTERNAL
+ * from 500 on, CL_ERR_MALFORMED from 400 on, else CL_ERR_IO. */
+enum cl_err cl_err_from_http(unsigned status);
 /* The error with that wire name; CL_ERR_INTERNAL for a name that is not in the table. */
 enum cl_err cl_err_from_wire(cl_str wire);
 

@@ -412,6 +412,12 @@
 /* Between tries: doubles from the first to the second, with full jitter. */
 #define CL_CLIENT_BACKOFF_FIRST_MS 1000
 #define CL_CLIENT_BACKOFF_LAST_MS  30000
+/* One text of v2 that an uplink takes: an answer has 1 MiB of messages, or a larger one, and what
+ * is around them. A longer one breaks the connection. */
+#define CL_UPLINK_TEXT_BYTES_MAX (4 * CL_MIB)
+/* Calls of v2 that wait to be written on an uplink, all of which its user keeps anyway; past it the
+ * connection is cut, and they are made on the next one. */
+#define CL_UPLINK_OUT_BYTES_MAX (64 * CL_MIB)
 /* A relay that ignores `wait` is asked no more often by `poll --follow`. */
 #define CL_CLIENT_POLL_PAUSE_MS 1000
 /* Answers that one `poll` without --follow takes; a relay that always has more could hold it for
@@ -425,6 +431,19 @@
 /* What reading one answer of protocol v2 takes besides its text: 1000 messages, decoded. An answer
  * that needs more is refused. */
 #define CL_CLI_ANSWER_ARENA_BYTES_MAX (CL_JSON_SCAN_ARENA_BYTES_MAX + CL_HTTP_ANSWER_BYTES_MAX)
+/* `ask` and `watch` look through the own inbox so often, for what nobody pushes to them. */
+#define CL_CLI_LOOK_MS 1000
+/* `watch` asks so often who is there. */
+#define CL_CLI_AGENTS_MS 5000
+/* Messages that `watch` takes at a time when more than one is new. */
+#define CL_CLI_WATCH_PAGE 32
+/* Agents whose coming and going `watch` tells; of more it tells nothing. */
+#define CL_CLI_WATCH_AGENTS_MAX 10000
+/* After a message has failed `ask` waits so long for an answer that says more about it. */
+#define CL_CLI_LAST_WORDS_MS 2000
+/* How long `send` tries, and `ask` waits, if --timeout says nothing; in seconds. */
+#define CL_CLI_SEND_TIMEOUT_S 60
+#define CL_CLI_ASK_TIMEOUT_S  300
 /* An agent's state file; a larger one is none of ours. */
 #define CL_CLI_STATE_BYTES_MAX (64 * CL_KIB)
 /* A path of the state file, with its NUL. */

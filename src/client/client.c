@@ -249,11 +249,12 @@ local_advice(enum cl_http_fault fault)
     }
 }
 
+/* err is what is returned, where the fault leaves a choice. */
 static enum cl_err
-explain_fault(const struct cl_client *client, enum cl_err err, unsigned seconds, struct cl_why *why)
+explain_fault(const struct cl_client *client, enum cl_err err, enum cl_http_fault fault,
+              unsigned seconds, struct cl_why *why)
 {
     cl_str url = cl_client_url_shown(client);
-    enum cl_http_fault fault = cl_http_client_fault(client->http);
     if (client->is_local && local_advice(fault) != NULL)
         return cl_fail(fault == CL_HTTP_FAULT_UNREACHABLE ? CL_ERR_FORBIDDEN : CL_ERR_NO_RELAY, why,
                        "Can't ask the relay at %.*s: %s", CL_STR_ARG(url), local_advice(fault));
@@ -313,16 +314,6 @@ explain_fault(const struct cl_client *client, enum cl_err err, unsigned seconds,
                    cl_err_wire(err));
 }
 
-/* The first error of the table that has this HTTP status. */
-static enum cl_err
-error_of_status(unsigned status)
-{
-    for (unsigned i = 1; i < CL_ERR_COUNT; i++)
-        if (cl_err_http((enum cl_err)i) == (int)status)
-            return (enum cl_err)i;
-    return status >= 500 ? CL_ERR_INTERNAL : status >= 400 ? CL_ERR_MALFORMED : CL_ERR_IO;
-}
-
 static cl_str
 text_member(const struct cl_json_scan *scan, struct cl_arena *arena, const char *name)
 {
@@ -348,7 +339,7 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
                        CL_STR_ARG(url));
     enum cl_err err = code.len > 0 ? cl_err_from_wire(code) : CL_ERR_INTERNAL;
     if (err == CL_ERR_INTERNAL || err == CL_OK)
-        err = error_of_status(client->status);
+        err = cl_err_from_http(client->status);
     if (err == CL_ERR_UNAUTHORIZED)
         return cl_fail(err, why,
                        "Unauthorized: %.*s %s. %s with --token, --token-file or "
@@ -491,11 +482,74 @@ cl_client_call(struct cl_client *client, const struct cl_client_call *call, cl_s
     err = send_call(client, call, cl_buf_str(&target), &reply);
     cl_buf_done(&target);
     if (err != CL_OK)
-        return explain_fault(client, err, CL_CLIENT_TIMEOUT_MS / 1000 + call->wait_s, why);
+        return explain_fault(client, err, cl_http_client_fault(client->http),
+                             CL_CLIENT_TIMEOUT_MS / 1000 + call->wait_s, why);
     err = judge_reply(client, call, &reply, why);
     if (err == CL_OK)
         *ret_answer = call->range == NULL ? cl_str_strip(reply.body) : reply.body;
     return err;
+}
+
+/* -- a connection that comes back ------------------------------------------------------------ */
+
+enum cl_err
+cl_client_uplink(struct cl_client *client, struct cl_uplink_config *ret_config, struct cl_why *why)
+{
+    enum cl_err err = prepare_tls(client, why);
+    if (err != CL_OK)
+        return err;
+    *ret_config = (struct cl_uplink_config){.loop = client->loop,
+                                            .url = cl_buf_str(&client->url),
+                                            .token = &client->token,
+                                            .tls = client->tls};
+    return CL_OK;
+}
+
+/* Of a relay that answered something else than a WebSocket. */
+static enum cl_err
+explain_status(struct cl_client *client, const struct cl_ws_no *no, struct cl_why *why)
+{
+    const struct cl_client_call call = {.method = "GET", .path = CL_STR("/v2"), .is_v2 = true};
+    struct cl_json_scan scan;
+    cl_hash_key key;
+    client->status = no->status;
+    if (!client->wants_tls && cl_is_tls_port(no->status, no->body))
+        return cl_explain_tls_port(cl_client_url(client),
+                                   client->is_exposed && client->token.len > 0, why);
+    cl_random_bytes(&key, sizeof key);
+    cl_arena_done(&client->arena);
+    cl_json_scan_init(&scan, &client->arena, &key);
+    if (cl_json_scan_feed(&scan, no->body, true, NULL) == CL_OK)
+        return explain_refusal(client, &call, &scan, why);
+    return cl_fail(cl_err_from_http(no->status), why,
+                   "Not a relay: what listens at %.*s answered with HTTP %u where a WebSocket of "
+                   "protocol v2 should open. Check host and port in --relay.",
+                   CL_STR_ARG(cl_client_url_shown(client)), no->status);
+}
+
+enum cl_err
+cl_client_explain(struct cl_client *client, const struct cl_uplink_fall *fall, struct cl_why *why)
+{
+    cl_str url = cl_client_url_shown(client);
+    if (fall->error != NULL)
+        return cl_fail(fall->err, why, "The relay at %.*s refused: %.*s.", CL_STR_ARG(url),
+                       CL_STR_ARG(cl_str_part(fall->error->sentence, 0, 200)));
+    if (fall->no.fault != CL_HTTP_FAULT_NONE)
+        return explain_fault(client, fall->err, fall->no.fault, CL_CLIENT_TIMEOUT_MS / 1000, why);
+    if (fall->no.status != 0)
+        return explain_status(client, &fall->no, why);
+    if (fall->close_code == CL_WS_CLOSE_RESTART)
+        return cl_fail(fall->err, why, "The relay at %.*s is stopping.", CL_STR_ARG(url));
+    if (fall->close_code != 0)
+        return cl_fail(fall->err, why, "Connection lost: %.*s closed it (%u).", CL_STR_ARG(url),
+                       fall->close_code);
+    if (fall->err == CL_ERR_TIMEOUT)
+        return explain_fault(client, fall->err, CL_HTTP_FAULT_TIMEOUT, CL_CLIENT_TIMEOUT_MS / 1000,
+                             why);
+    return cl_fail(fall->err, why,
+                   "What listens at %.*s does not keep to protocol v2 (%.160s). Is it a relay, and "
+                   "is this program as new as it?",
+                   CL_STR_ARG(url), fall->text[0] == '\0' ? cl_err_wire(fall->err) : fall->text);
 }
 
 /* -- waiting ------------------------------------------------------------------------------- */
@@ -506,6 +560,19 @@ exit_now(void *ctx, int signal)
     const struct cl_client *client = ctx;
     (void)signal;
     exit(client->exit_status);
+}
+
+void
+cl_client_turn(struct cl_client *client, uint32_t ms)
+{
+    if (ms == 0) {
+        cl_loop_turn(client->loop, false);
+        return;
+    }
+    cl_loop_timer_start(client->loop, &client->pause,
+                        cl_instant_add(cl_loop_now(client->loop), ms));
+    cl_loop_turn(client->loop, true);
+    cl_loop_timer_stop(client->loop, &client->pause);
 }
 
 enum cl_err

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "client/uplink.h"
 #include "wire/json.h"
 
 struct cl_client;
@@ -80,6 +81,16 @@ CL_MUST_CHECK enum cl_err cl_client_call(struct cl_client *client,
                                          struct cl_why *why);
 /* The HTTP status of the last call; 0: no answer came. */
 unsigned cl_client_status(const struct cl_client *client);
+
+/* What a connection that comes back (client/uplink.h) needs to know of the relay; events, instance
+ * and what follows are the caller's to fill in. It borrows from the client. */
+CL_MUST_CHECK enum cl_err cl_client_uplink(struct cl_client *client,
+                                           struct cl_uplink_config *ret_config, struct cl_why *why);
+/* The sentence about an uplink that fell, in why; returns fall->err. */
+CL_MUST_CHECK enum cl_err cl_client_explain(struct cl_client *client,
+                                            const struct cl_uplink_fall *fall, struct cl_why *why);
+/* Waits for something to happen, at most so long, and lets it: a turn of the loop. */
+void cl_client_turn(struct cl_client *client, uint32_t ms);
 
 /* From now on SIGINT and SIGTERM end the program with exit_status, but only while it waits: for
  * an answer or in a pause. So what was received is always written before the end. */
