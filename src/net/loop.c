@@ -56,11 +56,13 @@ cl_loop_free(struct cl_loop *loop)
     if (loop == NULL)
         return;
 
+    // A layer comes behind the stream below it, and closes that one itself: also one whose write
+    // has failed, which nobody above may have noticed yet.
     while (!cl_list_is_empty(&loop->streams)) {
-        struct cl_link *link = cl_list_first(&loop->streams);
+        struct cl_link *link = cl_list_last(&loop->streams);
         struct cl_stream *stream = CL_LIST_ENTRY(link, struct cl_stream, in_loop);
         cl_stream_break(stream, CL_ERR_CLOSED);
-        if (cl_list_first(&loop->streams) == link)
+        if (cl_list_last(&loop->streams) == link)
             cl_stream_close(stream); // nobody used it yet
     }
     uv_close((uv_handle_t *)&loop->alarm, NULL);

@@ -212,3 +212,59 @@ TEST(a_loop_that_cannot_be_made_leaks_nothing)
             cl_loop_free(made);
     }
 }
+
+/* -- a layer ---------------------------------------------------------------------------------- */
+
+static struct cl_stream layer; // over `stream`
+
+static void
+layer_close(struct cl_stream *closed)
+{
+    CHECK(closed == &layer);
+    note("layer-closed");
+    cl_stream_close(&stream.stream);
+}
+
+static void
+layer_set_reading(struct cl_stream *read, bool is_on)
+{
+    (void)read;
+    (void)is_on;
+}
+
+static void
+user_on_closed(void *ctx, enum cl_err reason)
+{
+    (void)ctx;
+    note(cl_err_wire(reason));
+    cl_stream_close(&layer);
+}
+
+static void
+layer_on_closed(void *ctx, enum cl_err reason)
+{
+    (void)ctx;
+    cl_stream_break(&layer, reason);
+}
+
+TEST(a_loop_that_ends_closes_each_layer_once_also_when_a_write_below_has_failed)
+{
+    static const struct cl_stream_ops ops = {.close = layer_close,
+                                             .set_reading = layer_set_reading};
+    static const struct cl_stream_events of_user = {on_data, on_eof, on_write, user_on_closed};
+    static const struct cl_stream_events of_layer = {on_data, on_eof, on_write, layer_on_closed};
+    for (int has_failed = 0; has_failed < 2; has_failed++) {
+        size_t taken;
+        cl_str bytes = CL_STR("x");
+        begin();
+        memory_stream_init(&stream, loop);
+        cl_stream_init(&layer, loop, &ops);
+        cl_stream_use(&stream.stream, &of_layer, NULL);
+        cl_stream_use(&layer, &of_user, NULL);
+        stream.is_torn = has_failed == 1;
+        CHECK((cl_stream_write(&stream.stream, &bytes, 1, &taken) == CL_OK) == !has_failed);
+        cl_loop_free(loop);
+        CHECK_STR(cl_str_z(notes), CL_STR("closed layer-closed "));
+        CHECK(stream.is_closed);
+    }
+}
