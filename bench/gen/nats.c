@@ -90,7 +90,7 @@ make_stream(struct gen *gen)
 static void
 greet_store(struct conn *conn)
 {
-    (void)snprintf(conn->subject, GEN_NAME_CAP, "_%s", conn->name);
+    (void)snprintf(conn->subject, GEN_NAME_CAP, "_%.14s", conn->name);
     greet(conn);
 }
 
