@@ -306,9 +306,11 @@ def what_an_agent_says_of_itself_is_shown_and_replaced(relay):
             equal(shown[name], value, name)
         equal((shown["status"], shown["waiting"]), ("online", 0), "status and waiting")
         way.call("attach", agent=address)
+        equal({name: caller.agent(address)[name] for name in said}, said, "when nothing is said")
+        way.call("attach", agent=address, description="Rests")
         shown = caller.agent(address)
-        equal(shown["name"], address.split("/")[1], "name when nothing is said")
-        holds(not {"description", "metadata"} & set(shown), f"what was said before: {shown}")
+        equal(shown["name"], address.split("/")[1], "name when another thing is said")
+        holds("metadata" not in shown, f"what was said before: {shown}")
         equal(shown.get("capabilities", []), [], "capabilities")
     most = {"name": 128 * "x", "description": 1024 * "x", "metadata": {"x": 4088 * "x"},
             "capabilities": [f"{i:064}" for i in range(64)]}
