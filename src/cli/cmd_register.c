@@ -2,6 +2,7 @@
 #include "cli/run.h"
 
 #include "cli/page.h"
+#include "proto/v2_words.h"
 #include "wire/json.h"
 
 enum { NAME, CAPS, DESCRIPTION, ID };
@@ -13,7 +14,9 @@ static const struct cl_opt options[] = {
               CL_OPT_OPTIONAL},
     [CAPS] = {"caps", "A,B", "what it can do, for others to read", CL_OPT_OPTIONAL},
     [DESCRIPTION] = {"description", "TEXT", "who it is, in a sentence", CL_OPT_OPTIONAL},
-    [ID] = {"id", "ID", "its id; else the one it had before, or one that the relay makes",
+    [ID] = {"id", "ID",
+            "its id; else the one it had before, or INSTANCE/NAME, or\n"
+            "where somebody has that already one that the relay makes",
             CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
@@ -75,6 +78,63 @@ take_options(struct cl_run *run)
     return err;
 }
 
+/* -- an id that protocol v2 knows the agent by as well ----------------------------------------- */
+
+/* CL_ERR_UPGRADE: this relay does not speak v2. */
+static enum cl_err
+greet(struct cl_run *run, cl_str instance, struct cl_why *why)
+{
+    static const cl_str versions[] = {CL_STR_INIT(CL_V2_VERSION)};
+    struct cl_arena arena;
+    struct cl_v2_welcome welcome;
+    const struct cl_v2_hello params = {.versions = {versions, 1}, .instance = instance};
+    const struct cl_call_v2 call = {.method = CL_V2_HELLO, .params = &params, .arena = &arena};
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    enum cl_err err = cl_run_call_v2(run, &call, &welcome, why);
+    cl_arena_done(&arena);
+    return err;
+}
+
+/* Somebody has that id: another agent, or this one before its state was lost. */
+static enum cl_err
+ask_taken(struct cl_run *run, cl_str id, bool *ret_is_taken, struct cl_why *why)
+{
+    const struct cl_client_sign sign = {"agents", CL_JSON_ARRAY};
+    struct cl_agent_found found;
+    struct cl_why reason;
+    enum cl_err err = cl_run_get(run, CL_STR("/discover?stale=1"), sign, why);
+    if (err != CL_OK)
+        return err;
+    *ret_is_taken = cl_agents_find(run->answer, id, &found, &reason) == CL_OK;
+    return CL_OK;
+}
+
+/* Its address in v2 is its id in v1, so that all verbs speak of one agent and one inbox. A relay
+ * of v1 makes an id itself, as it always has. */
+static enum cl_err
+choose_id(struct cl_run *run, struct cl_why *why)
+{
+    struct cl_state *state = &run->state;
+    bool is_taken = false;
+    struct cl_me me;
+    if (state->agent_id.len > 0 || cl_me_find(&run->opts, state, &me, why) != CL_OK)
+        return CL_OK; // what it is called is no name in v2
+    enum cl_err err = greet(run, cl_me_instance(&me), why);
+    if (err == CL_ERR_UPGRADE)
+        return CL_OK;
+    if (err == CL_OK)
+        err = ask_taken(run, cl_me_address(&me), &is_taken, why);
+    if (err != CL_OK)
+        return err;
+    if (!is_taken)
+        return cl_state_keep(state, cl_me_address(&me), &state->agent_id);
+    cl_view_note(&run->view,
+                 "Somebody is %.*s already, so the relay made an id. If that is this agent of old, "
+                 "take it over: add --id %.*s.",
+                 CL_STR_ARG(cl_me_address(&me)), CL_STR_ARG(cl_me_address(&me)));
+    return CL_OK;
+}
+
 static enum cl_err
 run_register(struct cl_run *run, struct cl_why *why)
 {
@@ -85,7 +145,9 @@ run_register(struct cl_run *run, struct cl_why *why)
     err = take_options(run);
     if (err != CL_OK)
         return cl_fail(err, why, "--caps and --description must be UTF-8 text: convert them.");
-    err = cl_run_register(run, why);
+    err = choose_id(run, why);
+    if (err == CL_OK)
+        err = cl_run_register(run, why);
     if (err != CL_OK)
         return err;
     if (run->opts.values[NAME] != NULL && run->opts.values[ID] == NULL && before.len > 0)

@@ -505,6 +505,31 @@ def registering_again_keeps_the_id_and_the_messages():
 
 
 @test(relay=False)
+def what_register_makes_is_one_agent_to_both_protocols():
+    """INSTANCE/NAME is the id, unless somebody has it, or the relay or the name knows no v2."""
+    with Relay() as relay, Home(relay.url) as home:
+        home.env["CLAWLINK_INSTANCE"] = "mini"
+        check(home.ok("register", "--name", "otto").out == "mini/otto registered as otto\n", "id")
+        home.ok("--as", "mira", "register")
+        home.ok("--as", "mira", "delegate", "--to", "otto", "--task", "of v1")
+        home.ok("--as", "mira", "send", "otto", "of v2")
+        waits = [message["id"] for message in home.ok("inbox", "--json").json()[0]["messages"]]
+        check(len(waits) == 2, waits)
+        polled = home.ok("poll").out
+        check("of v1" in polled and "of v2" in polled, polled)
+        again = home.ok("--as", "other", "register", "--name", "otto")
+        check(re.fullmatch("[0-9a-f]{8} registered as otto\n", again.out), again)
+        check("--id mini/otto" in again.err, again)
+        over = home.ok("--as", "other", "register", "--id", "mini/otto")
+        check(over.out == "mini/otto registered as otto\n", over)
+        strange = home.ok("--as", "strange", "register", "--name", "two words").out
+        check(re.match("mini/strange|[0-9a-f]{8} ", strange), strange)
+    with OriginalRelay() as relay, Home(relay.url) as home:
+        made = home.ok("register", "--name", "otto").out
+        check("/" not in made.split()[0], made)
+
+
+@test(relay=False)
 def the_state_file_is_private_and_keeps_what_it_does_not_know():
     with OriginalRelay() as relay, Home() as home:
         os.mkdir(home.file(".clawlink"))
