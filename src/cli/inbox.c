@@ -2,7 +2,6 @@
 #include "cli/inbox.h"
 
 #include "base/random.h"
-#include "wire/json.h"
 
 struct cl_envelope_reader
 cl_inbox_reader(struct cl_arena *arena, cl_hash_key *key)
@@ -94,24 +93,15 @@ cl_inbox_meet(struct cl_run *run, struct cl_wanted *wanted, size_t len, struct c
     return cl_inbox_walk(run, &walk, why);
 }
 
-/* The heartbeat of v1 is the one call that tells who is known; ids are the same in both. */
 enum cl_err
 cl_inbox_arrive(struct cl_run *run, struct cl_why *why)
 {
-    struct cl_json_writer json;
     struct cl_arena arena;
     struct cl_v2_attached attached;
-    const struct cl_client_sign sign = {"status", CL_JSON_STRING};
-    cl_run_body(run, &json);
-    cl_json_put_member(&json, CL_STR("agent_id"), cl_me_address(&run->me));
-    enum cl_err err = cl_run_post(run, &json, "/heartbeat", sign, why);
-    if (err != CL_OK ||
-        !cl_json_string_is(cl_doc_find(run->answer, CL_STR("status")), CL_STR("unknown_agent")))
-        return err;
-    const struct cl_v2_attach params = {.agent = cl_me_address(&run->me)};
+    const struct cl_v2_attach params = {.agent = cl_me_address(&run->me)}; // says nothing of it
     const struct cl_call_v2 call = {.method = CL_V2_ATTACH, .params = &params, .arena = &arena};
     cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
-    err = cl_run_call_v2(run, &call, &attached, why);
+    enum cl_err err = cl_run_call_v2(run, &call, &attached, why);
     cl_arena_done(&arena);
     return err;
 }

@@ -24,6 +24,11 @@ def b64(data):
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
+def new_id():
+    """Whose beginning needs no -- before it."""
+    return next(text for text in iter(lambda: b64(os.urandom(16)), None) if text[0] != "-")
+
+
 def golden(name):
     with open(os.path.join(GOLDEN, name + ".json"), encoding="utf-8") as file:
         return json.load(file)
@@ -49,7 +54,7 @@ class Sender:
         """Gives the message's id."""
         now = int(time.time())
         header = {"typ": "clawlink-msg+jws", "from": self.address, "to": to,
-                  "id": b64(os.urandom(16)), "iat": now, "exp": now + 3600, "str": self.stream,
+                  "id": new_id(), "iat": now, "exp": now + 3600, "str": self.stream,
                   "seq": next(self.numbers), **header}
         body = body if isinstance(body, bytes) else body.encode()
         envelope = {"protected": b64(json.dumps(header).encode()), "payload": b64(body)}
@@ -376,8 +381,10 @@ class Script:
 
             def do_POST(self):  # pylint: disable=invalid-name
                 call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if self.path == "/heartbeat":
-                    self.reply(200, b'{"status":"ok"}')
+                if call["method"] == "attach":
+                    result = golden("attach.result")["result"]
+                    self.reply(200, json.dumps({"jsonrpc": "2.0", "id": call["id"],
+                                                "result": result}).encode())
                     return
                 outer.calls.append(call)
                 queue = outer.answers.get(call["method"])
