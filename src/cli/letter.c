@@ -120,7 +120,11 @@ static void
 name_it(struct cl_letter *letter)
 {
     uint64_t stream = 0;
-    cl_random_bytes(&letter->header.id, sizeof letter->header.id);
+    char text[CL_ID_TEXT_CAP];
+    do { // its beginning is typed again, where a dash would make it an option
+        cl_random_bytes(&letter->header.id, sizeof letter->header.id);
+        cl_id_text(letter->header.id, text);
+    } while (text[0] == '-');
     cl_random_bytes(&stream, sizeof stream);
     letter->header.str = (cl_maybe){true, stream};
     letter->header.seq = 1;
