@@ -1,27 +1,62 @@
 // SPDX-License-Identifier: MIT
-#include "base/clock.h"
-#include "cli/letter.h"
-#include "cli/run.h"
+#include "cli/post.h"
 #include "wire/json.h"
+
+enum { WAIT = CL_LETTER_COUNT, TIMEOUT, REPLY_TO };
 
 static const struct cl_opt options[] = {
     CL_LETTER_OPTIONS,
+    [WAIT] = {"wait", "RUNG",
+              "until it is proven: accepted, delivered, injected, seen,\n"
+              "in_progress; or how it ended: completed, failed, rejected,\n"
+              "canceled, expired, dead",
+              CL_OPT_OPTIONAL},
+    [TIMEOUT] = {"timeout", "SECONDS", "no longer than that; default 60", CL_OPT_OPTIONAL},
+    [REPLY_TO] = {"reply-to", "AGENT", "where an answer should go, if not to me", CL_OPT_OPTIONAL},
     {NULL, NULL, NULL, CL_OPT_OPTIONAL},
 };
 
-static const struct cl_number numbers[] = {CL_LETTER_NUMBERS, {NULL, 0, 0}};
+static const struct cl_number numbers[] = {
+    CL_LETTER_NUMBERS, {"timeout", 1, CL_ENVELOPE_LIFE_S_MAX}, {NULL, 0, 0}};
+
+static enum cl_err
+check_send(const struct cl_opts *opts, struct cl_why *why)
+{
+    struct cl_post_want ignored;
+    struct cl_address address;
+    cl_str reply_to = cl_str_z(opts->values[REPLY_TO]);
+    if (opts->values[WAIT] != NULL &&
+        cl_post_read_wish(cl_str_z(opts->values[WAIT]), &ignored, why) != CL_OK)
+        return CL_ERR_USAGE;
+    if (reply_to.ptr != NULL &&
+        !(cl_address_read(reply_to, &address) && (address.kind & CL_ADDRESS_RECEIVERS) != 0))
+        return cl_fail(CL_ERR_USAGE, why, "--reply-to \"%.*s\" is no address to answer to.",
+                       CL_STR_ARG(cl_str_part(reply_to, 0, 100)));
+    return cl_letter_check(opts, why);
+}
 
 /* "ID accepted for mini/otto (in memory: lost if the relay stops)" */
 static void
 draw(struct cl_page *page, cl_str answer)
 {
+    cl_str ended = cl_doc_find(answer, CL_STR("ended"));
+    cl_str status = cl_doc_find(answer, CL_STR("status"));
     cl_str durability = cl_doc_find(answer, CL_STR("durability"));
     cl_page_value(page, cl_doc_find(answer, CL_STR("id")));
     cl_page_print(page, " ");
-    cl_page_value(page, cl_doc_find(answer, CL_STR("status")));
+    cl_page_value(page, status);
     cl_page_print(page, " for ");
     cl_page_value(page, cl_doc_find(answer, CL_STR("to")));
-    if (cl_json_string_is(durability, CL_STR("memory")))
+    if (cl_doc_find(answer, CL_STR("recipients")).len > 0) {
+        cl_page_print(page, ", recipients: ");
+        cl_page_value(page, cl_doc_find(answer, CL_STR("recipients")));
+    }
+    if (ended.len > 0) {
+        cl_page_print(page, ", ");
+        cl_page_value(page, cl_doc_find(ended, CL_STR("outcome")));
+    }
+    if (cl_json_string_is(status, CL_STR("accepted")) &&
+        cl_json_string_is(durability, CL_STR("memory")))
         cl_page_print(page, " (in memory: lost if the relay stops)");
     cl_page_print(page, "\n");
 }
@@ -29,25 +64,20 @@ draw(struct cl_page *page, cl_str answer)
 static enum cl_err
 run_send(struct cl_run *run, struct cl_why *why)
 {
-    struct cl_letter letter;
-    struct cl_arena arena;
-    struct cl_v2_sent sent;
-    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
-    enum cl_err err =
-        cl_letter_init(&letter, &run->opts, &run->me, CL_ENVELOPE_BODY_BYTES_MAX, why);
-    if (err == CL_OK)
-        err = cl_letter_seal(&letter, cl_clock_wall(), cl_buf_str(&letter.body), letter.header.cty,
-                             why);
-    if (err == CL_OK) {
-        const struct cl_v2_send params = {.envelope = cl_letter_envelope(&letter),
-                                          .attempts = letter.attempts};
-        const struct cl_call_v2 call = {.method = CL_V2_SEND, .params = &params, .arena = &arena};
-        err = cl_run_call_v2(run, &call, &sent, why);
+    cl_str result;
+    struct cl_why late;
+    struct cl_post_want want = {
+        .wish = CL_POST_SENT,
+        .reply_to = cl_run_option(run, REPLY_TO),
+        .timeout_s = (uint32_t)cl_opts_number(&run->opts, TIMEOUT, CL_CLI_SEND_TIMEOUT_S)};
+    if (run->opts.values[WAIT] != NULL) {
+        enum cl_err err = cl_post_read_wish(cl_run_option(run, WAIT), &want, why);
+        if (err != CL_OK)
+            return err;
     }
-    if (err == CL_OK)
-        err = cl_run_show(run, draw, why);
-    cl_arena_done(&arena);
-    cl_letter_done(&letter);
+    enum cl_err err = cl_post(run, &want, &result, why);
+    if (result.len > 0 && cl_view_result(&run->view, result, draw, &late) != CL_OK && err == CL_OK)
+        return cl_fail(CL_ERR_IO, why, "%s", late.text);
     return err;
 }
 
@@ -59,10 +89,14 @@ const struct cl_cmd cl_cmd_send = {
     .numbers = numbers,
     .notes =
         "Prints the message's id first, then how far it got as far as that is proven: accepted\n"
-        "means that the relay has it, and says so if it would be lost with the relay.",
+        "means that the relay has it, and says so if it would be lost with the relay. A broken\n"
+        "connection is taken up again and the same message sent once more, which does no harm;\n"
+        "what stays unknown is called so. With --wait the exit status is 0 only when just that\n"
+        "was proven, 8 when the time is over, 9 when the message has ended otherwise.",
     .examples = "clawlink send mini/otto \"Review the parser\"\n"
-                "clawlink send cap:review --thread parser --file src/parser.c\n"
-                "git diff | clawlink send otto --type text/x-diff --priority high",
-    .check = cl_letter_check,
+                "clawlink send cap:review --thread parser --file src/parser.c --wait seen\n"
+                "git diff | clawlink send otto --type text/x-diff --priority high\n"
+                "clawlink send mini/otto \"Run the tests\" --wait completed --timeout 600",
+    .check = check_send,
     .run = run_send,
 };

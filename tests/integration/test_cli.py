@@ -10,9 +10,9 @@ import unicodedata
 from cli_support import Home, OriginalRelay, Result, check, says
 from support import BIN, Relay, main, not_in_process_table, relay_command, test
 
-VERBS = ["relay", "register", "discover", "heartbeat", "agents", "send", "inbox", "ack", "trace",
-         "dead", "delegate", "broadcast", "poll", "respond", "file-put", "file-get", "file-list",
-         "scan", "info"]
+VERBS = ["relay", "register", "discover", "heartbeat", "agents", "send", "ask", "inbox", "ack",
+         "watch", "trace", "dead", "delegate", "broadcast", "poll", "respond", "file-put", "file-get",
+         "file-list", "scan", "info"]
 
 
 # -- help and mistakes ------------------------------------------------------------------------

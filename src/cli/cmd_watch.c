@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: MIT
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/crowd.h"
+#include "cli/mail.h"
+#include "cli/run.h"
+#include "proto/id_text.h"
+#include "wire/json.h"
+
+#define CLIENT_NAME "clawlink/" CLAWLINK_VERSION
+
+enum { TAKE };
+
+static const struct cl_opt options[] = {
+    [TAKE] = {"take", NULL,
+              "take the messages: what was shown is acknowledged and gone\n"
+              "from the inbox",
+              CL_OPT_OPTIONAL},
+    {NULL, NULL, NULL, CL_OPT_OPTIONAL},
+};
+
+/* Messages that were shown lately: one that comes again is not shown again. */
+#define SHOWN_MAX 1024
+
+struct watch {
+    struct cl_run *run;
+    struct cl_uplink_config config;
+    struct cl_uplink *uplink;
+    bool takes;
+    bool is_away;
+    char epoch[CL_NAME_BYTES_MAX + 1];
+    bool is_memory;                   // the relay keeps nothing when it stops
+    uint64_t high[CL_PRIORITY_COUNT]; // looking: what was shown up to there, in each lane
+    cl_instant look_at;
+    cl_instant agents_at;
+    struct cl_crowd crowd;
+    cl_id shown[SHOWN_MAX];
+    size_t shown_at;
+
+    bool is_over;
+    enum cl_err err;
+    struct cl_why why;
+};
+
+#define END(watch, error, ...)                                           \
+    do {                                                                 \
+        if (!(watch)->is_over)                                           \
+            (watch)->err = cl_fail((error), &(watch)->why, __VA_ARGS__); \
+        (watch)->is_over = true;                                         \
+    } while (0)
+
+/* -- showing ----------------------------------------------------------------------------------- */
+
+static void
+draw_receipt(struct cl_page *page, cl_str receipt)
+{
+    struct cl_json_cursor cursor;
+    struct cl_json_member step;
+    cl_str ended = cl_doc_find(receipt, CL_STR("ended"));
+    cl_str last = CL_STR("");
+    cl_json_cursor_init(&cursor, cl_doc_find(receipt, CL_STR("rungs")));
+    while (cl_json_cursor_next(&cursor, &step))
+        last = step.value;
+    cl_page_print(page, "receipt ");
+    cl_page_value(page, cl_doc_find(receipt, CL_STR("id")));
+    cl_page_print(page, ": ");
+    cl_page_value(page, cl_doc_find(last, CL_STR("rung")));
+    cl_page_print(page, " by ");
+    cl_page_value(page, cl_doc_find(last, CL_STR("by")));
+    if (ended.len > 0) {
+        cl_page_print(page, ", ");
+        cl_page_value(page, cl_doc_find(ended, CL_STR("outcome")));
+        cl_page_print(page, " by ");
+        cl_page_value(page, cl_doc_find(ended, CL_STR("by")));
+    }
+    if (cl_doc_find(ended, CL_STR("reason")).len > 0) {
+        cl_page_print(page, ": ");
+        cl_page_value(page, cl_doc_find(ended, CL_STR("reason")));
+    }
+    cl_page_print(page, "\n");
+}
+
+static void
+draw_agent(struct cl_page *page, cl_str agent)
+{
+    cl_page_print(page, "agent ");
+    cl_page_value(page, cl_doc_find(agent, CL_STR("agent")));
+    cl_page_print(page, ": ");
+    cl_page_value(page, cl_doc_find(agent, CL_STR("now")));
+    cl_page_print(page, "\n");
+}
+
+/* {"event":...} around a value, or with what was begun; drawn from the value. */
+static void
+draw_event(struct cl_page *page, cl_str event)
+{
+    cl_str message = cl_doc_find(event, CL_STR("message"));
+    cl_str receipt = cl_doc_find(event, CL_STR("receipt"));
+    if (message.len > 0)
+        cl_mail_draw(page, message);
+    else if (receipt.len > 0)
+        draw_receipt(page, receipt);
+    else
+        draw_agent(page, event);
+}
+
+static void
+show(struct watch *watch, struct cl_json_writer *json)
+{
+    cl_json_object_end(json);
+    enum cl_err err = cl_json_writer_end(json);
+    if (err != CL_OK)
+        END(watch, err, "Out of memory.");
+    else if (cl_view_result(&watch->run->view, cl_buf_str(&watch->run->body), draw_event,
+                            &watch->why) != CL_OK)
+        END(watch, CL_ERR_IO, "%s", (const char *)watch->why.text);
+}
+
+static void
+show_change(void *ctx, enum cl_crowd_change change, cl_str agent)
+{
+    static const char *const words[] = {"online", "stale", "gone"};
+    struct watch *watch = ctx;
+    struct cl_json_writer json;
+    cl_run_body(watch->run, &json);
+    cl_json_put_member(&json, CL_STR("agent"), agent);
+    cl_json_put_member(&json, CL_STR("now"), cl_str_z(words[change]));
+    show(watch, &json);
+}
+
+static void
+show_receipt(struct watch *watch, const struct cl_v2_receipt *receipt)
+{
+    struct cl_json_writer json;
+    cl_run_body(watch->run, &json);
+    cl_json_put_name(&json, CL_STR("receipt"));
+    cl_shape_put(&json, &cl_v2_receipt_shape, receipt);
+    show(watch, &json);
+}
+
+static bool
+was_shown(const struct watch *watch, cl_id id)
+{
+    for (size_t i = 0; i < SHOWN_MAX; i++)
+        if (cl_id_eq(watch->shown[i], id))
+            return true;
+    return false;
+}
+
+static void
+show_message(struct watch *watch, const struct cl_v2_letter *letter)
+{
+    struct cl_arena arena;
+    struct cl_mail mail;
+    struct cl_json_writer json;
+    struct cl_why why = {""};
+    cl_hash_key key;
+    cl_random_bytes(&key, sizeof key);
+    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
+    if (cl_mail_open(&reader, &letter->envelope, &mail, &why) != CL_OK) {
+        cl_view_note(&watch->run->view, "A message cannot be read: %s.", why.text);
+    } else if (!was_shown(watch, mail.header.id)) {
+        watch->shown[watch->shown_at] = mail.header.id;
+        watch->shown_at = (watch->shown_at + 1) % SHOWN_MAX;
+        cl_run_body(watch->run, &json);
+        cl_json_put_name(&json, CL_STR("message"));
+        cl_mail_put(&json, &mail, letter->relay);
+        show(watch, &json);
+    }
+    cl_arena_done(&arena);
+}
+
+/* -- asking ------------------------------------------------------------------------------------ */
+
+static void
+call(struct watch *watch, enum cl_v2_method method, const void *params, cl_uplink_answer_fn *fn)
+{
+    const struct cl_uplink_call made = {.method = method, .params = params, .fn = fn, .ctx = watch};
+    if (cl_uplink_call(watch->uplink, &made, NULL) != CL_OK)
+        END(watch, CL_ERR_NO_MEMORY, "Out of memory.");
+}
+
+static cl_str
+me(const struct watch *watch)
+{
+    return cl_me_address(&watch->run->me);
+}
+
+static void look_behind(struct watch *watch, unsigned lane, uint32_t limit);
+
+/* What lies behind the last message of its lane that was shown; the lanes after it come too, and
+ * have a look of their own. */
+static void
+on_inbox(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct watch *watch = ctx;
+    const struct cl_v2_inbox_view *view = answer->result;
+    if (answer->err != CL_OK || view->messages.len == 0)
+        return;
+    const struct cl_v2_letter *letters = view->messages.ptr;
+    bool is_new = false;
+    for (uint32_t i = 0; i < view->messages.len && !watch->is_over; i++) {
+        uint64_t *high = &watch->high[letters[i].at.priority];
+        if (letters[i].at.first <= *high)
+            continue;
+        is_new = true;
+        *high = letters[i].at.first;
+        show_message(watch, &letters[i]);
+    }
+    if (is_new)
+        look_behind(watch, letters[view->messages.len - 1].at.priority, CL_CLI_WATCH_PAGE);
+}
+
+static void
+look_behind(struct watch *watch, unsigned lane, uint32_t limit)
+{
+    struct cl_v2_inbox params = {.agent = me(watch), .limit = limit};
+    if (watch->high[lane] > 0)
+        params.after = (struct cl_range){
+            .priority = (uint8_t)lane, .first = watch->high[lane], .last = watch->high[lane]};
+    call(watch, CL_V2_INBOX, &params, on_inbox);
+}
+
+/* From the beginning, and behind each message that was the last of its lane: what is new in a lane
+ * of which nothing was shown comes right behind one of these. */
+static void
+look(struct watch *watch)
+{
+    watch->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
+    for (unsigned lane = 0; lane < CL_PRIORITY_COUNT; lane++)
+        if (lane == 0 || watch->high[lane] > 0)
+            look_behind(watch, lane, 1);
+}
+
+static void
+on_agents(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct watch *watch = ctx;
+    const struct cl_v2_agent_list *list = answer->result;
+    if (answer->err != CL_OK)
+        return; // the next round comes soon
+    enum cl_err err =
+        cl_crowd_meet(&watch->crowd, list->agents.ptr, list->agents.len, show_change, watch);
+    if (err != CL_OK)
+        END(watch, err, "Out of memory.");
+    const struct cl_v2_agents next = {.after = list->next};
+    if (list->next.len > 0)
+        call(watch, CL_V2_AGENTS, &next, on_agents);
+    else
+        cl_crowd_end(&watch->crowd, show_change, watch);
+}
+
+static void
+ask_who_is_there(struct watch *watch)
+{
+    const struct cl_v2_agents params = {.limit = 0};
+    watch->agents_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_AGENTS_MS);
+    cl_crowd_begin(&watch->crowd);
+    call(watch, CL_V2_AGENTS, &params, on_agents);
+}
+
+/* -- the connection ---------------------------------------------------------------------------- */
+
+static void
+on_up(void *ctx, const struct cl_v2_welcome *welcome)
+{
+    struct watch *watch = ctx;
+    bool is_first = watch->epoch[0] == '\0';
+    bool is_restart = !is_first && !cl_str_eq(welcome->epoch, cl_str_z(watch->epoch));
+    (void)cl_str_copy(watch->epoch, sizeof watch->epoch, welcome->epoch); // its shape's bound
+    if (is_first)
+        cl_view_note(&watch->run->view, "Watching as %.*s; Ctrl-C ends it.", CL_STR_ARG(me(watch)));
+    bool is_empty = is_restart && welcome->durability == CL_V2_DURABILITY_MEMORY;
+    if (watch->is_away)
+        cl_view_note(&watch->run->view, "The relay is back%s.",
+                     is_empty ? ", with nothing of what it had" : "");
+    watch->is_away = false;
+    if (is_empty) // it counts anew; what was shown is known by its id
+        memset(watch->high, 0, sizeof watch->high);
+    watch->look_at = watch->takes ? CL_INSTANT_NEVER : cl_clock_monotonic();
+    watch->agents_at = cl_clock_monotonic();
+}
+
+static void
+on_down(void *ctx, const struct cl_uplink_fall *fall, uint32_t pause_ms)
+{
+    struct watch *watch = ctx;
+    struct cl_why why;
+    (void)pause_ms;
+    watch->look_at = watch->agents_at = CL_INSTANT_NEVER;
+    if (watch->is_away)
+        return;
+    watch->is_away = true;
+    cl_err_ignore(cl_client_explain(watch->run->client, fall, &why));
+    cl_view_note(&watch->run->view, "%.300s Waiting for the relay to come back.", why.text);
+}
+
+static void
+on_ended(void *ctx, const struct cl_uplink_fall *fall)
+{
+    struct watch *watch = ctx;
+    struct cl_why why;
+    enum cl_err err = cl_client_explain(watch->run->client, fall, &why);
+    END(watch, err, "%s", why.text);
+}
+
+/* It is acknowledged when it was written out. */
+static void
+take(struct watch *watch, const struct cl_v2_message *message)
+{
+    const struct cl_v2_letter letter = {
+        .at = message->at, .relay = message->relay, .envelope = message->envelope};
+    const struct cl_v2_ack params = {.agent = message->agent, .ranges = {&message->at, 1}};
+    show_message(watch, &letter);
+    if (!watch->is_over)
+        call(watch, CL_V2_ACK, &params, NULL);
+}
+
+static void
+on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
+{
+    struct watch *watch = ctx;
+    const struct cl_v2_receipt *list = params->receipts.receipts.ptr;
+    switch (note) {
+    case CL_V2_NOTE_MESSAGE:
+        take(watch, &params->message);
+        return;
+    case CL_V2_NOTE_RECEIPT:
+        for (uint32_t i = 0; i < params->receipts.receipts.len && !watch->is_over; i++)
+            show_receipt(watch, &list[i]);
+        return;
+    case CL_V2_NOTE_JOINED:
+        watch->agents_at = cl_clock_monotonic(); // the list says more
+        return;
+    case CL_V2_NOTE_COUNT:
+        return;
+    }
+}
+
+static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note};
+
+/* -- all of it --------------------------------------------------------------------------------- */
+
+static enum cl_err
+begin(struct watch *watch, struct cl_why *why)
+{
+    struct cl_run *run = watch->run;
+    enum cl_err err = cl_client_uplink(run->client, &watch->config, why);
+    if (err != CL_OK)
+        return err;
+    const struct cl_v2_attach params = {.agent = me(watch), .quiet = !watch->takes};
+    watch->config.instance = cl_me_instance(&run->me);
+    watch->config.client = CL_STR(CLIENT_NAME);
+    watch->config.events = &events;
+    watch->look_at = watch->agents_at = CL_INSTANT_NEVER;
+    err = cl_uplink_new(&watch->config, watch, &watch->uplink);
+    if (err == CL_OK)
+        err = cl_uplink_attach(watch->uplink, &params);
+    if (err == CL_OK)
+        err = cl_client_exit_on_signals(run->client, 0);
+    return err == CL_OK ? CL_OK : cl_fail(err, why, "Cannot watch: %s.", cl_err_wire(err));
+}
+
+static void
+follow(struct watch *watch)
+{
+    while (!watch->is_over) {
+        cl_instant now = cl_clock_monotonic();
+        if (watch->look_at.ms <= now.ms)
+            look(watch);
+        if (watch->agents_at.ms <= now.ms)
+            ask_who_is_there(watch);
+        cl_instant next = cl_instant_earlier(watch->look_at, watch->agents_at);
+        next = cl_instant_earlier(next, cl_instant_add(now, CL_CLI_AGENTS_MS));
+        cl_client_turn(watch->run->client, (uint32_t)(next.ms - now.ms));
+    }
+}
+
+static enum cl_err
+run_watch(struct cl_run *run, struct cl_why *why)
+{
+    struct watch watch = {.run = run, .takes = run->opts.values[TAKE] != NULL};
+    cl_crowd_init(&watch.crowd);
+    enum cl_err err = begin(&watch, why);
+    if (err == CL_OK) {
+        follow(&watch);
+        *why = watch.why;
+        err = watch.err;
+    }
+    cl_uplink_free(watch.uplink);
+    if (watch.uplink != NULL)
+        cl_client_turn(run->client, 0); // so that it can say goodbye
+    cl_crowd_done(&watch.crowd);
+    return err;
+}
+
+const struct cl_cmd cl_cmd_watch = {
+    .name = "watch",
+    .summary = "Show what concerns me as it happens, until Ctrl-C",
+    .needs_me = true,
+    .options = options,
+    .notes =
+        "Messages that wait and that come, receipts of what I sent, agents that come and go. It\n"
+        "looks and leaves the messages where they are, so that another program can take them;\n"
+        "with --take it takes them itself. An outage of the relay is waited out. Ctrl-C ends\n"
+        "with status 0. With --json each line is {\"message\":...}, {\"receipt\":...} or\n"
+        "{\"agent\":...,\"now\":...}.",
+    .examples = "clawlink watch\n"
+                "clawlink watch --agent otto --take --json",
+    .run = run_watch,
+};

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: MIT
+#include "cli/post.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/mail.h"
+#include "proto/id_text.h"
+
+#define CLIENT_NAME "clawlink/" CLAWLINK_VERSION
+
+struct post {
+    struct cl_run *run;
+    const struct cl_post_want *want;
+    struct cl_letter letter;
+    struct cl_uplink_config config;
+    struct cl_uplink *uplink;
+    char id[CL_ID_TEXT_CAP];
+    char reply_to[CL_ME_CAP]; // an address of this run's own; empty: none
+    cl_instant deadline;
+    cl_instant look_at; // when the own inbox is looked through next, for an answer
+
+    /* -- of the relay */
+    bool is_away;    // and that was told
+    bool wants_seal; // it is there for the first time: the envelope can be made
+    cl_time clock;   // its clock, at `clock_at`
+    cl_instant clock_at;
+    uint64_t body_bytes;
+    uint64_t blob_bytes;
+    char epoch[CL_NAME_BYTES_MAX + 1];
+
+    /* -- of the letter */
+    bool is_made;          // the call went out, as far as we can tell
+    bool is_there;         // the relay said that it has it
+    struct cl_buf sent;    // JSON: the result of send
+    struct cl_buf receipt; // JSON: the last one
+    struct cl_buf answer;  // JSON: a message (cli/mail.h)
+    unsigned rungs;        // a bit for each that is proven
+    unsigned outcome;      // enum cl_v2_outcome
+    char reason[CL_REASON_BYTES_MAX + 1];
+
+    bool is_over;
+    enum cl_err err;
+    struct cl_why why;
+};
+
+static const struct cl_uplink_events events;
+
+static cl_id
+id_of(const struct post *post)
+{
+    return post->letter.header.id;
+}
+
+static void
+end(struct post *post, enum cl_err err)
+{
+    if (post->is_over)
+        return;
+    post->is_over = true;
+    post->err = err;
+}
+
+#define END(post, error, ...)                                         \
+    do {                                                              \
+        if (!(post)->is_over)                                         \
+            end((post), cl_fail((error), &(post)->why, __VA_ARGS__)); \
+    } while (0)
+
+static void
+end_without_memory(struct post *post)
+{
+    END(post, CL_ERR_NO_MEMORY, "Out of memory.");
+}
+
+/* -- what is known ----------------------------------------------------------------------------- */
+
+/* The highest rung that is proven; CL_RUNG_COUNT: none is. */
+static unsigned
+top_of(const struct post *post)
+{
+    for (unsigned rung = CL_RUNG_COUNT; rung > 0; rung--)
+        if ((post->rungs >> (rung - 1) & 1) != 0)
+            return rung - 1;
+    return CL_RUNG_COUNT;
+}
+
+static cl_str
+status_of(const struct post *post)
+{
+    unsigned top = top_of(post);
+    return top == CL_RUNG_COUNT ? CL_STR("unknown") : cl_v2_rungs[top];
+}
+
+static void
+end_with_outcome(struct post *post)
+{
+    END(post, CL_ERR_ENDED, "Message %s has ended: %.*s%s%s.", post->id,
+        CL_STR_ARG(cl_v2_outcomes[post->outcome]), post->reason[0] == '\0' ? "" : ", ",
+        post->reason);
+}
+
+static void
+judge_rung(struct post *post)
+{
+    unsigned wanted = post->want->which;
+    if ((post->rungs >> wanted & 1) != 0)
+        end(post, CL_OK);
+    else if (post->rungs >> wanted != 0) // a rung below the present one is not claimed any more
+        END(post, CL_ERR_UNPROVEN, "Message %s is %.*s, but %.*s itself was never proven.",
+            post->id, CL_STR_ARG(status_of(post)), CL_STR_ARG(cl_v2_rungs[wanted]));
+    else if (post->outcome != CL_V2_OUTCOME_NONE)
+        end_with_outcome(post);
+}
+
+/* Something was learnt. */
+static void
+judge(struct post *post)
+{
+    switch (post->want->wish) {
+    case CL_POST_SENT:
+        if (post->is_there)
+            end(post, CL_OK);
+        return;
+    case CL_POST_RUNG:
+        judge_rung(post);
+        return;
+    case CL_POST_OUTCOME:
+        if (post->outcome == post->want->which)
+            end(post, CL_OK);
+        else if (post->outcome != CL_V2_OUTCOME_NONE)
+            end_with_outcome(post);
+        return;
+    case CL_POST_ANSWER:
+        if (post->outcome == CL_V2_OUTCOME_NONE || post->outcome == CL_V2_OUTCOME_COMPLETED)
+            return;
+        // Who failed may say more about it in an answer, which can come a little later.
+        cl_instant at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LAST_WORDS_MS);
+        post->deadline = cl_instant_earlier(post->deadline, at);
+        post->look_at = cl_instant_earlier(post->look_at, cl_clock_monotonic());
+        return;
+    }
+}
+
+/* What a receipt says; as JSON it is kept for the result. */
+static void
+learn(struct post *post, const struct cl_v2_receipt *receipt)
+{
+    struct cl_json_writer json;
+    const struct cl_v2_step *steps = receipt->rungs.ptr;
+    const struct cl_v2_ending *ended = receipt->ended;
+    for (uint32_t i = 0; i < receipt->rungs.len; i++)
+        post->rungs |= 1U << steps[i].rung;
+    if (ended != NULL) {
+        post->outcome = ended->outcome;
+        if (!cl_str_copy(post->reason, sizeof post->reason, ended->reason))
+            post->reason[0] = '\0'; // its shape has that bound
+    }
+    cl_buf_clear(&post->receipt);
+    cl_json_writer_init(&json, &post->receipt);
+    cl_shape_put(&json, &cl_v2_receipt_shape, receipt);
+    if (cl_json_writer_end(&json) != CL_OK)
+        end_without_memory(post);
+    judge(post);
+}
+
+/* -- the answer to it -------------------------------------------------------------------------- */
+
+static void
+on_acked(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct post *post = ctx;
+    if (answer->err != CL_OK)
+        cl_view_note(&post->run->view, "The answer could not be acknowledged, and may come again.");
+    bool is_bad = post->outcome != CL_V2_OUTCOME_NONE && post->outcome != CL_V2_OUTCOME_COMPLETED;
+    if (is_bad)
+        end_with_outcome(post);
+    else
+        end(post, CL_OK);
+}
+
+static void
+call(struct post *post, const struct cl_uplink_call *call)
+{
+    if (cl_uplink_call(post->uplink, call, NULL) != CL_OK)
+        end_without_memory(post);
+}
+
+/* Is this message the answer? Then it is kept, and it alone acknowledged. */
+static bool
+take_if_answer(struct post *post, cl_str agent, const struct cl_v2_letter *letter)
+{
+    struct cl_arena arena;
+    struct cl_mail mail;
+    struct cl_json_writer json;
+    cl_hash_key key;
+    cl_random_bytes(&key, sizeof key);
+    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
+    bool is_it = cl_mail_open(&reader, &letter->envelope, &mail, NULL) == CL_OK &&
+                 cl_id_eq(mail.header.re, id_of(post));
+    if (is_it && post->answer.len == 0) {
+        cl_json_writer_init(&json, &post->answer);
+        cl_mail_put(&json, &mail, letter->relay);
+        if (cl_json_writer_end(&json) != CL_OK)
+            end_without_memory(post);
+        const struct cl_v2_ack params = {.agent = agent, .ranges = {&letter->at, 1}};
+        call(post, &(struct cl_uplink_call){
+                       .method = CL_V2_ACK, .params = &params, .fn = on_acked, .ctx = post});
+    }
+    cl_arena_done(&arena);
+    return is_it;
+}
+
+static void look(struct post *post, struct cl_range after);
+
+static void
+on_inbox(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct post *post = ctx;
+    const struct cl_v2_inbox_view *view = answer->result;
+    if (answer->err != CL_OK)
+        return; // the next look comes soon
+    const struct cl_v2_letter *letters = view->messages.ptr;
+    for (uint32_t i = 0; i < view->messages.len; i++)
+        if (take_if_answer(post, cl_me_address(&post->run->me), &letters[i]))
+            return;
+    if (view->next.first > 0)
+        look(post, view->next);
+}
+
+/* Through the own inbox, without taking: who does not heed `reply_to` answers there, as agents of
+ * v1 do. What else is there is not ours to touch: another program of this agent may be reading
+ * it. */
+static void
+look(struct post *post, struct cl_range after)
+{
+    const struct cl_v2_inbox params = {.agent = cl_me_address(&post->run->me), .after = after};
+    post->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
+    call(post, &(struct cl_uplink_call){
+                   .method = CL_V2_INBOX, .params = &params, .fn = on_inbox, .ctx = post});
+}
+
+/* -- sending it -------------------------------------------------------------------------------- */
+
+static void
+keep_sent(struct post *post, const struct cl_uplink_answer *answer)
+{
+    post->is_there = true;
+    post->rungs |= 1U << CL_RUNG_ACCEPTED;
+    cl_buf_clear(&post->sent);
+    if (cl_buf_append(&post->sent, answer->text) != CL_OK)
+        end_without_memory(post);
+    judge(post); // of a later rung in it the receipt is on its way
+}
+
+static void
+on_sent(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct post *post = ctx;
+    post->is_made = answer->error == NULL; // what was refused is nowhere
+    if (answer->err == CL_OK)
+        keep_sent(post, answer);
+    else if (answer->error != NULL)
+        end(post, cl_explain_v2(post->run->client, CL_V2_SEND, answer->error, &post->why));
+    else
+        END(post, answer->err, "The relay's answer about message %s could not be read (%s).",
+            post->id, cl_err_wire(answer->err));
+}
+
+static cl_time
+relay_now(const struct post *post)
+{
+    return cl_time_add(post->clock, cl_clock_monotonic().ms - post->clock_at.ms);
+}
+
+/* Outside of the loop's callbacks, where a blob may be sent before it. */
+static enum cl_err
+seal_and_send(struct post *post, struct cl_why *why)
+{
+    struct cl_letter *letter = &post->letter;
+    cl_str body = cl_buf_str(&letter->body);
+    post->wants_seal = false;
+    if (body.len > post->body_bytes)
+        return cl_fail(CL_ERR_TOO_LARGE, why,
+                       "The message has %zu bytes, and this relay takes at most %llu.", body.len,
+                       (unsigned long long)post->body_bytes);
+    enum cl_err err = cl_letter_seal(letter, relay_now(post), body, letter->header.cty, why);
+    if (err != CL_OK)
+        return err;
+    const struct cl_v2_send params = {.envelope = cl_letter_envelope(letter),
+                                      .attempts = letter->attempts};
+    call(post,
+         &(struct cl_uplink_call){
+             .method = CL_V2_SEND, .params = &params, .is_kept = true, .fn = on_sent, .ctx = post});
+    post->is_made = true;
+    return CL_OK;
+}
+
+/* -- the connection ---------------------------------------------------------------------------- */
+
+static void
+on_traced(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct post *post = ctx;
+    if (answer->err != CL_ERR_NOT_FOUND)
+        return; // its receipts come again by themselves
+    END(post, CL_ERR_UNPROVEN,
+        "The relay was started again and kept nothing: message %s was %.*s, and whether it got any "
+        "further is unknown.",
+        post->id, CL_STR_ARG(status_of(post)));
+}
+
+/* What a relay without a disk accepted is gone when it starts again. */
+static void
+ask_whether_it_is_there(struct post *post)
+{
+    const struct cl_v2_trace params = {.id = id_of(post), .agent = cl_me_address(&post->run->me)};
+    call(post, &(struct cl_uplink_call){.method = CL_V2_TRACE,
+                                        .params = &params,
+                                        .is_kept = true,
+                                        .fn = on_traced,
+                                        .ctx = post});
+}
+
+static void
+on_up(void *ctx, const struct cl_v2_welcome *welcome)
+{
+    struct post *post = ctx;
+    const struct cl_v2_limits *limits = welcome->limits;
+    bool is_first = post->epoch[0] == '\0';
+    bool is_restart = !is_first && !cl_str_eq(welcome->epoch, cl_str_z(post->epoch));
+    (void)cl_str_copy(post->epoch, sizeof post->epoch, welcome->epoch); // its shape has that bound
+    post->clock = (cl_time){(int64_t)welcome->time};
+    post->clock_at = cl_clock_monotonic();
+    post->body_bytes = limits->body_bytes;
+    post->blob_bytes = limits->blob_bytes;
+    post->wants_seal = is_first;
+    if (post->is_away)
+        cl_view_note(&post->run->view, "The relay is back.");
+    post->is_away = false;
+    if (is_restart && post->is_there)
+        ask_whether_it_is_there(post);
+}
+
+static void
+on_down(void *ctx, const struct cl_uplink_fall *fall, uint32_t pause_ms)
+{
+    struct post *post = ctx;
+    struct cl_why why;
+    (void)pause_ms;
+    if (post->is_away)
+        return;
+    post->is_away = true;
+    cl_err_ignore(cl_client_explain(post->run->client, fall, &why));
+    cl_view_note(&post->run->view, "%.300s Waiting for the relay to come back.", why.text);
+}
+
+static void
+on_ended(void *ctx, const struct cl_uplink_fall *fall)
+{
+    struct post *post = ctx;
+    struct cl_why why;
+    enum cl_err err = cl_client_explain(post->run->client, fall, &why);
+    if (post->is_made && !post->is_there)
+        END(post, err, "Whether the relay has message %s is unknown. %.300s", post->id, why.text);
+    else
+        END(post, err, "%s", why.text);
+}
+
+static void
+on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
+{
+    struct post *post = ctx;
+    if (note == CL_V2_NOTE_MESSAGE) {
+        const struct cl_v2_letter letter = {.at = params->message.at,
+                                            .relay = params->message.relay,
+                                            .envelope = params->message.envelope};
+        (void)take_if_answer(post, params->message.agent, &letter); // anything else is left there
+    }
+    if (note != CL_V2_NOTE_RECEIPT)
+        return;
+    const struct cl_v2_receipt *list = params->receipts.receipts.ptr;
+    for (uint32_t i = 0; i < params->receipts.receipts.len; i++)
+        if (cl_id_eq(list[i].id, id_of(post)))
+            learn(post, &list[i]);
+}
+
+static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note};
+
+/* -- all of it --------------------------------------------------------------------------------- */
+
+/* Answers go to an address of this run's own, so that another program that reads this agent's inbox
+ * does not get them, and this one takes nothing of what is for the other. */
+static void
+make_reply_to(struct post *post)
+{
+    const struct cl_me *me = &post->run->me;
+    uint32_t random;
+    cl_random_bytes(&random, sizeof random);
+    size_t room = me->instance_len + 1 + CL_NAME_BYTES_MAX - (sizeof ".ask-01234567" - 1);
+    (void)snprintf(post->reply_to, sizeof post->reply_to, "%.*s.ask-%08x",
+                   CL_STR_ARG(cl_str_part(cl_me_address(me), 0, room)), random); // it was made to
+    post->letter.header.reply_to = cl_str_z(post->reply_to);
+}
+
+static enum cl_err
+attach(struct post *post)
+{
+    const struct cl_v2_attach me = {.agent = cl_me_address(&post->run->me), .quiet = true};
+    const struct cl_v2_attach answers = {.agent = cl_str_z(post->reply_to),
+                                         .description = CL_STR("waits for one answer")};
+    enum cl_err err = cl_uplink_attach(post->uplink, &me);
+    return err == CL_OK && post->reply_to[0] != '\0' ? cl_uplink_attach(post->uplink, &answers)
+                                                     : err;
+}
+
+static enum cl_err
+begin(struct post *post, struct cl_why *why)
+{
+    struct cl_run *run = post->run;
+    enum cl_err err =
+        cl_letter_init(&post->letter, &run->opts, &run->me, CL_ENVELOPE_BODY_BYTES_MAX, why);
+    if (err == CL_OK)
+        err = cl_client_uplink(run->client, &post->config, why);
+    if (err != CL_OK)
+        return err;
+    cl_id_text(id_of(post), post->id);
+    post->config.instance = cl_me_instance(&run->me);
+    post->config.client = CL_STR(CLIENT_NAME);
+    post->config.events = &events;
+    post->look_at = CL_INSTANT_NEVER;
+    post->letter.header.reply_to = post->want->reply_to;
+    if (post->want->wish == CL_POST_ANSWER) {
+        make_reply_to(post);
+        post->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
+    }
+    err = cl_uplink_new(&post->config, post, &post->uplink);
+    if (err == CL_OK)
+        err = attach(post);
+    if (err == CL_OK)
+        err = cl_client_exit_on_signals(run->client, 130);
+    return err == CL_OK ? CL_OK
+                        : cl_fail(err, why, "Cannot prepare the message: %s.", cl_err_wire(err));
+}
+
+/* The time is over. */
+static void
+time_out(struct post *post)
+{
+    bool is_wait = post->want->wish != CL_POST_SENT;
+    if (post->outcome != CL_V2_OUTCOME_NONE && post->outcome != CL_V2_OUTCOME_COMPLETED)
+        end_with_outcome(post);
+    else if (!post->is_made)
+        END(post, CL_ERR_TIMEOUT, "The relay was not there within %u s; message %s was not sent.",
+            post->want->timeout_s, post->id);
+    else if (!post->is_there)
+        END(post, is_wait ? CL_ERR_UNPROVEN : CL_ERR_TIMEOUT,
+            "Whether the relay has message %s is unknown: it did not answer within %u s. `clawlink "
+            "trace %s` asks again.",
+            post->id, post->want->timeout_s, post->id);
+    else
+        END(post, CL_ERR_UNPROVEN,
+            "The %u s are over: message %s is %.*s, and more is not proven. `clawlink trace %s` "
+            "tells "
+            "how it goes on.",
+            post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->id);
+}
+
+static void
+follow(struct post *post)
+{
+    post->deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
+    while (!post->is_over) {
+        cl_instant now = cl_clock_monotonic();
+        if (post->deadline.ms <= now.ms) {
+            time_out(post);
+            return;
+        }
+        if (post->wants_seal) {
+            enum cl_err err = seal_and_send(post, &post->why);
+            if (err != CL_OK)
+                end(post, err);
+            continue;
+        }
+        if (post->look_at.ms <= now.ms && post->answer.len == 0)
+            look(post, (struct cl_range){0});
+        cl_instant next = cl_instant_earlier(post->deadline, post->look_at);
+        cl_client_turn(post->run->client, next.ms > now.ms ? (uint32_t)(next.ms - now.ms) : 0);
+    }
+}
+
+static void
+put_member(struct cl_json_writer *json, const char *name, cl_str value)
+{
+    if (value.len == 0)
+        return;
+    cl_json_put_name(json, cl_str_z(name));
+    cl_json_put_raw(json, value);
+}
+
+static enum cl_err
+put_result(struct post *post, cl_str *ret_result)
+{
+    struct cl_json_writer json;
+    cl_str sent = cl_buf_str(&post->sent), receipt = cl_buf_str(&post->receipt);
+    if (!post->is_made)
+        return CL_OK;
+    cl_run_body(post->run, &json);
+    cl_json_put_member(&json, CL_STR("id"), cl_str_z(post->id));
+    if (sent.len > 0)
+        put_member(&json, "to", cl_doc_find(sent, CL_STR("to")));
+    else
+        cl_json_put_member(&json, CL_STR("to"), post->letter.header.to);
+    cl_json_put_member(&json, CL_STR("status"), status_of(post));
+    put_member(&json, "durability", cl_doc_find(sent, CL_STR("durability")));
+    put_member(&json, "duplicate", cl_doc_find(sent, CL_STR("duplicate")));
+    put_member(&json, "recipients", cl_doc_find(sent, CL_STR("recipients")));
+    put_member(&json, "rungs", cl_doc_find(receipt, CL_STR("rungs")));
+    put_member(&json, "ended", cl_doc_find(receipt, CL_STR("ended")));
+    put_member(&json, "answer", cl_buf_str(&post->answer));
+    cl_json_object_end(&json);
+    enum cl_err err = cl_json_writer_end(&json);
+    if (err == CL_OK)
+        *ret_result = cl_buf_str(&post->run->body);
+    return err;
+}
+
+enum cl_err
+cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result, struct cl_why *why)
+{
+    struct post post = {.run = run, .want = want};
+    cl_buf_init(&post.sent, CL_HTTP_ANSWER_BYTES_MAX);
+    cl_buf_init(&post.receipt, CL_HTTP_ANSWER_BYTES_MAX);
+    cl_buf_init(&post.answer, CL_HTTP_ANSWER_BYTES_MAX);
+    *ret_result = CL_STR("");
+    enum cl_err err = begin(&post, why);
+    if (err == CL_OK) {
+        follow(&post);
+        err = put_result(&post, ret_result);
+        if (err != CL_OK)
+            cl_err_ignore(cl_fail(err, &post.why, "The result could not be written."));
+        err = err == CL_OK ? post.err : err;
+        *why = post.why;
+    }
+    cl_uplink_free(post.uplink);
+    if (post.uplink != NULL)
+        cl_client_turn(run->client, 0); // so that it can say goodbye
+    cl_letter_done(&post.letter);
+    cl_buf_done(&post.sent);
+    cl_buf_done(&post.receipt);
+    cl_buf_done(&post.answer);
+    return err;
+}
+
+enum cl_err
+cl_post_read_wish(cl_str word, struct cl_post_want *want, struct cl_why *why)
+{
+    for (unsigned i = 0; i < CL_RUNG_COUNT; i++)
+        if (cl_str_eq(word, cl_v2_rungs[i])) {
+            want->wish = CL_POST_RUNG;
+            want->which = i;
+            return CL_OK;
+        }
+    for (unsigned i = 1; i < CL_V2_OUTCOME_COUNT; i++)
+        if (cl_str_eq(word, cl_v2_outcomes[i])) {
+            want->wish = CL_POST_OUTCOME;
+            want->which = i;
+            return CL_OK;
+        }
+    return cl_fail(
+        CL_ERR_USAGE, why,
+        "--wait \"%.*s\" is no rung (accepted, delivered, injected, seen, in_progress) and "
+        "no outcome (completed, failed, rejected, canceled, expired, dead).",
+        CL_STR_ARG(cl_str_part(word, 0, 80)));
+}

@@ -1,0 +1,489 @@
+# SPDX-License-Identifier: MIT
+"""The verbs that keep a connection of protocol v2: send, ask and watch, against relays that serve,
+stop and come back, and against some that are none."""
+import base64
+import contextlib
+import hashlib
+import json
+import re
+import signal
+import socket
+import threading
+
+from cli_support import Home, check, says
+from support import Relay, main, test, until
+
+ID = r"[A-Za-z0-9_-]{22}"
+
+
+# -- the other side ----------------------------------------------------------------------------
+
+
+class Peer:
+    """An agent of v2 over HTTP: takes messages, says what becomes of them, answers."""
+
+    def __init__(self, relay, address="mini/otto"):
+        self.relay, self.address, self.sent = relay, address, 0
+        self.stream = base64.urlsafe_b64encode(address.encode().ljust(8)[:8]).decode().rstrip("=")
+        self.call("attach", agent=address)
+
+    def call(self, method, **params):
+        answer = self.relay.post("/v2", {"jsonrpc": "2.0", "id": 1, "method": method,
+                                         "params": params}).json()
+        check("result" in answer, answer)
+        return answer["result"]
+
+    def take(self, rung="delivered", wait=20):
+        """The next message: its header and body."""
+        batch = self.call("receive", agent=self.address, wait=wait, max=1)
+        check(batch["messages"], f"nothing came for {self.address}")
+        envelope = batch["messages"][0]["envelope"]
+        if rung:
+            self.call("ack", agent=self.address, lease=batch["lease"], rung=rung)
+        else:
+            self.call("release", agent=self.address, lease=batch["lease"])
+        header, body = (base64.urlsafe_b64decode(envelope[part] + "==")
+                        for part in ("protected", "payload"))
+        return json.loads(header), body
+
+    def report(self, header, **what):
+        self.call("report", agent=self.address, id=header["id"], **what)
+
+    def answer(self, home, header, text, to=None):
+        instance, agent = self.address.split("/")
+        home.ok("send", "--instance", instance, "--agent", agent, "--re", header["id"],
+                to or header.get("reply_to", header["from"]), text)
+
+    def inbox(self):
+        return self.call("inbox", agent=self.address)["messages"]
+
+
+@contextlib.contextmanager
+def people(relay):
+    """A home in which one is laptop/mira."""
+    with Home(relay.url, CLAWLINK_AGENT="mira", CLAWLINK_INSTANCE="laptop") as home:
+        yield home
+
+
+# -- send --------------------------------------------------------------------------------------
+
+
+@test()
+def what_the_relay_has_is_accepted_and_said_to_be_in_memory(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        sent = home.ok("send", "mini/otto", "Review the parser")
+        check(re.fullmatch(ID + r" accepted for mini/otto \(in memory: lost if the relay stops\)\n",
+                           sent.out) and sent.err == "", sent)
+        header, body = otto.take()
+        check(header["from"] == "laptop/mira" and body == b"Review the parser", header)
+        check(header["id"] == sent.out[:22] and "cty" not in header and "reply_to" not in header,
+              header)
+        shown = home.ok("send", "otto", "--json", stdin=b"\xff\x00").json()[0]
+        check(shown["status"] == "accepted" and shown["durability"] == "memory", shown)
+        check(shown["to"] == "mini/otto" and shown["duplicate"] is False, shown)
+        header, body = otto.take()
+        check(header["cty"] == "application/octet-stream" and body == b"\xff\x00", header)
+
+
+@test()
+def all_that_a_message_can_say_is_said(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        first = home.ok("send", "otto", "one").out[:22]
+        otto.take()
+        path = home.file("notes.md", "# Notes")
+        home.ok("send", "otto", "--file", path, "--type", "text/markdown", "--thread", "notes",
+                "--priority", "high", "--re", first, "--ttl", "60", "--deadline", "30",
+                "--attempts", "3", "--root", first, "--hops", "1", "--reply-to", "mini/eva")
+        header, body = otto.take()
+        check(body == b"# Notes" and header["cty"] == "text/markdown", header)
+        check(header["thr"] == "notes" and header["pri"] == 1 and header["re"] == first, header)
+        check(header["exp"] == header["iat"] + 60 and header["dl"] == header["iat"] + 30, header)
+        check(header["root"] == first and header["hops"] == 1, header)
+        check(header["reply_to"] == "mini/eva", header)
+
+
+@test(relay=False)
+def what_is_on_a_disk_is_not_called_lost():
+    with Home() as folder, Relay("--data", folder.file("data")) as relay, people(relay) as home:
+        Peer(relay)
+        sent = home.ok("send", "otto", "safe")
+        check(re.fullmatch(ID + " accepted for mini/otto\n", sent.out), sent)
+
+
+@test()
+def what_cannot_be_sent_is_refused_with_the_relays_words(relay):
+    Peer(relay, "mini/otto"), Peer(relay, "vps/otto")
+    with people(relay) as home:
+        says(home.run("send", "eva", "x"), 4, "there is no agent eva")
+        says(home.run("send", "otto", "x"), 4, "mini/otto, vps/otto")
+        says(home.run("send", "mini/otto", "x", "--wait", "read"), 2, '"read" is no rung')
+        says(home.run("send", "mini/otto", "x", "--root", "A" * 22, "--hops", "1"), 2, "no id")
+        says(home.run("send", "mini/otto", "x", "--file", "y"), 2, "leave one out")
+        says(home.run("send", "mini/otto", "--file", home.file("none")), 1, "none")
+        check(home.run("send", "eva", "x", "--json").err.endswith('"code":"no_such_agent"}\n'), "")
+
+
+def waits(home, *words, timeout="20"):
+    return home.start("send", "mini/otto", "x", "--timeout", timeout, *words)
+
+
+@test()
+def a_wait_ends_when_just_that_rung_is_proven(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        send = waits(home, "--wait", "delivered", "--json")
+        otto.take("delivered")
+        result = json.loads(send.line())
+        check(send.wait() == 0 and result["status"] == "delivered", result)
+        check([step["rung"] for step in result["rungs"]] == ["accepted", "delivered"], result)
+        check(result["rungs"][1]["by"] == "mini/otto", result)
+        send = waits(home, "--wait=in_progress")
+        header, _ = otto.take("seen")
+        otto.report(header, rung="in_progress")
+        check(send.line().endswith(" in_progress for mini/otto\n") and send.wait() == 0, "rung")
+        check(home.ok("send", "otto", "x", "--wait", "accepted").out.split()[1] == "accepted", "")
+
+
+@test()
+def a_later_rung_does_not_prove_an_earlier_one(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        send = waits(home, "--wait", "injected")
+        otto.take("seen")
+        check(send.line().endswith(" seen for mini/otto\n"), "the rung so far is printed")
+        check("injected itself was never proven" in send.error_line() and send.wait() == 8, "8")
+
+
+@test()
+def a_wait_that_is_over_ends_with_8_and_the_rung_so_far(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        send = waits(home, "--wait", "seen", timeout="1")
+        header, _ = otto.take("delivered")
+        check(send.line() == f"{header['id']} delivered for mini/otto\n", "the rung so far")
+        line = send.error_line()
+        check(send.wait() == 8 and f"clawlink trace {header['id']}" in line, line)
+
+
+@test()
+def an_outcome_is_no_rung_and_another_outcome_is_9(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        send = waits(home, "--wait", "completed")
+        header, _ = otto.take()
+        otto.report(header, rung="seen", outcome="completed")
+        check(send.line().endswith(" seen for mini/otto, completed\n") and send.wait() == 0, "")
+        send = waits(home, "--wait", "completed", "--json")
+        header, _ = otto.take()
+        otto.report(header, outcome="failed", reason="the build is red")
+        check(json.loads(send.line())["ended"]["reason"] == "the build is red", "result")
+        error = json.loads(send.error_line())
+        check(send.wait() == 9 and error["code"] == "ended_otherwise", error)
+        check("failed, the build is red" in error["error"], error)
+        send = waits(home, "--wait", "seen")
+        header, _ = otto.take("delivered")
+        otto.report(header, outcome="canceled")
+        check(send.wait() == 9 and "canceled" in send.error_line(), "the rung cannot come")
+
+
+@test()
+def an_expired_message_has_ended(relay):
+    Peer(relay)
+    with people(relay) as home:
+        result = home.run("send", "otto", "x", "--ttl", "1", "--wait", "delivered")
+        check(result.code == 9 and "accepted for mini/otto, expired" in result.out, result)
+
+
+# -- ask ---------------------------------------------------------------------------------------
+
+
+@test()
+def an_answer_is_printed_as_it_is_and_nothing_else_is_taken(relay):
+    otto, mira = Peer(relay), Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        home.ok("send", "--agent", "eva", "laptop/mira", "for the inbox")
+        ask = home.start("ask", "mini/otto", "Which tests are red?")
+        header, body = otto.take("seen")
+        check(body == b"Which tests are red?", body)
+        check(re.fullmatch(r"laptop/mira\.ask-[0-9a-f]{8}", header["reply_to"]), header)
+        otto.answer(home, header, "none\n")
+        check(ask.line() == "none\n" and ask.line() is None and ask.wait() == 0, "the answer")
+        waiting = mira.inbox()
+        check(len(waiting) == 1 and waiting[0]["relay"]["attempts"] == 0, waiting)
+
+
+@test()
+def an_answer_of_v1_is_found_in_the_inbox_and_alone_leaves_it(relay):
+    mira = Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        home.ok("--as", "otto", "register", "--name", "otto")
+        home.ok("send", "laptop/mira", "before")
+        ask = home.start("ask", "otto", "What is it?", "--json")
+        task = home.ok("--as", "otto", "poll", "--wait", "20", "--json").json()[0]
+        home.ok("--as", "otto", "respond", "--to", "laptop/mira", "--msg-id", task["message_id"],
+                "--result", "It is 42")
+        result = json.loads(ask.line())
+        check(ask.wait() == 0 and result["answer"]["body"] == "It is 42", result)
+        check(result["answer"]["re"] == result["id"], result)
+        until(lambda: len(mira.inbox()) == 1, "the answer alone is acknowledged")
+
+
+@test()
+def another_reader_of_the_inbox_does_not_get_the_answer(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        watch = home.start("watch", "--take")
+        check(watch.error_line().startswith("Watching as laptop/mira"), "it watches")
+        ask = home.start("ask", "mini/otto", "Yours?")
+        header, _ = otto.take()
+        otto.answer(home, header, "mine")
+        check(ask.line() == "mine" and ask.wait() == 0, "the answer")
+        watch.signal(signal.SIGINT)
+        check(watch.wait() == 0, "watch")
+        while (line := watch.line()) is not None:
+            check("mine" not in line, line)
+
+
+@test()
+def a_question_without_an_answer_ends_with_8_and_one_that_failed_with_9(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        result = home.run("ask", "otto", "x", "--timeout", "1")
+        check(result.code == 8 and result.out == "" and "clawlink trace" in result.err, result)
+        otto.take()
+        ask = home.start("ask", "mini/otto", "y")
+        header, _ = otto.take()
+        otto.report(header, outcome="failed", reason="no idea")
+        check("failed, no idea" in ask.error_line() and ask.wait() == 9, "failed")
+        ask = home.start("ask", "mini/otto", "z")
+        header, _ = otto.take()
+        otto.report(header, outcome="failed")
+        otto.answer(home, header, "but this much is known")
+        check(ask.line() == "but this much is known" and ask.wait() == 9, "with an answer")
+
+
+# -- watch -------------------------------------------------------------------------------------
+
+
+@test()
+def watch_shows_what_waits_and_what_comes_and_leaves_it(relay):
+    otto, mira = Peer(relay), Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        home.ok("send", "--agent", "eva", "laptop/mira", "waits")
+        watch = home.start("watch", "--json")
+        check("Watching as laptop/mira" in json.loads(watch.error_line())["note"], "note")
+        check(json.loads(watch.line())["message"]["body"] == "waits", "what waits")
+        home.ok("send", "--agent", "eva", "laptop/mira", "low", "--priority", "low")
+        check(json.loads(watch.line())["message"]["body"] == "low", "what comes")
+        home.ok("send", "--agent", "eva", "laptop/mira", "urgent", "--priority", "urgent")
+        check(json.loads(watch.line())["message"]["body"] == "urgent", "what comes in front")
+        sent = home.ok("send", "mini/otto", "x").out[:22]
+        otto.take("seen")
+        while (event := json.loads(watch.line()))["receipt"]["rungs"][-1]["rung"] != "seen":
+            check(event["receipt"]["id"] == sent, event)
+        check(event["receipt"]["id"] == sent, event)
+        Peer(relay, "mini/nele")
+        while (event := json.loads(watch.line())).get("agent") != "mini/nele":
+            check("agent" in event, event)
+        check(event["now"] == "online", event)
+        check(len(mira.inbox()) == 3, "it took something")
+        watch.signal(signal.SIGINT)
+        check(watch.wait() == 0, "Ctrl-C")
+
+
+@test()
+def watch_takes_when_it_is_told_to(relay):
+    mira = Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        home.ok("send", "--agent", "eva", "laptop/mira", "one")
+        watch = home.start("watch", "--take")
+        check(re.match(ID + " from laptop/eva, sent ", watch.line()), "its head")
+        check(watch.line() == "    one\n", "its body")
+        until(lambda: not mira.inbox(), "it is acknowledged")
+        sent = home.ok("send", "--agent", "eva", "laptop/mira", "two", "--wait", "delivered")
+        check(" delivered for laptop/mira" in sent.out, sent)
+
+
+@test()
+def who_says_nothing_of_an_agent_takes_nothing_from_it(relay):
+    otto = Peer(relay)
+    otto.call("attach", agent="mini/otto", name="Otto", description="Reviews C",
+              capabilities=["review"])
+    with people(relay) as home:
+        home.ok("send", "--instance", "mini", "--agent", "otto", "cap:review", "to myself")
+    agents = {agent["agent"]: agent for agent in otto.call("agents")["agents"]}
+    check(agents["mini/otto"]["name"] == "Otto", agents)
+    check(agents["mini/otto"]["description"] == "Reviews C", agents)
+
+
+# -- relays that go away, and other things that answer -----------------------------------------
+
+
+def come_back(relay, *options):
+    """The relay is killed and another one started at its place."""
+    relay.kill()
+    relay.status = -signal.SIGKILL
+    return Relay(*options, port=str(relay.port))
+
+
+@test(relay=False)
+def a_wait_goes_on_when_the_relay_is_killed_and_comes_back():
+    with Home() as folder:
+        data = ["--data", folder.file("data")]
+        with Relay(*data) as relay, people(relay) as home:
+            Peer(relay)
+            send = waits(home, "--wait", "seen")
+            until(lambda: "message.sent" in relay.stderr() or Peer(relay).inbox(), "accepted")
+            with come_back(relay, *data) as again:
+                check("Waiting for the relay to come back." in send.error_line(), "it is away")
+                check(send.error_line() == "The relay is back.\n", "it is back")
+                Peer(again).take("seen")
+                check(send.line().endswith(" seen for mini/otto\n") and send.wait() == 0, "seen")
+
+
+@test(relay=False)
+def what_a_relay_without_a_disk_forgot_is_called_unknown():
+    with Relay() as relay, people(relay) as home:
+        otto = Peer(relay)
+        send = waits(home, "--wait", "seen")
+        until(otto.inbox, "accepted")
+        with come_back(relay):
+            check("Waiting for the relay" in send.error_line(), "it is away")
+            check(send.error_line() == "The relay is back.\n", "it is back")
+            check("kept nothing" in send.error_line() and send.wait() == 8, "unknown")
+            check(" accepted for mini/otto" in send.line(), "the rung so far")
+
+
+@test(relay=False)
+def watch_waits_an_outage_out():
+    with Relay() as relay, people(relay) as home:
+        watch = home.start("watch")
+        check(watch.error_line().startswith("Watching as"), "it watches")
+        with come_back(relay) as again:
+            check("Waiting for the relay to come back." in watch.error_line(), "it is away")
+            check(watch.error_line() == "The relay is back, with nothing of what it had.\n", "back")
+            home.relay = again.url
+            home.ok("send", "--agent", "eva", "laptop/mira", "after")
+            while (line := watch.line()) != "    after\n":
+                check(line is not None, "the message")
+            watch.signal(signal.SIGTERM)
+            check(watch.wait() == 0, "SIGTERM")
+
+
+class Between:
+    """A TCP connection to the relay that passes everything on, but of the first client only what
+    the relay says up to its welcome; it is cut when the relay has answered more than that."""
+
+    def __init__(self, relay):
+        self.relay, self.count = relay, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.relay.port))
+                self.count += 1
+                threading.Thread(target=self.pump, args=(client, server, None), daemon=True).start()
+                threading.Thread(target=self.pump, args=(
+                    server, client, b'"limits":' if self.count == 1 else None), daemon=True).start()
+
+    @staticmethod
+    def pump(source, sink, last):
+        is_past = False
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                if is_past and b'"status":' in piece:
+                    break
+                if not is_past:
+                    sink.sendall(piece)
+                is_past = is_past or (last is not None and last in piece)
+        for side in (source, sink):
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+
+
+@test()
+def an_answer_that_got_lost_is_asked_for_again_and_nothing_is_sent_twice(relay):
+    otto = Peer(relay)
+    between = Between(relay)
+    with people(relay) as home:
+        home.relay = between.url
+        sent = home.ok("send", "mini/otto", "once", "--json")
+        check("Connection lost" in sent.err and "The relay is back." in sent.err, sent)
+        check(sent.json()[0]["duplicate"] is True and between.count == 2, sent)
+        check(len(otto.inbox()) == 1, "one message")
+    between.listener.close()
+
+
+class Impostor:
+    """Opens WebSockets, hears what is said and answers each text with the one it was given."""
+
+    def __init__(self, says_what):
+        self.says = says_what
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        kept = []
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(self.listener.accept()[0])
+                self.greet(kept[-1])
+
+    def greet(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(4096)
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)[1]
+        accept = base64.b64encode(hashlib.sha1(
+            key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                       b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        if self.says:
+            client.recv(4096)
+            client.sendall(bytes([0x81, len(self.says)]) + self.says)
+
+
+@test(relay=False)
+def what_is_no_relay_is_called_so():
+    for text in (b"hello", b"{}", b'{"jsonrpc":"2.0","id":0,"result":{}}'):
+        with Home(Impostor(text).url, CLAWLINK_AGENT="mira") as home:
+            says(home.run("send", "otto", "x"), 1, "does not keep to protocol v2")
+    with Home(Impostor(None).url, CLAWLINK_AGENT="mira") as home:
+        says(home.run("send", "otto", "x", "--timeout", "1"), 5, "was not there within 1 s",
+             "was not sent")
+
+
+@test(token="s3cret")
+def a_token_that_is_not_the_relays_ends_it(relay):
+    with people(relay) as home:
+        says(home.run("send", "otto", "x"), 3, "wants its token")
+        says(home.run("watch", "--token", "wrong"), 3, "does not accept this token")
+        says(home.run("send", "otto", "x", "--token", "s3cret"), 4, "there is no agent")
+
+
+@test(relay=False)
+def it_all_works_over_tls():
+    with Home() as folder, Relay("--tls-self-signed", env={"HOME": folder.path}) as relay:
+        with people(relay) as home:
+            home.ok("register", "--id", "mini/otto", "--name", "Otto", "--pin", relay.pin)
+            sent = home.ok("send", "mini/otto", "x", "--wait", "accepted")
+            check(" accepted for mini/otto" in sent.out, sent)
+            says(home.run("send", "mini/otto", "x", "--pin", "sha256:" + "A" * 43 + "="), 3)
+
+
+@test(relay=False)
+def without_a_relay_it_ends_at_once():
+    with Home("http://127.0.0.1:1", CLAWLINK_AGENT="mira") as home:
+        for words in (["send", "otto", "x"], ["ask", "otto", "x"], ["watch"]):
+            says(home.run(*words), 7, "no relay listens")
+
+
+if __name__ == "__main__":
+    main()
