@@ -439,6 +439,10 @@
 #define CL_CLI_WATCH_PAGE 32
 /* Agents whose coming and going `watch` tells; of more it tells nothing. */
 #define CL_CLI_WATCH_AGENTS_MAX 10000
+/* A message that `send` takes; what is larger fits neither into memory at ease nor into a relay. */
+#define CL_CLI_BODY_BYTES_MAX (256 * CL_MIB)
+/* Of a blob in one request: whole chunks of those that a relay keeps. */
+#define CL_CLIENT_PIECE_BYTES (3 * CL_BLOB_CHUNK_BYTES)
 /* After a message has failed `ask` waits so long for an answer that says more about it. */
 #define CL_CLI_LAST_WORDS_MS 2000
 /* How long `send` tries, and `ask` waits, if --timeout says nothing; in seconds. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/post.h"
+#include "wire/base64url.h"
 #include "wire/json.h"
 
 enum { TIMEOUT = CL_LETTER_COUNT };
@@ -14,37 +15,47 @@ static const struct cl_opt options[] = {
 static const struct cl_number numbers[] = {
     CL_LETTER_NUMBERS, {"timeout", 1, CL_ENVELOPE_LIFE_S_MAX}, {NULL, 0, 0}};
 
-/* The body of the answer and nothing else: to a file byte for byte, to a terminal so that it can do
- * no harm. */
+/* Bytes as they are. */
 static void
-draw(struct cl_page *page, cl_str answer)
+draw_bytes(struct cl_page *page, cl_str answer)
 {
-    cl_str body = cl_doc_find(cl_doc_find(answer, CL_STR("answer")), CL_STR("body"));
+    cl_str body = cl_doc_find(answer, CL_STR("body"));
+    cl_str base64 = cl_doc_find(answer, CL_STR("body_base64url"));
     struct cl_arena arena;
     cl_str text;
-    if (body.len == 0)
-        return;
-    if (page->is_terminal) {
-        cl_page_block(page, body, "");
-        cl_page_print(page, "\n");
-        return;
-    }
-    cl_arena_init(&arena, CL_HTTP_ANSWER_BYTES_MAX);
-    if (cl_json_string(body, &arena, &text) == CL_OK)
+    cl_arena_init(&arena, 2 * CL_CLI_PAGE_BYTES_MAX);
+    enum cl_err err = cl_json_string(body.len > 0 ? body : base64, &arena, &text);
+    char *space = err == CL_OK ? cl_arena_alloc(&arena, text.len + 1) : NULL;
+    if (err == CL_OK && space == NULL)
+        err = CL_ERR_NO_MEMORY;
+    if (err == CL_OK && body.len == 0)
+        err = cl_base64url_decode(text, space, text.len, &text);
+    if (err == CL_OK)
         cl_page_raw(page, text);
     else if (page->err == CL_OK)
-        page->err = CL_ERR_NO_MEMORY;
+        page->err = err;
     cl_arena_done(&arena);
 }
 
-/* What is no text, or too much for one message, has its own place. */
+/* The body of the answer and nothing else: to a file byte for byte, to a terminal so that it can do
+ * no harm. */
 static void
-say_what_it_is(struct cl_run *run, cl_str result)
+draw(struct cl_page *page, cl_str result)
 {
     cl_str answer = cl_doc_find(result, CL_STR("answer"));
-    cl_str id = cl_doc_find(answer, CL_STR("id"));
-    if (answer.len > 0 && cl_doc_find(answer, CL_STR("body")).len == 0)
-        cl_view_note(&run->view, "The answer %.*s is no text: --json shows it.", CL_STR_ARG(id));
+    cl_str body = cl_doc_find(answer, CL_STR("body"));
+    if (answer.len == 0)
+        return;
+    if (!page->is_terminal) {
+        draw_bytes(page, answer);
+    } else if (body.len > 0) {
+        cl_page_block(page, body, "");
+        cl_page_print(page, "\n");
+    } else {
+        cl_page_print(page, "(no text; ask again with \"> FILE\" to have its ");
+        cl_page_value(page, cl_doc_find(answer, CL_STR("bytes")));
+        cl_page_print(page, " bytes)\n");
+    }
 }
 
 static enum cl_err
@@ -58,7 +69,6 @@ run_ask(struct cl_run *run, struct cl_why *why)
     enum cl_err err = cl_post(run, &want, &result, why);
     if (result.len == 0)
         return err;
-    say_what_it_is(run, result);
     if (cl_view_result(&run->view, result, draw, &late) != CL_OK && err == CL_OK)
         return cl_fail(CL_ERR_IO, why, "%s", late.text);
     return err;

@@ -6,7 +6,11 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "cli/mail.h"
+#include "cli/progress.h"
+#include "client/backoff.h"
+#include "client/blob.h"
 #include "proto/id_text.h"
+#include "wire/base64url.h"
 
 #define CLIENT_NAME "clawlink/" CLAWLINK_VERSION
 
@@ -35,9 +39,24 @@ struct post {
     bool is_there;         // the relay said that it has it
     struct cl_buf sent;    // JSON: the result of send
     struct cl_buf receipt; // JSON: the last one
-    struct cl_buf answer;  // JSON: a message (cli/mail.h)
-    unsigned rungs;        // a bit for each that is proven
-    unsigned outcome;      // enum cl_v2_outcome
+
+    /* -- of the answer */
+    bool has_answer;
+    bool wants_taking; // it was not looked into and acknowledged yet
+    bool is_own_inbox; // where it waits; else at the address of this run's own
+    struct cl_range answer_at;
+    struct cl_v2_added added;
+    struct cl_v2_chain chain;
+    struct cl_mail mail;
+    struct cl_arena arena; // all of it
+    cl_hash_key hash_key;
+    struct cl_buf blob; // its bytes, and as base64url, if it was one
+    struct cl_buf base64;
+    struct cl_buf answer; // JSON: a message (cli/mail.h)
+
+    /* -- how far it got */
+    unsigned rungs;   // a bit for each that is proven
+    unsigned outcome; // enum cl_v2_outcome
     char reason[CL_REASON_BYTES_MAX + 1];
 
     bool is_over;
@@ -187,30 +206,30 @@ call(struct post *post, const struct cl_uplink_call *call)
         end_without_memory(post);
 }
 
-/* Is this message the answer? Then it is kept, and it alone acknowledged. */
+/* Is this message the answer? Then it is kept; what becomes of it, take_answer sees to. */
 static bool
-take_if_answer(struct post *post, cl_str agent, const struct cl_v2_letter *letter)
+keep_if_answer(struct post *post, bool is_own_inbox, const struct cl_v2_letter *letter)
 {
-    struct cl_arena arena;
-    struct cl_mail mail;
-    struct cl_json_writer json;
-    cl_hash_key key;
-    cl_random_bytes(&key, sizeof key);
-    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
-    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
-    bool is_it = cl_mail_open(&reader, &letter->envelope, &mail, NULL) == CL_OK &&
-                 cl_id_eq(mail.header.re, id_of(post));
-    if (is_it && post->answer.len == 0) {
-        cl_json_writer_init(&json, &post->answer);
-        cl_mail_put(&json, &mail, letter->relay);
-        if (cl_json_writer_end(&json) != CL_OK)
-            end_without_memory(post);
-        const struct cl_v2_ack params = {.agent = agent, .ranges = {&letter->at, 1}};
-        call(post, &(struct cl_uplink_call){
-                       .method = CL_V2_ACK, .params = &params, .fn = on_acked, .ctx = post});
+    struct cl_envelope copy = letter->envelope;
+    const struct cl_envelope_reader reader = {.arena = &post->arena, .hash_key = &post->hash_key};
+    if (post->has_answer)
+        return true;
+    cl_arena_clear(&post->arena);
+    bool is_it = cl_arena_copy(&post->arena, copy.protected, &copy.protected) &&
+                 cl_arena_copy(&post->arena, copy.payload, &copy.payload) &&
+                 cl_mail_open(&reader, &copy, &post->mail, NULL) == CL_OK &&
+                 cl_id_eq(post->mail.header.re, id_of(post));
+    if (!is_it)
+        return false;
+    post->has_answer = post->wants_taking = true;
+    post->is_own_inbox = is_own_inbox;
+    post->answer_at = letter->at;
+    post->added = *(const struct cl_v2_added *)letter->relay;
+    if (post->added.chain != NULL) {
+        post->chain = *(const struct cl_v2_chain *)post->added.chain;
+        post->added.chain = &post->chain;
     }
-    cl_arena_done(&arena);
-    return is_it;
+    return true;
 }
 
 static void look(struct post *post, struct cl_range after);
@@ -224,7 +243,7 @@ on_inbox(void *ctx, const struct cl_uplink_answer *answer)
         return; // the next look comes soon
     const struct cl_v2_letter *letters = view->messages.ptr;
     for (uint32_t i = 0; i < view->messages.len; i++)
-        if (take_if_answer(post, cl_me_address(&post->run->me), &letters[i]))
+        if (keep_if_answer(post, true, &letters[i]))
             return;
     if (view->next.first > 0)
         look(post, view->next);
@@ -275,6 +294,74 @@ relay_now(const struct post *post)
     return cl_time_add(post->clock, cl_clock_monotonic().ms - post->clock_at.ms);
 }
 
+static void
+show_progress(void *ctx, uint64_t done, uint64_t size)
+{
+    cl_progress_show(ctx, done, size);
+}
+
+/* The relay went away in the middle, which the uplink tells; it is waited for until the time is
+ * over. */
+static bool
+may_try_again(struct post *post, struct cl_backoff *backoff, enum cl_err err)
+{
+    uint64_t random;
+    bool is_outage = err == CL_ERR_CLOSED || err == CL_ERR_NO_RELAY || err == CL_ERR_TIMEOUT ||
+                     err == CL_ERR_UNAVAILABLE;
+    if (!is_outage || post->is_over || cl_clock_monotonic().ms >= post->deadline.ms)
+        return false;
+    cl_random_bytes(&random, sizeof random);
+    cl_client_pause(post->run->client, cl_backoff_next(backoff, random));
+    return true;
+}
+
+static enum cl_err
+upload(struct post *post, const cl_digest *digest, struct cl_why *why)
+{
+    struct cl_progress progress;
+    struct cl_backoff backoff = {0};
+    const struct cl_blob_upload blob = {.bytes = cl_buf_str(&post->letter.body),
+                                        .digest = *digest,
+                                        .progress = show_progress,
+                                        .ctx = &progress};
+    enum cl_err err;
+    cl_progress_init(&progress, &post->run->view, "sending");
+    do {
+        err = cl_client_put_blob(post->run->client, &blob, why);
+        cl_progress_done(&progress);
+    } while (err != CL_OK && may_try_again(post, &backoff, err));
+    return err;
+}
+
+/* A body that is too large for an envelope goes before it, and the envelope says which it is. */
+static enum cl_err
+seal_blob(struct post *post, struct cl_why *why)
+{
+    struct cl_letter *letter = &post->letter;
+    struct cl_blob blob = {.size = letter->body.len, .cty = letter->header.cty};
+    struct cl_buf body;
+    cl_digest digest;
+    if (letter->body.len > post->blob_bytes)
+        return cl_fail(
+            CL_ERR_TOO_LARGE, why, "The message has %zu bytes, and this relay takes at most %llu.",
+            letter->body.len,
+            (unsigned long long)(post->blob_bytes > 0 ? post->blob_bytes : post->body_bytes));
+    enum cl_err err = cl_blob_digest(cl_buf_str(&letter->body), &digest);
+    if (err != CL_OK)
+        return cl_fail(err, why, "Out of memory.");
+    err = upload(post, &digest, why);
+    if (err != CL_OK)
+        return err;
+    memcpy(blob.sha256, digest.bytes, sizeof blob.sha256);
+    cl_buf_init(&body, CL_ENVELOPE_BODY_BYTES_MAX);
+    err = cl_blob_put(&blob, &body);
+    err = err == CL_OK
+              ? cl_letter_seal(letter, relay_now(post), cl_buf_str(&body), CL_STR(CL_CTY_BLOB), why)
+              : cl_fail(err, why, "Out of memory.");
+    cl_buf_done(&body);
+    return err;
+}
+
 /* Outside of the loop's callbacks, where a blob may be sent before it. */
 static enum cl_err
 seal_and_send(struct post *post, struct cl_why *why)
@@ -282,11 +369,9 @@ seal_and_send(struct post *post, struct cl_why *why)
     struct cl_letter *letter = &post->letter;
     cl_str body = cl_buf_str(&letter->body);
     post->wants_seal = false;
-    if (body.len > post->body_bytes)
-        return cl_fail(CL_ERR_TOO_LARGE, why,
-                       "The message has %zu bytes, and this relay takes at most %llu.", body.len,
-                       (unsigned long long)post->body_bytes);
-    enum cl_err err = cl_letter_seal(letter, relay_now(post), body, letter->header.cty, why);
+    enum cl_err err = body.len > post->body_bytes
+                          ? seal_blob(post, why)
+                          : cl_letter_seal(letter, relay_now(post), body, letter->header.cty, why);
     if (err != CL_OK)
         return err;
     const struct cl_v2_send params = {.envelope = cl_letter_envelope(letter),
@@ -295,6 +380,56 @@ seal_and_send(struct post *post, struct cl_why *why)
          &(struct cl_uplink_call){
              .method = CL_V2_SEND, .params = &params, .is_kept = true, .fn = on_sent, .ctx = post});
     post->is_made = true;
+    return CL_OK;
+}
+
+/* -- taking the answer ------------------------------------------------------------------------- */
+
+/* A blob becomes the body that it stands for. */
+static enum cl_err
+fetch_blob(struct post *post, struct cl_why *why)
+{
+    struct cl_progress progress;
+    struct cl_backoff backoff = {0};
+    struct cl_mail *mail = &post->mail;
+    struct cl_blob_fetch fetch = {
+        .size = mail->blob.size, .progress = show_progress, .ctx = &progress};
+    enum cl_err err;
+    memcpy(fetch.digest.bytes, mail->blob.sha256, sizeof fetch.digest.bytes);
+    cl_progress_init(&progress, &post->run->view, "fetching");
+    do {
+        err = cl_client_get_blob(post->run->client, &fetch, &post->blob, why);
+        cl_progress_done(&progress);
+    } while (err != CL_OK && may_try_again(post, &backoff, err));
+    if (err == CL_OK && cl_base64url_append(&post->base64, cl_buf_str(&post->blob)) != CL_OK)
+        err = cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    if (err != CL_OK)
+        return err;
+    mail->is_blob = false;
+    mail->header.cty = mail->blob.cty;
+    mail->body = cl_buf_str(&post->blob);
+    mail->payload = cl_buf_str(&post->base64);
+    return CL_OK;
+}
+
+/* Outside of the loop's callbacks. It is acknowledged when it is whole, and nothing else is. */
+static enum cl_err
+take_answer(struct post *post, struct cl_why *why)
+{
+    struct cl_json_writer json;
+    post->wants_taking = false;
+    enum cl_err err = post->mail.is_blob ? fetch_blob(post, why) : CL_OK;
+    if (err != CL_OK)
+        return err;
+    cl_json_writer_init(&json, &post->answer);
+    cl_mail_put(&json, &post->mail, &post->added);
+    if (cl_json_writer_end(&json) != CL_OK)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    const struct cl_v2_ack params = {.agent = post->is_own_inbox ? cl_me_address(&post->run->me)
+                                                                 : cl_str_z(post->reply_to),
+                                     .ranges = {&post->answer_at, 1}};
+    call(post, &(struct cl_uplink_call){
+                   .method = CL_V2_ACK, .params = &params, .fn = on_acked, .ctx = post});
     return CL_OK;
 }
 
@@ -377,7 +512,7 @@ on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
         const struct cl_v2_letter letter = {.at = params->message.at,
                                             .relay = params->message.relay,
                                             .envelope = params->message.envelope};
-        (void)take_if_answer(post, params->message.agent, &letter); // anything else is left there
+        (void)keep_if_answer(post, false, &letter); // anything else is left there
     }
     if (note != CL_V2_NOTE_RECEIPT)
         return;
@@ -421,7 +556,7 @@ begin(struct post *post, struct cl_why *why)
 {
     struct cl_run *run = post->run;
     enum cl_err err =
-        cl_letter_init(&post->letter, &run->opts, &run->me, CL_ENVELOPE_BODY_BYTES_MAX, why);
+        cl_letter_init(&post->letter, &run->opts, &run->me, CL_CLI_BODY_BYTES_MAX, why);
     if (err == CL_OK)
         err = cl_client_uplink(run->client, &post->config, why);
     if (err != CL_OK)
@@ -478,13 +613,14 @@ follow(struct post *post)
             time_out(post);
             return;
         }
-        if (post->wants_seal) {
-            enum cl_err err = seal_and_send(post, &post->why);
+        if (post->wants_seal || post->wants_taking) {
+            enum cl_err err =
+                post->wants_seal ? seal_and_send(post, &post->why) : take_answer(post, &post->why);
             if (err != CL_OK)
                 end(post, err);
             continue;
         }
-        if (post->look_at.ms <= now.ms && post->answer.len == 0)
+        if (post->look_at.ms <= now.ms && !post->has_answer)
             look(post, (struct cl_range){0});
         cl_instant next = cl_instant_earlier(post->deadline, post->look_at);
         cl_client_turn(post->run->client, next.ms > now.ms ? (uint32_t)(next.ms - now.ms) : 0);
@@ -533,7 +669,11 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     struct post post = {.run = run, .want = want};
     cl_buf_init(&post.sent, CL_HTTP_ANSWER_BYTES_MAX);
     cl_buf_init(&post.receipt, CL_HTTP_ANSWER_BYTES_MAX);
-    cl_buf_init(&post.answer, CL_HTTP_ANSWER_BYTES_MAX);
+    cl_buf_init(&post.answer, CL_CLI_PAGE_BYTES_MAX);
+    cl_buf_init(&post.blob, CL_CLI_BODY_BYTES_MAX);
+    cl_buf_init(&post.base64, 2 * CL_CLI_BODY_BYTES_MAX);
+    cl_arena_init(&post.arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    cl_random_bytes(&post.hash_key, sizeof post.hash_key);
     *ret_result = CL_STR("");
     enum cl_err err = begin(&post, why);
     if (err == CL_OK) {
@@ -551,6 +691,9 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     cl_buf_done(&post.sent);
     cl_buf_done(&post.receipt);
     cl_buf_done(&post.answer);
+    cl_buf_done(&post.blob);
+    cl_buf_done(&post.base64);
+    cl_arena_done(&post.arena);
     return err;
 }
 

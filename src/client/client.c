@@ -2,7 +2,9 @@
 #include "client/client.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +34,7 @@ struct cl_client {
     struct cl_secret token;
     bool is_local; // url is the path of a Unix socket
     unsigned status;
+    uint64_t offset; // Upload-Offset of the last answer
     bool is_paused;
     int exit_status;
     struct cl_timer pause;
@@ -223,6 +226,12 @@ cl_client_status(const struct cl_client *client)
     return client->status;
 }
 
+uint64_t
+cl_client_offset(const struct cl_client *client)
+{
+    return client->offset;
+}
+
 /* -- what went wrong ----------------------------------------------------------------------- */
 
 cl_str
@@ -367,13 +376,21 @@ send_call(struct cl_client *client, const struct cl_client_call *call, cl_str ta
 {
     char bearer[sizeof BEARER + CL_SECRET_BYTES_MAX] = BEARER;
     memcpy(bearer + sizeof BEARER - 1, client->token.bytes, client->token.len);
-    struct cl_http_field fields[3] = {{CL_STR("Content-Type"), CL_STR("application/json")}};
+    struct cl_http_field fields[5] = {{CL_STR("Content-Type"), CL_STR("application/json")}};
+    char offset[24], size[24];
     size_t fields_len = 1;
     if (client->token.len > 0)
         fields[fields_len++] = (struct cl_http_field){
             CL_STR("Authorization"), cl_str_of(bearer, sizeof BEARER - 1 + client->token.len)};
     if (call->range != NULL)
         fields[fields_len++] = (struct cl_http_field){CL_STR("Range"), cl_str_z(call->range)};
+    if (call->upload != NULL && call->upload->size > 0) {
+        (void)snprintf(offset, sizeof offset, "%" PRIu64, call->upload->offset);
+        (void)snprintf(size, sizeof size, "%" PRIu64, call->upload->size);
+        fields[0].value = CL_STR("application/octet-stream");
+        fields[fields_len++] = (struct cl_http_field){CL_STR("Upload-Offset"), cl_str_z(offset)};
+        fields[fields_len++] = (struct cl_http_field){CL_STR("Upload-Length"), cl_str_z(size)};
+    }
     const struct cl_http_call http_call = {
         .method = cl_str_z(call->method),
         .target = target,
@@ -409,6 +426,18 @@ has_sign(const struct cl_json_scan *scan, const struct cl_client_sign *sign)
     return member != NULL && member->type == sign->type;
 }
 
+/* 404 and 409 say how far an upload is, or they say something else. */
+static bool
+is_upload_answer(struct cl_client *client, const struct cl_http_head *head)
+{
+    cl_str offset;
+    bool has_offset = cl_http_field(head, CL_STR("Upload-Offset"), &offset) &&
+                      cl_str_to_u64(offset, UINT64_MAX, &client->offset);
+    return client->status == 200 || client->status == 201 ||
+           (has_offset &&
+            (client->status == 204 || client->status == 404 || client->status == 409));
+}
+
 /* Is it the answer of a relay, and a good one? */
 static enum cl_err
 judge_reply(struct cl_client *client, const struct cl_client_call *call,
@@ -424,6 +453,8 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
         return cl_explain_tls_port(cl_client_url(client),
                                    client->is_exposed && client->token.len > 0, why);
     if (call->range != NULL && client->status >= 200 && client->status < 300)
+        return CL_OK;
+    if (call->upload != NULL && is_upload_answer(client, reply->head))
         return CL_OK;
     bool is_json = cl_json_scan_feed(&scan, reply->body, true, NULL) == CL_OK;
     if (call->is_v2 && !is_json && client->status == 404)
@@ -459,6 +490,7 @@ cl_client_call(struct cl_client *client, const struct cl_client_call *call, cl_s
     struct cl_buf target;
     struct cl_http_reply reply;
     client->status = 0;
+    client->offset = 0;
     if (call->body.len > CL_HTTP_BODY_BYTES_MAX)
         return cl_fail(CL_ERR_TOO_LARGE, why,
                        "Too large: the call would have %zu bytes, a relay takes at most %u. Split "

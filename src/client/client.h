@@ -37,6 +37,14 @@ struct cl_client_call {
     /* "bytes=0-1023": any success is an answer, of those bytes and no JSON; a relay that heeds it
      * answers 206 (RFC 9110 section 14). NULL: all of it. */
     const char *range;
+    /* Of an upload (v2.md, Blobs; client/blob.h); NULL: it is none. Then 200, 201, 204, 404 and 409
+     * are answers, and nothing need be in their bodies. */
+    const struct cl_client_upload *upload;
+};
+
+struct cl_client_upload {
+    uint64_t offset;
+    uint64_t size; // of all of it; 0: it is only asked how far it is
 };
 
 /* The URL is "https://host:port" or "http://host:port", maybe with a path that goes before every
@@ -81,6 +89,8 @@ CL_MUST_CHECK enum cl_err cl_client_call(struct cl_client *client,
                                          struct cl_why *why);
 /* The HTTP status of the last call; 0: no answer came. */
 unsigned cl_client_status(const struct cl_client *client);
+/* The Upload-Offset of its answer; 0 without one. */
+uint64_t cl_client_offset(const struct cl_client *client);
 
 /* What a connection that comes back (client/uplink.h) needs to know of the relay; events, instance
  * and what follows are the caller's to fill in. It borrows from the client. */

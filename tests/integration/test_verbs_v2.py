@@ -8,10 +8,11 @@ import json
 import re
 import signal
 import socket
+import subprocess
 import threading
 
 from cli_support import Home, check, says
-from support import Relay, main, test, until
+from support import BIN, Relay, main, test, until
 
 ID = r"[A-Za-z0-9_-]{22}"
 
@@ -418,6 +419,118 @@ def an_answer_that_got_lost_is_asked_for_again_and_nothing_is_sent_twice(relay):
         check(sent.json()[0]["duplicate"] is True and between.count == 2, sent)
         check(len(otto.inbox()) == 1, "one message")
     between.listener.close()
+
+
+# -- blobs -------------------------------------------------------------------------------------
+
+
+def keeps_blobs(relay):
+    hello = Peer(relay).call("hello", versions=["2.0"], instance="mini")
+    if hello["limits"]["blob_bytes"] == 0:
+        print("SKIP: this relay keeps no blobs", flush=True)
+    return hello["limits"]["blob_bytes"] > 0
+
+
+def noise(size):
+    return hashlib.shake_128(b"noise").digest(size)
+
+
+@test()
+def what_is_too_large_for_an_envelope_goes_as_a_blob(relay):
+    otto, body = Peer(relay), noise(5_000_000)
+    with people(relay) as home:
+        if not keeps_blobs(relay):
+            says(home.run("send", "otto", stdin=body), 2, "5000000 bytes", "at most 32768")
+            return
+        sent = home.ok("send", "otto", "--type", "image/png", stdin=body)
+        check(sent.err == "" and " accepted for mini/otto" in sent.out, sent)
+        header, blob = otto.take()
+        blob = json.loads(blob)
+        check(header["cty"] == "application/clawlink-blob+json", header)
+        check(blob["size"] == len(body) and blob["cty"] == "image/png", blob)
+        check(blob["sha256"] == hashlib.sha256(body).hexdigest(), blob)
+        home.ok("send", "otto", "x" * 32768)
+        check("cty" not in otto.take()[0], "what just fits is no blob")
+
+
+@test()
+def a_large_question_gets_a_large_answer_byte_for_byte(relay):
+    if not keeps_blobs(relay):
+        return
+    otto, question, answer = Peer(relay), noise(1_000_000), noise(700_000)
+    with people(relay) as home:
+        path, out = home.file("question", question), home.file("answer")
+        with open(out, "wb") as file:
+            asking = subprocess.Popen(
+                [BIN, *home.args(["ask", "mini/otto", "--file", path])], env=home.env, stdout=file)
+        header, _ = otto.take()
+        home.ok("send", "--instance", "mini", "--agent", "otto", "--re", header["id"],
+                header["reply_to"], stdin=answer)
+        check(asking.wait(timeout=30) == 0, "ask")
+        with open(out, "rb") as file:
+            check(file.read() == answer, "the bytes of the answer")
+
+
+class Cutter:
+    """Passes everything on, and cuts the first connection on which so many bytes were sent."""
+
+    def __init__(self, relay, after):
+        self.relay, self.after, self.is_cut, self.passed = relay, after, False, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.relay.port))
+                for pair in ((client, server, True), (server, client, False)):
+                    threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink, is_counted):
+        sent = 0
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+                if is_counted:
+                    self.passed += len(piece)
+                    sent += len(piece)
+                if is_counted and sent > self.after and not self.is_cut:
+                    self.is_cut = True
+                    break
+        for side in (source, sink):
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+
+
+@test()
+def an_upload_goes_on_where_it_was_cut(relay):
+    if not keeps_blobs(relay):
+        return
+    otto, body = Peer(relay), noise(5_000_000)
+    cutter = Cutter(relay, 3_000_000)
+    with people(relay) as home:
+        home.relay = cutter.url
+        sent = home.ok("send", "otto", stdin=body)
+        check(" accepted for mini/otto" in sent.out and cutter.is_cut, sent)
+        check(json.loads(otto.take()[1])["sha256"] == hashlib.sha256(body).hexdigest(), "hash")
+        check(cutter.passed < 6_500_000, f"{cutter.passed} bytes for {len(body)}")
+    cutter.listener.close()
+
+
+@test()
+def progress_is_shown_in_a_terminal_alone(relay):
+    if not keeps_blobs(relay):
+        return
+    Peer(relay)
+    with people(relay) as home:
+        path = home.file("large", noise(3_000_000))
+        shown = home.on_terminal(100, "send", "otto", "--file", path)
+        check("sending [" in shown and "100 %" in shown, shown)
+        check(home.ok("send", "otto", "--file", path).err == "", "a pipe sees none")
+        shown = home.on_terminal(100, "send", "otto", "--file", path, "--json")
+        check("sending" not in shown, shown)
 
 
 class Impostor:

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * client/blob.h - a blob on its way to a relay (v2.md, Blobs).
+ */
+#ifndef CL_CLIENT_BLOB_H
+#define CL_CLIENT_BLOB_H
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "client/client.h"
+
+/* SHA-256 as 64 hexadecimal digits, with a NUL. */
+#define CL_BLOB_NAME_CAP 65
+
+/* So many bytes of so many are there. */
+typedef void cl_blob_progress_fn(void *ctx, uint64_t done, uint64_t size);
+
+struct cl_blob_upload {
+    cl_str bytes; // one at least
+    cl_digest digest;
+    cl_blob_progress_fn *progress; // NULL: nobody asks
+    void *ctx;
+};
+
+/* Blocks until all of it is there, which may be so from the beginning. What the relay has already
+ * is not sent again: after a failure that may pass, the next call goes on where this one stopped.
+ * Errors as of cl_client_call; CL_ERR_IO too: the relay does not keep to the protocol. */
+CL_MUST_CHECK enum cl_err cl_client_put_blob(struct cl_client *client,
+                                             const struct cl_blob_upload *upload,
+                                             struct cl_why *why);
+
+/* Appends the blob to buf, which may hold the beginning of it, from a call that failed in a way
+ * that may pass. Its hash is looked at: CL_ERR_IO, with buf empty, when it is another one, or when
+ * the relay does not keep to the protocol; CL_ERR_NOT_FOUND: the relay does not keep it any more. */
+struct cl_blob_fetch {
+    cl_digest digest;
+    uint64_t size;
+    cl_blob_progress_fn *progress; // NULL: nobody asks
+    void *ctx;
+};
+CL_MUST_CHECK enum cl_err cl_client_get_blob(struct cl_client *client,
+                                             const struct cl_blob_fetch *fetch, struct cl_buf *buf,
+                                             struct cl_why *why);
+
+void cl_blob_name(const cl_digest *digest, char ret_name[static CL_BLOB_NAME_CAP]);
+/* CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_blob_digest(cl_str bytes, cl_digest *ret_digest);
+
+#endif
