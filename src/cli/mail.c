@@ -13,6 +13,8 @@
 /* Set back below its line. */
 #define INDENT "    "
 
+#define SHA256_DIGITS 64
+
 static const cl_str priorities[CL_PRIORITY_COUNT] = {CL_STR_INIT("urgent"), CL_STR_INIT("high"),
                                                      CL_STR_INIT("normal"), CL_STR_INIT("low")};
 
@@ -21,6 +23,18 @@ cl_mail_priority(unsigned priority)
 {
     CL_ASSERT(priority < CL_PRIORITY_COUNT);
     return priorities[priority];
+}
+
+/* One that says it is a blob and is none has a body like any other. */
+static bool
+read_blob(const struct cl_envelope_reader *reader, struct cl_mail *mail)
+{
+    if (cl_blob_read(reader, mail->body, &mail->blob, NULL) != CL_OK)
+        return false;
+    // Between its quotes; an escape would make it longer.
+    cl_str value = cl_doc_find(mail->body, CL_STR("sha256"));
+    mail->sha256 = cl_str_part(value, 1, SHA256_DIGITS);
+    return value.len == SHA256_DIGITS + 2;
 }
 
 enum cl_err
@@ -33,9 +47,7 @@ cl_mail_open(const struct cl_envelope_reader *reader, const struct cl_envelope *
         err = cl_envelope_body(envelope, reader->arena, &mail.body);
     if (err != CL_OK)
         return err;
-    // One that says it is a blob and is none has a body like any other.
-    mail.is_blob = cl_str_eq(mail.header.cty, CL_STR(CL_CTY_BLOB)) &&
-                   cl_blob_read(reader, mail.body, &mail.blob, NULL) == CL_OK;
+    mail.is_blob = cl_str_eq(mail.header.cty, CL_STR(CL_CTY_BLOB)) && read_blob(reader, &mail);
     *ret_mail = mail;
     return CL_OK;
 }
@@ -60,19 +72,13 @@ put_text(struct cl_json_writer *json, cl_str name, cl_str text)
 }
 
 static void
-put_blob(struct cl_json_writer *json, const struct cl_blob *blob)
+put_blob(struct cl_json_writer *json, const struct cl_mail *mail)
 {
-    static const char digits[] = "0123456789abcdef";
-    char hex[2 * sizeof blob->sha256];
-    for (size_t i = 0; i < sizeof blob->sha256; i++) {
-        hex[2 * i] = digits[blob->sha256[i] >> 4];
-        hex[2 * i + 1] = digits[blob->sha256[i] & 15];
-    }
     cl_json_put_name(json, CL_STR("blob"));
     cl_json_object_begin(json);
-    cl_json_put_member(json, CL_STR("sha256"), cl_str_of(hex, sizeof hex));
-    cl_json_put_member_u64(json, CL_STR("size"), blob->size);
-    put_text(json, CL_STR("content_type"), blob->cty);
+    cl_json_put_member(json, CL_STR("sha256"), mail->sha256);
+    cl_json_put_member_u64(json, CL_STR("size"), mail->blob.size);
+    put_text(json, CL_STR("content_type"), mail->blob.cty);
     cl_json_object_end(json);
 }
 
@@ -81,7 +87,7 @@ put_body(struct cl_json_writer *json, const struct cl_mail *mail)
 {
     cl_json_put_member_u64(json, CL_STR("bytes"), mail->is_blob ? mail->blob.size : mail->body.len);
     if (mail->is_blob) {
-        put_blob(json, &mail->blob);
+        put_blob(json, mail);
     } else if (cl_utf8_is_valid(mail->body)) {
         cl_json_put_member(json, CL_STR("body"), mail->body);
     } else {

@@ -23,7 +23,8 @@ struct cl_mail {
     cl_str payload;      // the body as it was sent, base64url
     cl_str body;         // decoded
     bool is_blob;        // the body stands for one that is elsewhere:
-    struct cl_blob blob; // this
+    struct cl_blob blob; // this,
+    cl_str sha256;       // by its hash, 64 small hexadecimal digits
 };
 
 /* Opens an envelope; all of *ret_mail lies in the arena or in the envelope. CL_ERR_MALFORMED,

@@ -17,18 +17,10 @@
 /* One blob on its way. */
 struct fetching {
     struct cl_run *run;
-    const struct cl_blob *blob;
-    char name[2 * sizeof((struct cl_blob *)NULL)->sha256 + 1]; // its hash in hexadecimal digits
+    const struct cl_mail *mail;
     struct cl_file_part part;
     struct cl_digester *digester; // of what is in the part
 };
-
-static void
-name_it(struct fetching *fetching)
-{
-    for (size_t i = 0; i < sizeof fetching->blob->sha256; i++)
-        (void)snprintf(fetching->name + 2 * i, 3, "%02x", (unsigned)fetching->blob->sha256[i]);
-}
 
 /* What an earlier run has left counts as well. */
 static enum cl_err
@@ -38,7 +30,7 @@ take_up(struct fetching *fetching, struct cl_why *why)
     uint64_t at = 0;
     size_t len;
     enum cl_err err = CL_OK;
-    if (fetching->part.len > fetching->blob->size)
+    if (fetching->part.len > fetching->mail->blob.size)
         err = cl_file_part_restart(&fetching->part, why);
     while (err == CL_OK && at < fetching->part.len) {
         err = cl_file_part_read(&fetching->part, at, bytes, &len, why);
@@ -58,20 +50,21 @@ take_up(struct fetching *fetching, struct cl_why *why)
 static enum cl_err
 fetch_piece(struct fetching *fetching, struct cl_why *why)
 {
-    char path[sizeof "/v2/blobs/" + sizeof fetching->name], range[64];
+    char path[128], range[64];
     struct cl_file_part *part = &fetching->part;
     cl_str bytes;
-    (void)snprintf(path, sizeof path, "/v2/blobs/%s", fetching->name); // both fit
-    uint64_t left = fetching->blob->size - part->len;
+    (void)snprintf(path, sizeof path, "/v2/blobs/%.*s", CL_STR_ARG(fetching->mail->sha256)); // fits
+    uint64_t left = fetching->mail->blob.size - part->len;
     (void)snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, part->len,
                    part->len + (left < PIECE_BYTES ? left : PIECE_BYTES) - 1);
     const struct cl_client_call call = {.method = "GET", .path = cl_str_z(path), .range = range};
     enum cl_err err = cl_client_call(fetching->run->client, &call, &bytes, why);
     if (err == CL_ERR_NOT_FOUND)
-        return cl_fail(err, why,
-                       "The relay at %.*s does not keep the blob %.16s... any more. Ask the sender "
-                       "for it.",
-                       CL_STR_ARG(cl_client_url_shown(fetching->run->client)), fetching->name);
+        return cl_fail(
+            err, why,
+            "The relay at %.*s does not keep the blob %.*s any more. Ask the sender for it.",
+            CL_STR_ARG(cl_client_url_shown(fetching->run->client)),
+            CL_STR_ARG(fetching->mail->sha256));
     if (err != CL_OK)
         return err;
     bool is_piece = cl_client_status(fetching->run->client) == 206 || part->len == 0;
@@ -80,7 +73,7 @@ fetch_piece(struct fetching *fetching, struct cl_why *why)
                        "The relay at %.*s answers with other bytes than the %" PRIu64
                        " that the message speaks of.",
                        CL_STR_ARG(cl_client_url_shown(fetching->run->client)),
-                       fetching->blob->size);
+                       fetching->mail->blob.size);
     cl_digester_add(fetching->digester, bytes);
     return cl_file_part_append(part, bytes, why);
 }
@@ -91,7 +84,7 @@ fetch_rest(struct fetching *fetching, struct cl_why *why)
 {
     struct cl_outage outage = {0};
     enum cl_err err = CL_OK;
-    while (err == CL_OK && fetching->part.len < fetching->blob->size) {
+    while (err == CL_OK && fetching->part.len < fetching->mail->blob.size) {
         err = fetch_piece(fetching, why);
         if (err == CL_OK)
             cl_outage_over(&outage, fetching->run);
@@ -101,26 +94,35 @@ fetch_rest(struct fetching *fetching, struct cl_why *why)
     return err;
 }
 
-static enum cl_err
-keep(struct fetching *fetching, struct cl_why *why)
+static bool
+is_right(const struct fetching *fetching)
 {
     cl_digest digest = cl_digester_end(fetching->digester);
-    if (memcmp(digest.bytes, fetching->blob->sha256, sizeof digest.bytes) == 0)
-        return cl_file_part_keep(&fetching->part, why);
-    cl_err_ignore(cl_file_part_restart(&fetching->part, NULL)); // so that the next run begins anew
-    return cl_fail(CL_ERR_IO, why,
-                   "What came for the blob %.16s... has another hash, so \"%.160s\" was not "
-                   "written. Try again.",
-                   fetching->name, fetching->part.path);
+    char text[2 * sizeof digest + 1];
+    for (size_t i = 0; i < sizeof digest.bytes; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x", (unsigned)digest.bytes[i]);
+    return cl_str_eq(cl_str_z(text), fetching->mail->sha256);
 }
 
 static enum cl_err
-fetch(struct cl_run *run, const struct cl_blob *blob, const char *path, struct cl_why *why)
+keep(struct fetching *fetching, struct cl_why *why)
 {
-    struct fetching fetching = {.run = run, .blob = blob};
+    if (is_right(fetching))
+        return cl_file_part_keep(&fetching->part, why);
+    cl_err_ignore(cl_file_part_restart(&fetching->part, NULL)); // so that the next run begins anew
+    return cl_fail(
+        CL_ERR_IO, why,
+        "What came for the blob %.*s has another hash, so \"%.160s\" was not written. Try "
+        "again.",
+        CL_STR_ARG(fetching->mail->sha256), fetching->part.path);
+}
+
+static enum cl_err
+fetch(struct cl_run *run, const struct cl_mail *mail, const char *path, struct cl_why *why)
+{
+    struct fetching fetching = {.run = run, .mail = mail};
     char tag[TAG_LEN + 1];
-    name_it(&fetching);
-    (void)snprintf(tag, sizeof tag, "%.*s", TAG_LEN, fetching.name); // its beginning
+    (void)snprintf(tag, sizeof tag, "%.*s", TAG_LEN, mail->sha256.ptr); // its beginning
     enum cl_err err = cl_file_part_open(path, tag, &fetching.part, why);
     if (err != CL_OK)
         return err;
@@ -142,7 +144,7 @@ cl_save_body(struct cl_run *run, const struct cl_mail *mail, const char *path, s
     char size[CL_SPAN_CAP];
     mode_t mask = umask(0);
     (void)umask(mask); // the only way to read it
-    enum cl_err err = mail->is_blob ? fetch(run, &mail->blob, path, why)
+    enum cl_err err = mail->is_blob ? fetch(run, mail, path, why)
                                     : cl_file_write(path, 0666 & ~mask, mail->body, why);
     if (err != CL_OK)
         return err;

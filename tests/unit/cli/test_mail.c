@@ -165,6 +165,10 @@ TEST(a_list_shows_the_first_line_or_what_the_body_is)
     cl_buf_done(&out);
 }
 
+/* A digit spelled as an escape, which would stand in a path. */
+static const char escaped[] = "{\"sha256\":\"\\u003000102030405060708090a0b0c0d0e0f1011121314151617"
+                              "18191a1b1c1d1e1f\",\"size\":1}";
+
 TEST(what_says_it_is_a_blob_and_is_none_is_shown_as_it_is)
 {
     struct golden_reader golden;
@@ -181,6 +185,13 @@ TEST(what_says_it_is_a_blob_and_is_none_is_shown_as_it_is)
     CHECK_OK(cl_mail_open(&golden.reader, &envelope, &mail, &why));
     CHECK(!mail.is_blob);
     CHECK_STR(mail.body, CL_STR("{\"sha256\":1}"));
+    cl_buf_clear(&text);
+    CHECK_OK(cl_envelope_encode(&golden.reader, &header, cl_str_z(escaped), &text, &why));
+    envelope = cl_envelope_split(cl_buf_str(&text));
+    CHECK_OK(cl_mail_open(&golden.reader, &envelope, &mail, &why));
+    struct cl_blob blob;
+    CHECK_OK(cl_blob_read(&golden.reader, mail.body, &blob, &why));
+    CHECK(!mail.is_blob);
     cl_buf_done(&text);
     golden_reader_done(&golden);
 }
