@@ -18,8 +18,8 @@ static const struct cl_number numbers[] = {{"limit", 1, CL_V2_PAGE_MAX}, {NULL, 
 #define LIMIT_DEFAULT 50
 
 static const struct cl_column columns[] = {
-    {"ID", "id"},         {"FROM", "from"},          {"TO", "to"},      {"OUTCOME", "outcome"},
-    {"REASON", "reason"}, {"CAME BACK", "attempts"}, {"SIZE", "bytes"}, {"AGE", "at"},
+    {"ID", "id"},         {"FROM", "from"},     {"TO", "to"},      {"OUTCOME", "outcome"},
+    {"REASON", "reason"}, {"BACK", "attempts"}, {"SIZE", "bytes"}, {"AGE", "at"},
 };
 
 static void
@@ -105,8 +105,8 @@ const struct cl_cmd cl_cmd_dead = {
     .numbers = numbers,
     .notes =
         "A message that expired, was refused, or came back too often is a dead letter, and kept\n"
-        "for 7 days. `dead show`, `dead retry` and `dead drop` say what becomes of one. SIZE is\n"
-        "what the relay keeps of it, its envelope included.",
+        "for 7 days. `dead show`, `dead retry` and `dead drop` say what becomes of one. BACK is\n"
+        "how often it came back, SIZE what the relay keeps of it, its envelope included.",
     .examples = "clawlink dead\n"
                 "clawlink dead --limit 1000 --json",
     .run = run_dead,

@@ -67,8 +67,8 @@ unwritten(enum cl_err err, struct cl_why *why)
 /* -- the list ---------------------------------------------------------------------------------- */
 
 static const struct cl_column columns[] = {
-    {"ID", "id"},         {"FROM", "from"},          {"AGE", "accepted"}, {"PRIORITY", "priority"},
-    {"THREAD", "thread"}, {"CAME BACK", "attempts"}, {"SIZE", "bytes"},   {"BODY", "body"},
+    {"ID", "id"},         {"FROM", "from"},     {"AGE", "accepted"}, {"PRIORITY", "priority"},
+    {"THREAD", "thread"}, {"BACK", "attempts"}, {"SIZE", "bytes"},   {"BODY", "body"},
 };
 
 static void
@@ -77,7 +77,8 @@ put_row(struct cl_json_writer *row, cl_str mail, uint64_t now)
     cl_row_copy(row, mail, "id");
     cl_row_copy(row, mail, "from");
     cl_row_age(row, mail, "accepted", now);
-    cl_row_copy(row, mail, "priority");
+    if (!cl_json_string_is(cl_doc_find(mail, CL_STR("priority")), CL_STR("normal")))
+        cl_row_copy(row, mail, "priority");
     cl_row_copy(row, mail, "thread");
     cl_row_count(row, mail, "attempts");
     cl_row_size(row, mail, "bytes");
@@ -336,11 +337,12 @@ const struct cl_cmd cl_cmd_inbox = {
     .options = options,
     .numbers = numbers,
     .notes =
-        "The list and ID only look: all stays where it is, whoever has it in hand. CAME BACK is\n"
-        "how often a message was handed out and not acknowledged. --take hands out the first\n"
-        "ones, and acknowledges them, as delivered, when they are written out: what could not be\n"
-        "written goes back. `clawlink ack ID` says that one was seen. With --json a message has\n"
-        "body, or body_base64url where that is no text, or a blob that --save fetches.",
+        "The list and ID only look: all stays where it is, whoever has it in hand. No PRIORITY is\n"
+        "the normal one; BACK is how often a message was handed out and not acknowledged. --take\n"
+        "hands out the first ones, and acknowledges them, as delivered, when they are written\n"
+        "out: what could not be written goes back. `clawlink ack ID` says that one was seen.\n"
+        "With --json a message has body, or body_base64url where that is no text, or a blob that\n"
+        "--save fetches.",
     .examples = "clawlink inbox\n"
                 "clawlink inbox AAECAwQF --save report.pdf\n"
                 "clawlink inbox --take 10 --wait 30 --json",

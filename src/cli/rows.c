@@ -1,9 +1,36 @@
 // SPDX-License-Identifier: MIT
 #include "cli/rows.h"
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "cli/when.h"
 #include "wire/json.h"
+
+/* Has the column a cell in any of the rows? */
+static bool
+is_used(cl_str text, const struct cl_column *column)
+{
+    struct cl_json_cursor cursor;
+    struct cl_json_member row;
+    bool is_used = false;
+    cl_json_cursor_init(&cursor, text);
+    while (!is_used && cl_json_cursor_next(&cursor, &row))
+        is_used = cl_doc_find(row.value, cl_str_z(column->member)).len > 0;
+    return is_used;
+}
+
+static void
+draw_table(struct cl_page *page, cl_str text, const struct cl_rows *rows)
+{
+    struct cl_column used[CL_PAGE_COLUMNS_MAX];
+    size_t len = 0;
+    CL_ASSERT(rows->columns_len <= CL_PAGE_COLUMNS_MAX);
+    for (size_t i = 0; i < rows->columns_len; i++)
+        if (!page->is_terminal || is_used(text, &rows->columns[i]))
+            used[len++] = rows->columns[i];
+    if (len > 0)
+        cl_page_table(page, text, used, len);
+}
 
 void
 cl_rows_draw(struct cl_page *page, cl_str answer, const struct cl_rows *rows)
@@ -25,7 +52,7 @@ cl_rows_draw(struct cl_page *page, cl_str answer, const struct cl_rows *rows)
     cl_json_array_end(&json);
     enum cl_err err = cl_json_writer_end(&json);
     if (err == CL_OK)
-        cl_page_table(page, cl_buf_str(&text), rows->columns, rows->columns_len);
+        draw_table(page, cl_buf_str(&text), rows);
     else if (page->err == CL_OK)
         page->err = err;
     cl_buf_done(&text);

@@ -18,6 +18,7 @@ struct cl_rows {
     size_t columns_len;
 };
 
+/* On a terminal a column without any cell gives its place to the others. */
 void cl_rows_draw(struct cl_page *page, cl_str answer, const struct cl_rows *rows);
 
 /* -- cells ------------------------------------------------------------------------------------- */

@@ -122,6 +122,21 @@ def looking_into_the_inbox_takes_nothing(relay):
 
 
 @test()
+def a_terminal_has_no_room_for_empty_columns(relay):
+    with Desk(relay) as desk:
+        equal(desk.home.on_terminal(80, "inbox"), "Nothing waits for mini/otto.\n", "empty")
+        message = desk.mira.send("mini/otto", "Review the parser")
+        heads = "ID FROM AGE PRIORITY THREAD BACK SIZE BODY".split()
+        equal(desk.ok("inbox").lines()[0].split(), heads, "in a pipe")
+        shown = desk.home.on_terminal(80, "inbox").splitlines()
+        equal(shown[0].split(), "ID FROM AGE SIZE BODY".split(), "on a terminal")
+        check(shown[1].startswith(message) and shown[1].endswith("  Review the parser"), shown)
+        desk.mira.send("mini/otto", "soon", pri=0)
+        shown = desk.home.on_terminal(80, "inbox").splitlines()
+        equal(shown[0].split(), "ID FROM AGE PRIORITY SIZE BODY".split(), "when one has it")
+
+
+@test()
 def a_long_inbox_is_shown_in_part_and_says_so(relay):
     with Desk(relay) as desk:
         ids = [desk.mira.send("mini/otto", f"{n:05}" + "x" * 30000) for n in range(60)]
