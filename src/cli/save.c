@@ -7,10 +7,9 @@
 
 #include "base/digest.h"
 #include "cli/file.h"
+#include "cli/progress.h"
 #include "cli/when.h"
 
-/* Of one answer: small enough that a slow line shows progress. */
-#define PIECE_BYTES (512 * CL_KIB)
 /* Digits of the hash in a temporary name: enough to tell two apart. */
 #define TAG_LEN 16
 
@@ -56,7 +55,7 @@ fetch_piece(struct fetching *fetching, struct cl_why *why)
     (void)snprintf(path, sizeof path, "/v2/blobs/%.*s", CL_STR_ARG(fetching->mail->sha256)); // fits
     uint64_t left = fetching->mail->blob.size - part->len;
     (void)snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, part->len,
-                   part->len + (left < PIECE_BYTES ? left : PIECE_BYTES) - 1);
+                   part->len + (left < CL_CLIENT_PIECE_BYTES ? left : CL_CLIENT_PIECE_BYTES) - 1);
     const struct cl_client_call call = {.method = "GET", .path = cl_str_z(path), .range = range};
     enum cl_err err = cl_client_call(fetching->run->client, &call, &bytes, why);
     if (err == CL_ERR_NOT_FOUND)
@@ -83,14 +82,22 @@ static enum cl_err
 fetch_rest(struct fetching *fetching, struct cl_why *why)
 {
     struct cl_outage outage = {0};
+    struct cl_progress progress;
+    uint64_t size = fetching->mail->blob.size;
     enum cl_err err = CL_OK;
-    while (err == CL_OK && fetching->part.len < fetching->mail->blob.size) {
+    cl_progress_init(&progress, &fetching->run->view, "fetching");
+    while (err == CL_OK && fetching->part.len < size) {
         err = fetch_piece(fetching, why);
-        if (err == CL_OK)
+        if (err == CL_OK) {
             cl_outage_over(&outage, fetching->run);
-        else if (err != CL_ERR_IO && cl_outage_wait(&outage, fetching->run, err, why))
+            cl_progress_show(&progress, fetching->part.len, size);
+            continue;
+        }
+        cl_progress_done(&progress); // what is said of the outage needs the line
+        if (err != CL_ERR_IO && cl_outage_wait(&outage, fetching->run, err, why))
             err = CL_OK;
     }
+    cl_progress_done(&progress);
     return err;
 }
 

@@ -372,7 +372,7 @@ class Script:
     def __init__(self):
         self.results, self.answers, self.calls = {}, {}, []
         self.blobs, self.ranges = {}, []
-        self.cuts = 0  # answers to break off
+        self.cuts = set()  # which of them break off
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -387,8 +387,7 @@ class Script:
                 for name, value in fields.items():
                     self.send_header(name.replace("_", "-"), value)
                 self.end_headers()
-                if outer.cuts and status == 206:
-                    outer.cuts -= 1
+                if status == 206 and len(outer.ranges) - 1 in outer.cuts:
                     self.wfile.write(data[:len(data) // 2])
                     self.close_connection = True
                 else:
@@ -466,8 +465,12 @@ def a_blob_is_named_and_fetched_when_it_is_wanted():
         kept = home.file("kept", "old")
         home.ok("inbox", ID, "--save", kept)
         check(open(kept, "rb").read() == BLOB, "content")
-        equal(script.ranges, [0, 524288, 1048576], "pieces")
+        equal(script.ranges, [0, 786432], "pieces")
         equal(sorted(os.listdir(home.path)), ["kept"], "nothing else was left")
+        shown = home.on_terminal(80, "inbox", ID, "--save", kept)
+        check("\rfetching [#" in shown and "100 %  1.1 MiB of 1.1 MiB" in shown, shown)
+        check("\r\x1b[K1.1 MiB written to" in shown, shown)
+        check("fetching" not in home.ok("inbox", ID, "--save", kept).err, "a bar in a file")
 
 
 @test(relay=False)
@@ -477,7 +480,6 @@ def a_blob_goes_on_where_it_broke_off():
         kept = home.file("kept")
         with open(f"{kept}.{digest[:16]}.part", "wb") as part:
             part.write(BLOB[:700_000])  # an earlier run
-        script.cuts = 0
         result = home.ok("inbox", "--take", "1", "--save", kept)
         check("Going on where an earlier run stopped" in result.err, result.err)
         check(open(kept, "rb").read() == BLOB, "content")
@@ -485,9 +487,15 @@ def a_blob_goes_on_where_it_broke_off():
         equal(script.methods(), ["receive", "ack"], "acknowledged when it was there")
         script.calls.clear()
         script.ranges.clear()
-        script.cuts = 1  # the first piece breaks off, before any has come
+        script.cuts = {0}  # before any has come
         says(home.run("inbox", "--take", "1", "--save", kept), 7, "Connection lost")
         equal(script.methods(), ["receive", "release"], "given back")
+        script.ranges.clear()
+        script.cuts = {1}  # in the middle: the relay is waited for
+        result = home.ok("inbox", ID, "--save", kept)
+        check("Waiting for the relay to come back" in result.err and "is back" in result.err, result)
+        check(open(kept, "rb").read() == BLOB, "content")
+        equal(script.ranges, [0, 786432, 786432], "what was fetched")
 
 
 @test(relay=False)
