@@ -599,6 +599,20 @@ on_closed(void *ctx, struct cl_ws_conn *ws, uint16_t code)
     cl_v2_end(conn);
 }
 
+/* Whoever answers a ping is there, and has nothing to say. */
+static void
+on_pong(void *ctx, struct cl_ws_conn *ws, cl_str payload)
+{
+    struct cl_v2_conn *conn = ctx;
+    (void)ws;
+    (void)payload;
+    CL_LIST_EACH(&conn->seats, at)
+    {
+        struct cl_seat *seat = CL_LIST_ENTRY(at, struct cl_seat, peer.link);
+        cl_relay_heartbeat(conn->relay, cl_seat_agent(seat));
+    }
+}
+
 static void
 on_drained(void *ctx, struct cl_ws_conn *ws)
 {
@@ -607,6 +621,7 @@ on_drained(void *ctx, struct cl_ws_conn *ws)
 }
 
 static const struct cl_ws_handler handler = {.on_message = on_message,
+                                             .on_pong = on_pong,
                                              .on_closed = on_closed,
                                              .on_drained = on_drained,
                                              .message_bytes_max = CL_HTTP_BODY_BYTES_MAX,
