@@ -36,6 +36,12 @@ write_connection(struct cl_http_conn *conn, struct cl_buf *head)
     return CL_OK;
 }
 
+static uint64_t
+length_of(const struct cl_http_answer *answer)
+{
+    return answer->length > 0 ? answer->length : cl_parts_len(answer->parts, answer->parts_len);
+}
+
 static enum cl_err
 write_head(struct cl_http_conn *conn, const struct cl_http_answer *answer, struct cl_buf *head)
 {
@@ -48,8 +54,7 @@ write_head(struct cl_http_conn *conn, const struct cl_http_answer *answer, struc
     if (err == CL_OK && has_body)
         err = cl_http_write_field(head, CL_STR("Content-Type"), media_type);
     if (err == CL_OK && has_body)
-        err = cl_http_write_field_u64(head, CL_STR("Content-Length"),
-                                      cl_parts_len(answer->parts, answer->parts_len));
+        err = cl_http_write_field_u64(head, CL_STR("Content-Length"), length_of(answer));
     if (err == CL_OK)
         err = write_connection(conn, head);
     for (size_t at = 0; err == CL_OK && at < answer->fields_len; at++)
@@ -68,6 +73,8 @@ send_answer(struct cl_http_conn *conn, const struct cl_http_answer *answer)
     enum cl_err err = write_head(conn, answer, &head);
     CL_ASSERT(err != CL_ERR_MALFORMED && err != CL_ERR_TOO_LARGE); // the handler's own words
     conn->state = CL_HTTP_ANSWERED;
+    conn->owed = has_body ? length_of(answer) - cl_parts_len(answer->parts, answer->parts_len) : 0;
+    conn->is_more_asked = false;
     if (err == CL_OK)
         cl_http_conn_queue(conn, cl_buf_str(&head), answer->parts,
                            has_body ? answer->parts_len : 0);
@@ -90,6 +97,17 @@ cl_http_answer(struct cl_http_conn *conn, const struct cl_http_answer *answer)
     if (conn->state == CL_HTTP_IN_BODY && cl_http_announces_body(&conn->parser.head))
         conn->is_dropping = conn->wants_close = true;
     send_answer(conn, answer);
+}
+
+void
+cl_http_answer_more(struct cl_http_conn *conn, const struct cl_part *part)
+{
+    if (conn->state == CL_HTTP_OVER)
+        return; // cut in the same turn
+    CL_ASSERT(conn->is_more_asked && part->bytes.len > 0 && part->bytes.len <= conn->owed);
+    conn->is_more_asked = false;
+    conn->owed -= part->bytes.len;
+    cl_http_conn_queue(conn, CL_STR(""), part, 1);
 }
 
 static enum cl_err

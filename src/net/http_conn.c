@@ -142,7 +142,7 @@ state_deadline(const struct cl_http_conn *conn)
     case CL_HTTP_IDLE:
         return cl_instant_add(conn->since, CL_NET_IDLE_TIMEOUT_MS);
     case CL_HTTP_IN_BODY:
-        body_ms = (int64_t)conn->body.len * 1000 / CL_NET_BODY_RATE_MIN;
+        body_ms = (int64_t)(conn->body_passed + conn->body.len) * 1000 / CL_NET_BODY_RATE_MIN;
         if (body_ms < CL_NET_BODY_GRACE_MS)
             body_ms = CL_NET_BODY_GRACE_MS;
         return cl_instant_add(conn->since, body_ms);
@@ -304,10 +304,30 @@ take_end(struct cl_http_conn *conn)
     options->handler->on_request(options->ctx, conn, &conn->parser.head, cl_buf_str(&conn->body));
 }
 
+/* Hands over what is a whole piece now. */
+static void
+pass_piece(struct cl_http_conn *conn)
+{
+    const struct cl_http_server_options *options = &conn->server->options;
+    if (conn->piece_len == 0 || conn->body.len < conn->piece_len)
+        return;
+    options->handler->on_piece(options->ctx, conn, cl_buf_str(&conn->body));
+    conn->body_passed += conn->body.len;
+    cl_buf_clear(&conn->body);
+}
+
 static void
 take_body(struct cl_http_conn *conn, cl_str bytes)
 {
-    enum cl_err err = cl_buf_append(&conn->body, bytes);
+    enum cl_err err = CL_OK;
+    while (err == CL_OK && bytes.len > 0 && !is_gone(conn)) {
+        size_t len = conn->piece_len == 0 ? bytes.len : conn->piece_len - conn->body.len;
+        cl_str head = cl_str_part(bytes, 0, len);
+        bytes = cl_str_part(bytes, len, bytes.len);
+        err = cl_buf_append(&conn->body, head);
+        if (err == CL_OK)
+            pass_piece(conn);
+    }
     if (err != CL_OK)
         cl_http_conn_fail(conn, err,
                           err == CL_ERR_TOO_LARGE ? CL_STR("the body is too large")
@@ -426,9 +446,23 @@ begin_next(struct cl_http_conn *conn)
     cl_http_parser_forget(&conn->parser);
     cl_buf_done(&conn->body);
     conn->is_head = false;
+    conn->piece_len = 0;
+    conn->body_passed = 0;
     enter(conn, CL_HTTP_IDLE);
     if (conn->input.len == 0)
         cl_stream_set_reading(conn->stream, true);
+}
+
+/* As below: this is the flush. */
+static void
+ask_for_more(struct cl_http_conn *conn)
+{
+    const struct cl_http_server_options *options = &conn->server->options;
+    if (conn->is_more_asked)
+        return;
+    conn->is_more_asked = true;
+    options->handler->on_answer_more(options->ctx, conn);
+    cl_loop_again(conn->server->loop);
 }
 
 /* This is the flush: what a handler makes of it has its turn end in another turn. */
@@ -467,8 +501,12 @@ on_write(void *ctx)
         conn->state = CL_HTTP_OVER;
     else if (taken > 0)
         conn->progress = cl_loop_now(conn->server->loop);
-    if (conn->state == CL_HTTP_ANSWERED && cl_out_waiting(&conn->out) == 0)
-        answer_was_written(conn);
+    if (conn->state == CL_HTTP_ANSWERED && cl_out_waiting(&conn->out) == 0) {
+        if (conn->owed > 0)
+            ask_for_more(conn);
+        else
+            answer_was_written(conn);
+    }
     settle(conn);
 }
 

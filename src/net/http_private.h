@@ -60,6 +60,7 @@ struct cl_http_conn {
     bool is_reserve;     // it got in on the reserve
     bool is_displaced;   // and a newer one has its place
     bool is_known;       // the peer has shown the token
+    bool is_more_asked;  // the handler was asked for more of the answer
     cl_instant since;    // the state began
     cl_instant progress; // the peer took output, or there was none
     uint32_t track_ms;
@@ -68,7 +69,10 @@ struct cl_http_conn {
     cl_instant track_until;
     struct cl_http_parser parser;
     struct cl_buf body;
-    struct cl_buf input; // pipelined behind the current request
+    size_t piece_len;     // 0: the body is handed over whole
+    uint64_t body_passed; // bytes of it that were handed over in pieces
+    uint64_t owed;        // bytes of the answer's body that the handler is still to give
+    struct cl_buf input;  // pipelined behind the current request
     struct cl_out out;
     struct cl_ws_conn *ws; // UPGRADED: good while the input that led to it is on the stack
 };

@@ -163,6 +163,13 @@ cl_http_conn_penalise(struct cl_http_conn *conn)
     cl_penalties_add(penalties, &peer, cl_loop_now(conn->server->loop));
 }
 
+void
+cl_http_take_pieces(struct cl_http_conn *conn, size_t piece_len)
+{
+    CL_ASSERT(piece_len > 0 && conn->state == CL_HTTP_IN_BODY);
+    conn->piece_len = piece_len;
+}
+
 bool
 cl_http_conn_is_reserve(const struct cl_http_conn *conn)
 {

@@ -13,6 +13,9 @@
  * slow. Date, Content-Length and Connection are set here; an answer to HEAD keeps its
  * Content-Length and loses its body.
  *
+ * What is large passes in pieces: a body that comes in by cl_http_take_pieces, one that goes out by
+ * an answer with a length.
+ *
  * Timeouts: a head that began, or a fresh connection, CL_NET_HEAD_TIMEOUT_MS (408, or a silent
  * close when not a byte came); a body slower than CL_NET_BODY_RATE_MIN after
  * CL_NET_BODY_GRACE_MS (408); between requests CL_NET_IDLE_TIMEOUT_MS; output of which the peer
@@ -53,7 +56,8 @@ enum cl_http_proof {
  * What the connections of a server call. Members may be NULL, except on_request. A connection is
  * good until on_closed has returned or until it was upgraded, and no longer.
  *
- *     on_head ─> on_request ─> (on_eof) ─> on_answer_written ─> on_answer_taken or on_answer_lost
+ *     on_head ─> (on_piece) ─> on_request ─> (on_eof) ─> (on_answer_more) ─> on_answer_written
+ *         ─> on_answer_taken or on_answer_lost
  */
 struct cl_http_handler {
     /* The head of a request is complete, nothing of its body was read and no 100 (Continue)
@@ -62,6 +66,9 @@ struct cl_http_handler {
      * body announced past body_bytes_max is refused with 413, everything else read. When this
      * layer refuses the rest of a request, on_closed is the next that the handler hears. */
     void (*on_head)(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head);
+    /* The next piece of a body for which on_head has called cl_http_take_pieces, good during the
+     * call. It is no place to answer. */
+    void (*on_piece)(void *ctx, struct cl_http_conn *conn, cl_str piece);
     /* The request is whole. Answer now or later; or upgrade. head and body are good until the
      * answer is given. */
     void (*on_request)(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head,
@@ -69,6 +76,9 @@ struct cl_http_handler {
     /* The client has finished its side while its answer is outstanding: it may have gone, or may
      * still read. A handler that waits for something answers now with what it has. */
     void (*on_eof)(void *ctx, struct cl_http_conn *conn);
+    /* All that was given of an answer's body was handed to the system, and more is owed:
+     * cl_http_answer_more, now or later, once. */
+    void (*on_answer_more)(void *ctx, struct cl_http_conn *conn);
     /* The last byte of an answer was handed to the system. */
     void (*on_answer_written)(void *ctx, struct cl_http_conn *conn);
     /* For answers with track_ms, exactly one of these two, before the next on_head and before
@@ -114,6 +124,9 @@ void cl_http_conn_penalise(struct cl_http_conn *conn);
 /* The caps are reached, and this connection got in on the reserve: answer /healthz only, and
  * everything else with CL_ERR_UNAVAILABLE. */
 bool cl_http_conn_is_reserve(const struct cl_http_conn *conn);
+/* In on_head: this request's body is handed over as it comes, in pieces of that many bytes; the
+ * rest, which is shorter, is on_request's. */
+void cl_http_take_pieces(struct cl_http_conn *conn, size_t piece_len);
 /* Cuts the connection; on_closed comes soon, but not from within this call. */
 void cl_http_conn_cut(struct cl_http_conn *conn);
 
@@ -129,6 +142,7 @@ struct cl_http_answer {
     size_t fields_len;
     const struct cl_part *parts; // the body; slices are copied, large bodies referenced
     size_t parts_len;
+    uint64_t length;   // of the body, if the parts are its beginning only; else 0
     uint32_t track_ms; // 0: no tracking; else how long proof is waited for, from the last byte
     bool close;        // end the connection behind it
 };
@@ -136,6 +150,8 @@ struct cl_http_answer {
 /* Answers the current request, once. What does not fit into memory cuts the connection, which
  * the handler learns as on_answer_lost (if tracked) and on_closed; so there is no error to see. */
 void cl_http_answer(struct cl_http_conn *conn, const struct cl_http_answer *answer);
+/* The next part of a body that is owed. As above there is no error to see. */
+void cl_http_answer_more(struct cl_http_conn *conn, const struct cl_part *part);
 /* Answers {"error":"<sentence>","code":"<wire name>"} with the status of the error table, and
  * Retry-After where the status is 429, 503 or 507. */
 void cl_http_refuse(struct cl_http_conn *conn, enum cl_err err, cl_str sentence);

@@ -55,8 +55,16 @@ http_room_answer(struct http_room *room, cl_str body)
                                     .media_type = CL_STR("text/plain"),
                                     .parts = &part,
                                     .parts_len = 1,
+                                    .length = room->length,
                                     .track_ms = room->track_ms};
     cl_http_answer(room->conn, &answer);
+}
+
+void
+http_room_answer_more(struct http_room *room, cl_str part)
+{
+    struct cl_part more = cl_part_of(part);
+    cl_http_answer_more(room->conn, &more);
 }
 
 void
@@ -75,6 +83,16 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
     (void)head;
     if (room->refuses != CL_OK)
         cl_http_refuse(conn, room->refuses, CL_STR("not here"));
+    else if (room->piece_len > 0)
+        cl_http_take_pieces(conn, room->piece_len);
+}
+
+static void
+on_piece(void *ctx, struct cl_http_conn *conn, cl_str piece)
+{
+    (void)conn;
+    if (piece.len < 20)
+        http_room_note(ctx, "[%.*s]", CL_STR_ARG(piece));
 }
 
 static void
@@ -99,6 +117,13 @@ on_eof(void *ctx, struct cl_http_conn *conn)
 {
     (void)conn;
     http_room_note(ctx, "eof");
+}
+
+static void
+on_answer_more(void *ctx, struct cl_http_conn *conn)
+{
+    (void)conn;
+    http_room_note(ctx, "more");
 }
 
 static void
@@ -137,7 +162,9 @@ on_closed(void *ctx, struct cl_http_conn *conn)
 static const struct cl_http_handler handler = {
     .on_head = on_head,
     .on_request = on_request,
+    .on_piece = on_piece,
     .on_eof = on_eof,
+    .on_answer_more = on_answer_more,
     .on_answer_written = on_answer_written,
     .on_answer_taken = on_answer_taken,
     .on_answer_lost = on_answer_lost,

@@ -25,7 +25,9 @@ struct http_room {
     bool is_late;        // the test answers by itself
     bool upgrades;
     uint32_t track_ms;
-    int turns;                             // that ended since http_room_count_turns
+    size_t piece_len; // bodies come in pieces of that length
+    uint64_t length;  // of the answer's body, of which http_room_answer gives the beginning
+    int turns;        // that ended since http_room_count_turns
     struct cl_http_server_options options; // changes before http_room_begin
 };
 
@@ -33,6 +35,8 @@ struct http_room {
 bool http_room_begin(struct http_room *room);
 void http_room_end(struct http_room *room);
 void http_room_answer(struct http_room *room, cl_str body);
+/* More of a body that is owed. */
+void http_room_answer_more(struct http_room *room, cl_str part);
 void http_room_upgrade(struct http_room *room);
 void http_room_note(struct http_room *room, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

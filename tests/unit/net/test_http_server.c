@@ -83,6 +83,150 @@ TEST(a_body_arrives_whole)
     http_room_end(&room);
 }
 
+TEST(a_body_is_handed_over_in_pieces_however_it_is_cut)
+{
+    const char *request = "PUT /a HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n0123456789"
+                          "PUT /b HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+                          "5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n";
+    for (size_t step = 1; step <= strlen(request); step++) {
+        test_note("step %zu", step);
+        fresh();
+        room.piece_len = 4;
+        for (size_t at = 0; at < strlen(request); at += step) {
+            memory_stream_put(&room.stream, cl_str_part(cl_str_z(request), at, step));
+            if (step % 2 == 0)
+                cl_loop_turn(room.loop, false);
+        }
+        memory_stream_run(&room.stream);
+        CHECK_STR(http_room_notes(&room),
+                  CL_STR("head [0123] [4567] /a written head [abcd] [efgh] /b written"));
+        CHECK_INT(room.body_len, 0);
+        http_room_end(&room);
+    }
+}
+
+TEST(what_is_shorter_than_a_piece_comes_with_the_request)
+{
+    fresh();
+    room.piece_len = 4;
+    put("PUT / HTTP/1.1\r\n" HOST "Content-Length: 7\r\n\r\nabcdefg");
+    CHECK_STR(http_room_notes(&room), CL_STR("head [abcd] / written"));
+    CHECK_STR(cl_str_of(room.body, room.body_len), CL_STR("efg"));
+    room.piece_len = 0; // said for each request
+    put("PUT / HTTP/1.1\r\n" HOST "Content-Length: 7\r\n\r\nabcdefg");
+    CHECK_STR(http_room_notes(&room), CL_STR("head / written"));
+    CHECK_STR(cl_str_of(room.body, room.body_len), CL_STR("abcdefg"));
+    http_room_end(&room);
+}
+
+TEST(pieces_that_came_count_for_the_pace_of_a_body)
+{
+    static char text[20 * CL_NET_BODY_RATE_MIN + 1];
+    fresh();
+    room.piece_len = CL_NET_BODY_RATE_MIN;
+    memset(text, 'x', sizeof text - 1);
+    put("PUT / HTTP/1.1\r\n" HOST "Content-Length: 900000\r\n\r\n");
+    put(text);
+    http_room_advance(&room, 19900);
+    CHECK(!room.stream.is_shut);
+    http_room_advance(&room, 200);
+    CHECK(wrote("HTTP/1.1 408 "));
+    CHECK(room.stream.is_shut);
+    http_room_end(&room);
+}
+
+TEST(an_answer_in_parts_asks_for_the_next_when_all_was_taken)
+{
+    fresh();
+    room.is_late = true;
+    room.length = 8;
+    put("GET / HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n");
+    CHECK_STR(http_room_notes(&room), CL_STR("head /"));
+    http_room_answer(&room, CL_STR("abc"));
+    room.stream.room = 20;
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR("")); // the peer does not read
+    memory_stream_give_room(&room.stream, 1000);
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR("more"));
+    CHECK(wrote("\r\nContent-Length: 8\r\n\r\nabc"));
+    cl_stream_want_write(&room.stream.stream);
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR(""));   // once is enough
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS); // it waits for us, and that is no stall
+    CHECK_STR(http_room_notes(&room), CL_STR(""));
+    http_room_answer_more(&room, CL_STR("de"));
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR("more"));
+    room.length = 0;
+    room.is_late = false;
+    http_room_answer_more(&room, CL_STR("fgh"));
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR("written head /2 written"));
+    CHECK(wrote("\r\n\r\nabcdefghHTTP/1.1 200"));
+    http_room_end(&room);
+}
+
+TEST(an_answer_in_parts_whose_reader_stalls_is_cut)
+{
+    fresh();
+    room.is_late = true;
+    room.length = 8;
+    put("GET / HTTP/1.1\r\n" HOST "\r\n");
+    http_room_answer(&room, CL_STR("abc"));
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR("head / more"));
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS);
+    room.stream.room = 0;
+    http_room_answer_more(&room, CL_STR("de"));
+    memory_stream_run(&room.stream);
+    http_room_advance(&room, CL_NET_WRITE_STALL_MS - 100);
+    CHECK_STR(http_room_notes(&room), CL_STR("")); // the pause before it was ours
+    http_room_advance(&room, 200);
+    CHECK_STR(http_room_notes(&room), CL_STR("closed"));
+    http_room_end(&room);
+}
+
+TEST(head_is_told_the_length_and_nothing_more_is_asked)
+{
+    fresh();
+    room.length = UINT64_C(5000000000);
+    put("HEAD / HTTP/1.1\r\n" HOST "\r\n");
+    CHECK_STR(http_room_notes(&room), CL_STR("head / written"));
+    CHECK(wrote("\r\nContent-Length: 5000000000\r\n\r\n"));
+    CHECK(!wrote("ok"));
+    http_room_end(&room);
+}
+
+TEST(an_answer_in_parts_may_be_cut_between_them)
+{
+    fresh();
+    room.length = 8;
+    put("GET / HTTP/1.1\r\n" HOST "\r\n");
+    CHECK_STR(http_room_notes(&room), CL_STR("head / more"));
+    cl_http_conn_cut(room.conn);
+    http_room_answer_more(&room, CL_STR("abc")); // too late, and harmless
+    memory_stream_run(&room.stream);
+    CHECK_STR(http_room_notes(&room), CL_STR("closed"));
+    http_room_end(&room);
+}
+
+TEST(without_memory_bodies_in_pieces_end_and_nothing_leaks)
+{
+    FOR_EACH_FAULT
+    {
+        room = (struct http_room){.piece_len = 4, .length = 8};
+        if (http_room_begin(&room)) {
+            put("PUT / HTTP/1.1\r\n" HOST "Content-Length: 7\r\n\r\nabcdefg");
+            if (room.conn != NULL && cl_str_ends(http_room_notes(&room), CL_STR("more")))
+                http_room_answer_more(&room, CL_STR("012345"));
+            memory_stream_run(&room.stream);
+            CHECK(fault_happened() || wrote("\r\n\r\nok012345"));
+            http_room_end(&room);
+        }
+    }
+}
+
 TEST(pipelined_requests_are_answered_one_after_another_in_order)
 {
     fresh();
