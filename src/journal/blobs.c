@@ -23,7 +23,7 @@ chunks_of(uint64_t size)
 static struct cl_body *
 chunk_at_end(struct cl_blob *blob)
 {
-    size_t at = (size_t)(blob->have / CL_BLOB_CHUNK_BYTES);
+    size_t at = (size_t)(blob->filled / CL_BLOB_CHUNK_BYTES);
     uint64_t left = blob->size - (uint64_t)at * CL_BLOB_CHUNK_BYTES;
     if (blob->chunks[at] == NULL)
         blob->chunks[at] =
@@ -31,50 +31,59 @@ chunk_at_end(struct cl_blob *blob)
     return blob->chunks[at];
 }
 
+/* Puts the bytes behind the others, and says how many of them. */
 static enum cl_err
-memory_write(struct cl_blobs *blobs, struct cl_blob *blob, cl_str bytes)
+memory_write(struct cl_blob *blob, struct cl_blob_job *job)
 {
-    (void)blobs;
+    if (job->offset != blob->filled)
+        return CL_ERR_STALE;
     if (blob->digester == NULL)
         blob->digester = cl_digester_new();
     if (blob->digester == NULL)
         return CL_ERR_NO_MEMORY;
-    for (size_t put = 0; put < bytes.len;) {
+    while (job->put < job->bytes->len) {
         struct cl_body *chunk = chunk_at_end(blob);
         if (chunk == NULL)
             return CL_ERR_NO_MEMORY;
-        size_t into = (size_t)(blob->have % CL_BLOB_CHUNK_BYTES);
-        cl_str piece = cl_str_part(bytes, put, chunk->len - into);
+        size_t into = (size_t)(blob->filled % CL_BLOB_CHUNK_BYTES);
+        cl_str piece = cl_str_part(cl_body_str(job->bytes), (size_t)job->put, chunk->len - into);
         cl_digester_add(blob->digester, piece); // so that no seal of a large one takes long
         memcpy(chunk->bytes + into, piece.ptr, piece.len);
-        put += piece.len;
-        blob->have += piece.len;
+        blob->filled += piece.len;
+        job->put += piece.len;
     }
     return CL_OK;
 }
 
 static enum cl_err
-memory_seal(struct cl_blobs *blobs, struct cl_blob *blob)
+memory_seal(const struct cl_blob *blob)
 {
     cl_digest digest = cl_digester_end(blob->digester);
-    bool is_good = cl_digest_eq(&digest, &blob->digest);
-    cl_blobs_tell(blobs, blob, is_good ? CL_OK : CL_ERR_MALFORMED);
-    return CL_OK;
+    return cl_digest_eq(&digest, &blob->digest) ? CL_OK : CL_ERR_MALFORMED;
 }
 
 static enum cl_err
-memory_read(struct cl_blobs *blobs, const struct cl_blob *blob, uint64_t offset,
-            struct cl_body **ret_chunk)
+memory_read(const struct cl_blob *blob, struct cl_blob_job *job)
 {
-    (void)blobs;
-    struct cl_body *chunk = blob->chunks[offset / CL_BLOB_CHUNK_BYTES];
-    size_t into = (size_t)(offset % CL_BLOB_CHUNK_BYTES);
-    if (into == 0) {
-        *ret_chunk = cl_body_ref(chunk);
-        return CL_OK;
+    struct cl_body *chunk = blob->chunks[job->offset / CL_BLOB_CHUNK_BYTES];
+    size_t into = (size_t)(job->offset % CL_BLOB_CHUNK_BYTES);
+    job->bytes = into == 0 ? cl_body_ref(chunk)
+                           : cl_body_new(cl_str_part(cl_body_str(chunk), into, chunk->len));
+    return job->bytes == NULL ? CL_ERR_NO_MEMORY : CL_OK;
+}
+
+static enum cl_err
+memory_run(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job)
+{
+    if (job->work == CL_BLOB_READ) {
+        enum cl_err err = memory_read(blob, job);
+        if (err != CL_OK)
+            return err;
+    } else {
+        job->err = job->work == CL_BLOB_WRITE ? memory_write(blob, job) : memory_seal(blob);
     }
-    *ret_chunk = cl_body_new(cl_str_part(cl_body_str(chunk), into, chunk->len));
-    return *ret_chunk == NULL ? CL_ERR_NO_MEMORY : CL_OK;
+    cl_list_append(&blobs->ended, &job->link);
+    return CL_OK;
 }
 
 static void
@@ -92,11 +101,18 @@ nothing_to_do(struct cl_blobs *blobs)
     (void)blobs;
 }
 
-static const struct cl_blobs_place in_memory = {.write = memory_write,
-                                                .read = memory_read,
-                                                .seal = memory_seal,
+static void
+nothing_to_watch(struct cl_blobs *blobs, void fn(void *ctx), void *ctx)
+{
+    (void)blobs;
+    (void)fn;
+    (void)ctx;
+}
+
+static const struct cl_blobs_place in_memory = {.run = memory_run,
                                                 .remove = memory_remove,
                                                 .collect = nothing_to_do,
+                                                .watch = nothing_to_watch,
                                                 .close = nothing_to_do};
 
 /* -- the index --------------------------------------------------------------------------------- */
@@ -122,7 +138,6 @@ cl_blobs_add(struct cl_blobs *blobs, const cl_digest *digest, uint64_t size, siz
     blob->digest = *digest;
     blob->state = CL_BLOB_PARTIAL;
     blob->size = size;
-    cl_link_init(&blob->link);
     if (cl_map_put(&blobs->by_digest, key_of(&blob->digest), blob) != CL_OK) {
         cl_free(blob);
         return NULL;
@@ -136,17 +151,14 @@ cl_blobs_drop(struct cl_blobs *blobs, struct cl_blob *blob)
 {
     blobs->bytes -= blob->size;
     (void)cl_map_remove(&blobs->by_digest, key_of(&blob->digest));
-    cl_list_remove(&blob->link);
     cl_free(blob);
 }
 
-void
-cl_blobs_tell(struct cl_blobs *blobs, struct cl_blob *blob, enum cl_err outcome)
+static void
+job_free(struct cl_blob_job *job)
 {
-    blob->outcome = outcome;
-    if (outcome == CL_OK)
-        blob->state = CL_BLOB_WHOLE;
-    cl_list_append(&blobs->sealed, &blob->link);
+    cl_body_unref(job->bytes);
+    cl_free(job);
 }
 
 /* -- for everybody ----------------------------------------------------------------------------- */
@@ -160,7 +172,7 @@ cl_blobs_open(const struct cl_blobs_config *config, struct cl_blobs **ret_blobs,
     blobs->config = *config;
     blobs->place = &in_memory;
     cl_map_init(&blobs->by_digest, &config->hash_key);
-    cl_list_init(&blobs->sealed);
+    cl_list_init(&blobs->ended);
     enum cl_err err = config->folder == NULL ? CL_OK : cl_blobs_folder_open(blobs, why);
     if (err != CL_OK)
         cl_blobs_close(blobs);
@@ -175,6 +187,10 @@ cl_blobs_close(struct cl_blobs *blobs)
     if (blobs == NULL)
         return;
     blobs->place->close(blobs);
+    CL_LIST_EACH(&blobs->ended, at)
+    {
+        job_free(CL_LIST_ENTRY(at, struct cl_blob_job, link));
+    }
     struct cl_blob *blob;
     for (uint32_t at = 0; (blob = cl_map_next(&blobs->by_digest, &at)) != NULL;) {
         if (blobs->place == &in_memory)
@@ -185,11 +201,20 @@ cl_blobs_close(struct cl_blobs *blobs)
     cl_free(blobs);
 }
 
+void
+cl_blobs_watch(struct cl_blobs *blobs, void fn(void *ctx), void *ctx)
+{
+    blobs->place->watch(blobs, fn, ctx);
+}
+
 static struct cl_blob_info
 info_of(const struct cl_blob *blob)
 {
-    return (struct cl_blob_info){
-        .state = blob->state, .size = blob->size, .have = blob->have, .touched = blob->touched};
+    return (struct cl_blob_info){.state = blob->state,
+                                 .size = blob->size,
+                                 .have = blob->have,
+                                 .touched = blob->touched,
+                                 .mark = blob->mark};
 }
 
 struct cl_blob_info
@@ -205,6 +230,12 @@ cl_blobs_bytes(const struct cl_blobs *blobs)
     return blobs->bytes;
 }
 
+uint64_t
+cl_blobs_bytes_max(const struct cl_blobs *blobs)
+{
+    return blobs->config.blob_bytes_max;
+}
+
 bool
 cl_blobs_next(const struct cl_blobs *blobs, uint32_t *at, cl_digest *ret_digest,
               struct cl_blob_info *ret_info)
@@ -215,6 +246,16 @@ cl_blobs_next(const struct cl_blobs *blobs, uint32_t *at, cl_digest *ret_digest,
     *ret_digest = blob->digest;
     *ret_info = info_of(blob);
     return true;
+}
+
+void
+cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest, cl_time now, uint64_t mark)
+{
+    struct cl_blob *blob = find(blobs, digest);
+    if (blob == NULL)
+        return;
+    blob->touched = now;
+    blob->mark = mark;
 }
 
 enum cl_err
@@ -235,17 +276,43 @@ cl_blobs_begin(struct cl_blobs *blobs, const cl_digest *digest, uint64_t size, c
     return CL_OK;
 }
 
-enum cl_err
-cl_blobs_write(struct cl_blobs *blobs, const cl_digest *digest, uint64_t offset, cl_str bytes,
-               cl_time now)
+/* Hands a copy of the draft to the place. Takes a reference on its bytes. */
+static enum cl_err
+run(struct cl_blobs *blobs, struct cl_blob *blob, const struct cl_blob_job *draft)
 {
-    struct cl_blob *blob = find(blobs, digest);
-    if (blob == NULL || blob->state != CL_BLOB_PARTIAL || blob->have != offset)
+    struct cl_blob_job *job = cl_alloc(sizeof *job);
+    if (job == NULL)
+        return CL_ERR_NO_MEMORY;
+    *job = *draft;
+    job->digest = blob->digest;
+    job->size = blob->size;
+    (void)cl_body_ref(job->bytes);
+    cl_link_init(&job->link);
+    enum cl_err err = blobs->place->run(blobs, blob, job);
+    if (err != CL_OK)
+        job_free(job);
+    return err;
+}
+
+enum cl_err
+cl_blobs_write(struct cl_blobs *blobs, const struct cl_blob_piece *piece, cl_time now)
+{
+    struct cl_blob *blob = find(blobs, &piece->digest);
+    if (blob == NULL || blob->state != CL_BLOB_PARTIAL || blob->claimed != piece->offset)
         return CL_ERR_STALE;
-    if (bytes.len > blob->size - offset)
+    if (piece->bytes->len > blob->size - piece->offset)
         return CL_ERR_TOO_LARGE;
+    struct cl_blob_job draft = {.work = CL_BLOB_WRITE,
+                                .offset = piece->offset,
+                                .ticket = piece->ticket,
+                                .bytes = piece->bytes};
+    enum cl_err err = run(blobs, blob, &draft);
+    if (err != CL_OK)
+        return err;
     blob->touched = now;
-    return bytes.len == 0 ? CL_OK : blobs->place->write(blobs, blob, bytes);
+    blob->claimed += piece->bytes->len;
+    blob->writes++;
+    return CL_OK;
 }
 
 enum cl_err
@@ -254,39 +321,61 @@ cl_blobs_seal(struct cl_blobs *blobs, const cl_digest *digest)
     struct cl_blob *blob = find(blobs, digest);
     if (blob == NULL || blob->state != CL_BLOB_PARTIAL || blob->have != blob->size)
         return CL_ERR_STALE;
-    blob->state = CL_BLOB_SEALING;
-    enum cl_err err = blobs->place->seal(blobs, blob);
-    if (err != CL_OK)
-        blob->state = CL_BLOB_PARTIAL;
+    enum cl_err err = run(blobs, blob, &(struct cl_blob_job){.work = CL_BLOB_SEAL});
+    if (err == CL_OK)
+        blob->state = CL_BLOB_SEALING;
     return err;
 }
 
-bool
-cl_blobs_sealed(struct cl_blobs *blobs, cl_digest *ret_digest, enum cl_err *ret_err)
+enum cl_err
+cl_blobs_read(struct cl_blobs *blobs, const cl_digest *digest, uint64_t offset, uint64_t ticket)
 {
-    blobs->place->collect(blobs);
-    struct cl_link *link = cl_list_first(&blobs->sealed);
-    if (link == NULL)
-        return false;
-    struct cl_blob *blob = CL_LIST_ENTRY(link, struct cl_blob, link);
-    cl_list_remove(link);
-    *ret_digest = blob->digest;
-    *ret_err = blob->outcome;
-    if (blob->outcome != CL_OK) {
+    struct cl_blob *blob = find(blobs, digest);
+    if (blob == NULL || blob->state != CL_BLOB_WHOLE || offset >= blob->size)
+        return CL_ERR_NOT_FOUND;
+    struct cl_blob_job draft = {.work = CL_BLOB_READ, .offset = offset, .ticket = ticket};
+    return run(blobs, blob, &draft);
+}
+
+/* The index follows what came out. */
+static void
+settle(struct cl_blobs *blobs, const struct cl_blob_job *job)
+{
+    struct cl_blob *blob = find(blobs, &job->digest);
+    if (job->work == CL_BLOB_READ)
+        return;
+    CL_ASSERT(blob != NULL); // until now it could not be removed
+    if (job->work == CL_BLOB_WRITE) {
+        blob->writes--;
+        blob->have += job->put;
+        if (job->err != CL_OK || blob->claimed < blob->have)
+            blob->claimed = blob->have; // what was begun behind it comes out as STALE
+    } else if (job->err == CL_OK) {
+        blob->state = CL_BLOB_WHOLE;
+    } else {
         blobs->place->remove(blobs, blob);
         cl_blobs_drop(blobs, blob);
     }
-    return true;
 }
 
-enum cl_err
-cl_blobs_read(struct cl_blobs *blobs, const cl_digest *digest, uint64_t offset,
-              struct cl_body **ret_chunk)
+bool
+cl_blobs_done(struct cl_blobs *blobs, struct cl_blob_done *ret_done)
 {
-    const struct cl_blob *blob = find(blobs, digest);
-    if (blob == NULL || blob->state != CL_BLOB_WHOLE || offset >= blob->size)
-        return CL_ERR_NOT_FOUND;
-    return blobs->place->read(blobs, blob, offset, ret_chunk);
+    blobs->place->collect(blobs);
+    struct cl_link *link = cl_list_first(&blobs->ended);
+    if (link == NULL)
+        return false;
+    struct cl_blob_job *job = CL_LIST_ENTRY(link, struct cl_blob_job, link);
+    cl_list_remove(link);
+    settle(blobs, job);
+    bool has_chunk = job->work == CL_BLOB_READ && job->err == CL_OK;
+    *ret_done = (struct cl_blob_done){.work = job->work,
+                                      .digest = job->digest,
+                                      .ticket = job->ticket,
+                                      .err = job->err,
+                                      .chunk = has_chunk ? cl_body_ref(job->bytes) : NULL};
+    job_free(job);
+    return true;
 }
 
 bool
@@ -295,7 +384,7 @@ cl_blobs_remove(struct cl_blobs *blobs, const cl_digest *digest)
     struct cl_blob *blob = find(blobs, digest);
     if (blob == NULL)
         return true;
-    if (blob->state == CL_BLOB_SEALING || cl_link_is_linked(&blob->link))
+    if (blob->state == CL_BLOB_SEALING || blob->writes > 0)
         return false;
     blobs->place->remove(blobs, blob);
     cl_blobs_drop(blobs, blob);

@@ -8,11 +8,12 @@
  *       └───── remove ─────┴─── another hash, or the disk failed ───── remove ────────┘
  *
  * A partial blob stays until it is removed, also over a restart where there is a folder, so an
- * upload goes on where it ended. Sealing a blob of a folder hashes, syncs and renames it, which a
- * thread of its own does; the outcome is asked for. Who needs which blob is the core's business.
+ * upload goes on where it ended. Who needs which blob is the core's business.
  *
- * One thread calls. Bytes on the way into a folder are in the system's hands when write returns,
- * and on the disk when the blob is WHOLE.
+ * One thread calls. What takes a disk (write, seal, read) is only begun by it, done by threads of
+ * the folder's own, and asked for by cl_blobs_done; in memory it is done at once, and asked for in
+ * the same way. Of one blob the writes come out in the order in which they were begun. Bytes that
+ * were written are in the system's hands; on the disk they are when the blob is WHOLE.
  */
 #ifndef CL_JOURNAL_BLOBS_H
 #define CL_JOURNAL_BLOBS_H
@@ -28,8 +29,9 @@ enum cl_blob_state { CL_BLOB_ABSENT, CL_BLOB_PARTIAL, CL_BLOB_SEALING, CL_BLOB_W
 struct cl_blob_info {
     enum cl_blob_state state;
     uint64_t size;
-    uint64_t have;   // bytes from the front
-    cl_time touched; // when it was begun, written or found at the start
+    uint64_t have;   // bytes from the front whose write has come out
+    cl_time touched; // when it was begun, written, noted or found at the start
+    uint64_t mark;   // what was noted last; 0: nothing since the start
 };
 
 struct cl_blobs_config {
@@ -38,48 +40,74 @@ struct cl_blobs_config {
     const char *folder;     // NULL: in memory
     cl_time now;
     cl_hash_key hash_key;
-    /* Called on another thread when a seal has come to an end; may be NULL. */
-    void (*wake)(void *ctx);
-    void *wake_ctx;
 };
 
 struct cl_blobs;
 
 /* Makes the folder, for its owner alone, or finds what is there; files that are none of ours stay
- * untouched. CL_ERR_IO with a sentence; CL_ERR_NO_MEMORY. The folder's path is copied. */
+ * untouched. CL_ERR_IO with a sentence; CL_ERR_NO_MEMORY. The folder's path is borrowed until this
+ * returns. */
 CL_MUST_CHECK enum cl_err cl_blobs_open(const struct cl_blobs_config *config,
                                         struct cl_blobs **ret_blobs, struct cl_why *why);
-/* Waits for seals that are under way. Accepts NULL. */
+/* Waits for what was begun. Accepts NULL. */
 void cl_blobs_close(struct cl_blobs *blobs);
+/* Called on another thread when something came out; fn NULL: no more. */
+void cl_blobs_watch(struct cl_blobs *blobs, void fn(void *ctx), void *ctx);
 
 struct cl_blob_info cl_blobs_look(const struct cl_blobs *blobs, const cl_digest *digest);
 /* Sizes of all. */
 uint64_t cl_blobs_bytes(const struct cl_blobs *blobs);
+/* The largest blob that it takes. */
+uint64_t cl_blobs_bytes_max(const struct cl_blobs *blobs);
 /* for (uint32_t at = 0; cl_blobs_next(blobs, &at, &digest, &info);) walks all; the body may remove
  * the one it was handed. */
 bool cl_blobs_next(const struct cl_blobs *blobs, uint32_t *at, cl_digest *ret_digest,
                    struct cl_blob_info *ret_info);
+/* Sets `touched` and `mark` of one that is there. */
+void cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest, cl_time now, uint64_t mark);
 
 /* Of 1 byte or more. CL_OK as well where it is there with that size already; CL_ERR_STALE: with
- * another. CL_ERR_TOO_LARGE, FULL, IO, NO_MEMORY. */
+ * another. CL_ERR_TOO_LARGE, FULL, NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_blobs_begin(struct cl_blobs *blobs, const cl_digest *digest,
                                          uint64_t size, cl_time now);
-/* Appends to a partial one. CL_ERR_STALE: not at that offset, or not partial; CL_ERR_TOO_LARGE:
- * past its size. CL_ERR_FULL, IO, NO_MEMORY: what was written of it counts, see cl_blobs_look. */
-CL_MUST_CHECK enum cl_err cl_blobs_write(struct cl_blobs *blobs, const cl_digest *digest,
-                                         uint64_t offset, cl_str bytes, cl_time now);
-/* All bytes of the partial one are there. CL_ERR_STALE: they are not. CL_ERR_NO_MEMORY. */
-CL_MUST_CHECK enum cl_err cl_blobs_seal(struct cl_blobs *blobs, const cl_digest *digest);
-/* The next seal that came to an end; false: none since the last call. CL_OK: it is WHOLE. Else it
- * is ABSENT: CL_ERR_MALFORMED, its bytes have another hash; CL_ERR_FULL, IO, NO_MEMORY, nobody
- * knows what the disk has of it. */
-bool cl_blobs_sealed(struct cl_blobs *blobs, cl_digest *ret_digest, enum cl_err *ret_err);
 
-/* Bytes of a whole one from that offset on, CL_BLOB_CHUNK_BYTES at most, whose reference the caller
- * owns. CL_ERR_NOT_FOUND: none there. CL_ERR_IO, NO_MEMORY. */
+/* Bytes for a partial blob. */
+struct cl_blob_piece {
+    cl_digest digest;
+    uint64_t offset; // behind what was written, and begun to be written, before
+    struct cl_body *bytes;
+    uint64_t ticket; // the caller's name for it
+};
+
+/* Begins to append; takes a reference on the bytes. CL_ERR_STALE: not at that offset, or not
+ * partial; CL_ERR_TOO_LARGE: past its size; CL_ERR_NO_MEMORY. It may come out as CL_ERR_FULL, IO,
+ * NO_MEMORY; CL_ERR_STALE: a piece before it did not come out well. What was written of it counts,
+ * see cl_blobs_look. */
+CL_MUST_CHECK enum cl_err cl_blobs_write(struct cl_blobs *blobs, const struct cl_blob_piece *piece,
+                                         cl_time now);
+/* All bytes of the partial one are there: begins to hash and to keep it. CL_ERR_STALE: they are
+ * not; CL_ERR_NO_MEMORY. Comes out as CL_OK: it is WHOLE. Else it is ABSENT: CL_ERR_MALFORMED, its
+ * bytes have another hash; CL_ERR_FULL, IO, NO_MEMORY, nobody knows what the disk has of it. */
+CL_MUST_CHECK enum cl_err cl_blobs_seal(struct cl_blobs *blobs, const cl_digest *digest);
+/* Begins to read a whole one from that offset on: CL_BLOB_CHUNK_BYTES at most. CL_ERR_NOT_FOUND:
+ * none there; CL_ERR_NO_MEMORY. May come out as CL_ERR_IO, also where it was removed meanwhile. */
 CL_MUST_CHECK enum cl_err cl_blobs_read(struct cl_blobs *blobs, const cl_digest *digest,
-                                        uint64_t offset, struct cl_body **ret_chunk);
-/* It is ABSENT. False: it stays, for its seal has not come to an end, or that was not asked for. */
+                                        uint64_t offset, uint64_t ticket);
+
+enum cl_blob_work { CL_BLOB_WRITE, CL_BLOB_SEAL, CL_BLOB_READ };
+
+struct cl_blob_done {
+    enum cl_blob_work work;
+    cl_digest digest;
+    uint64_t ticket; // of a write or read
+    enum cl_err err;
+    struct cl_body *chunk; // of a read that went well; its reference is the caller's
+};
+
+/* The next thing that came out; false: nothing since the last call. */
+bool cl_blobs_done(struct cl_blobs *blobs, struct cl_blob_done *ret_done);
+
+/* It is ABSENT. False: it stays, for a write or seal has not come out, or was not asked for. */
 bool cl_blobs_remove(struct cl_blobs *blobs, const cl_digest *digest);
 
 #endif

@@ -3,10 +3,10 @@
  * Blobs in a folder: a file each, named by its digest, or "<digest>.<size>.part" before it is
  * whole.
  *
- * The caller's thread writes and reads, which the system's cache makes quick. A seal is slow, so a
- * thread of its own does it: reads the file back, hashes it, syncs it, renames it, syncs the
- * folder. After a sync that failed a second one may succeed without having written anything, so the
- * part is thrown away.
+ * One thread writes, seals and removes, in the order in which that was asked for; another one
+ * reads, so that nobody who fetches waits behind a sync. A seal reads the file back, hashes it,
+ * syncs it, renames it, syncs the folder. After a sync that failed a second one may succeed without
+ * having written anything, so the part is thrown away.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,23 +25,25 @@
 #define HEX_LEN  (2 * sizeof(cl_digest))
 #define NAME_CAP (HEX_LEN + 32)
 
-struct job {
-    struct cl_link link;
-    cl_digest digest;
-    uint64_t size;
-    enum cl_err outcome;
+/* One of the two threads. Its queue has a lock, which is the folder's. */
+struct worker {
+    struct cl_blobs_folder *folder;
+    bool is_running;
+    pthread_t thread;
+    pthread_cond_t work;
+    struct cl_list queue; // with the lock
 };
 
 struct cl_blobs_folder {
     int fd;
-    bool has_worker;
-    pthread_t worker;
+    struct worker writer;
+    struct worker reader;
     pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct cl_list queue;             // with the lock
     struct cl_list done;              // with the lock
+    void (*wake)(void *ctx);          // with the lock
+    void *wake_ctx;                   // with the lock
     bool is_ending;                   // with the lock
-    char buffer[CL_BLOB_CHUNK_BYTES]; // the worker's
+    char buffer[CL_BLOB_CHUNK_BYTES]; // the writer's
 };
 
 /* -- names ------------------------------------------------------------------------------------- */
@@ -105,7 +107,60 @@ error_of(int reason)
     return reason == ENOSPC || reason == EDQUOT ? CL_ERR_FULL : CL_ERR_IO;
 }
 
-/* -- the worker -------------------------------------------------------------------------------- */
+/* -- what the threads do ----------------------------------------------------------------------- */
+
+static enum cl_err
+close_written(int fd, enum cl_err err)
+{
+    return close(fd) != 0 && err == CL_OK ? error_of(errno) : err;
+}
+
+/* Bytes behind others that are not all there would be lost in a hole. */
+static enum cl_err
+check_end(int fd, uint64_t offset)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return error_of(errno);
+    return (uint64_t)status.st_size == offset ? CL_OK : CL_ERR_STALE;
+}
+
+static enum cl_err
+write_piece(struct cl_blobs_folder *folder, struct cl_blob_job *job)
+{
+    char name[NAME_CAP];
+    cl_str bytes = cl_body_str(job->bytes);
+    name_part(&job->digest, job->size, name);
+    int fd = openat(folder->fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_of(errno);
+    enum cl_err err = check_end(fd, job->offset);
+    while (err == CL_OK && job->put < bytes.len) {
+        ssize_t put = pwrite(fd, bytes.ptr + job->put, bytes.len - (size_t)job->put,
+                             (off_t)(job->offset + job->put));
+        if (put < 0 && errno != EINTR)
+            err = error_of(errno);
+        job->put += put > 0 ? (uint64_t)put : 0;
+    }
+    return close_written(fd, err);
+}
+
+static enum cl_err
+read_piece(struct cl_blobs_folder *folder, struct cl_blob_job *job)
+{
+    char name[NAME_CAP];
+    size_t len = job->bytes->len, have = 0;
+    name_whole(&job->digest, name);
+    int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t got = 1;
+    while (fd >= 0 && have < len && (got > 0 || (got < 0 && errno == EINTR))) {
+        got = pread(fd, job->bytes->bytes + have, len - have, (off_t)(job->offset + have));
+        have += got > 0 ? (size_t)got : 0;
+    }
+    if (fd >= 0)
+        (void)close(fd); // nothing was written
+    return have == len ? CL_OK : CL_ERR_IO;
+}
 
 static enum cl_err
 hash_file(struct cl_blobs_folder *folder, int fd, const cl_digest *wanted)
@@ -125,7 +180,7 @@ hash_file(struct cl_blobs_folder *folder, int fd, const cl_digest *wanted)
 }
 
 static enum cl_err
-keep(struct cl_blobs_folder *folder, const struct job *job)
+keep(struct cl_blobs_folder *folder, const struct cl_blob_job *job)
 {
     char part[NAME_CAP], whole[NAME_CAP];
     name_part(&job->digest, job->size, part);
@@ -136,190 +191,198 @@ keep(struct cl_blobs_folder *folder, const struct job *job)
     enum cl_err err = hash_file(folder, fd, &job->digest);
     if (err == CL_OK && fsync(fd) != 0)
         err = error_of(errno);
-    if (close(fd) != 0 && err == CL_OK)
-        err = error_of(errno);
+    err = close_written(fd, err);
     if (err == CL_OK &&
         (renameat(folder->fd, part, folder->fd, whole) != 0 || fsync(folder->fd) != 0))
         err = error_of(errno);
     return err;
 }
 
-static struct job *
-take_job(struct cl_blobs_folder *folder)
+static void
+remove_file(struct cl_blobs_folder *folder, const struct cl_blob_job *job)
 {
-    int status = pthread_mutex_lock(&folder->lock);
-    CL_ASSERT(status == 0);
-    while (cl_list_is_empty(&folder->queue) && !folder->is_ending) {
-        status = pthread_cond_wait(&folder->work, &folder->lock);
-        CL_ASSERT(status == 0);
-    }
-    struct cl_link *link = cl_list_first(&folder->queue);
-    if (link != NULL)
-        cl_list_remove(link);
-    status = pthread_mutex_unlock(&folder->lock);
-    CL_ASSERT(status == 0);
-    return link == NULL ? NULL : CL_LIST_ENTRY(link, struct job, link);
+    char name[NAME_CAP];
+    if (job->size == 0)
+        name_whole(&job->digest, name);
+    else
+        name_part(&job->digest, job->size, name);
+    (void)unlinkat(folder->fd, name, 0); // what stays is found at the next start
 }
 
-/* To the end of a list that needs the lock. */
 static void
-put_job(struct cl_blobs_folder *folder, struct cl_list *list, struct job *job)
+run_job(struct cl_blobs_folder *folder, struct cl_blob_job *job)
+{
+    if (job->is_removal)
+        remove_file(folder, job);
+    else if (job->work == CL_BLOB_WRITE)
+        job->err = write_piece(folder, job);
+    else
+        job->err = job->work == CL_BLOB_READ ? read_piece(folder, job) : keep(folder, job);
+}
+
+/* -- between the threads ----------------------------------------------------------------------- */
+
+static void
+lock(struct cl_blobs_folder *folder)
 {
     int status = pthread_mutex_lock(&folder->lock);
     CL_ASSERT(status == 0);
-    cl_list_append(list, &job->link);
-    status = pthread_cond_signal(&folder->work);
+}
+
+static void
+unlock(struct cl_blobs_folder *folder)
+{
+    int status = pthread_mutex_unlock(&folder->lock);
     CL_ASSERT(status == 0);
-    status = pthread_mutex_unlock(&folder->lock);
-    CL_ASSERT(status == 0);
+}
+
+/* NULL: there is none, and will be none. */
+static struct cl_blob_job *
+take_job(struct worker *worker)
+{
+    struct cl_blobs_folder *folder = worker->folder;
+    lock(folder);
+    while (cl_list_is_empty(&worker->queue) && !folder->is_ending) {
+        int status = pthread_cond_wait(&worker->work, &folder->lock);
+        CL_ASSERT(status == 0);
+    }
+    struct cl_link *link = cl_list_first(&worker->queue);
+    if (link != NULL)
+        cl_list_remove(link);
+    unlock(folder);
+    return link == NULL ? NULL : CL_LIST_ENTRY(link, struct cl_blob_job, link);
+}
+
+static void
+put_done(struct cl_blobs_folder *folder, struct cl_blob_job *job)
+{
+    lock(folder);
+    cl_list_append(&folder->done, &job->link);
+    if (folder->wake != NULL && !job->is_removal)
+        folder->wake(folder->wake_ctx);
+    unlock(folder);
 }
 
 static void *
 work(void *ctx)
 {
-    const struct cl_blobs *blobs = ctx;
-    struct cl_blobs_folder *folder = blobs->folder;
-    struct job *job;
-    while ((job = take_job(folder)) != NULL) {
-        job->outcome = keep(folder, job);
-        put_job(folder, &folder->done, job);
-        if (blobs->config.wake != NULL)
-            blobs->config.wake(blobs->config.wake_ctx);
+    struct worker *worker = ctx;
+    struct cl_blob_job *job;
+    while ((job = take_job(worker)) != NULL) {
+        run_job(worker->folder, job);
+        put_done(worker->folder, job);
     }
     return NULL;
 }
 
 /* -- what the caller's thread does ------------------------------------------------------------- */
 
-static int
-open_part(const struct cl_blobs *blobs, const struct cl_blob *blob)
-{
-    char name[NAME_CAP];
-    name_part(&blob->digest, blob->size, name);
-    return openat(blobs->folder->fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-}
-
+/* The thread begins with its first job, after the relay has given up root's rights. */
 static enum cl_err
-folder_write(struct cl_blobs *blobs, struct cl_blob *blob, cl_str bytes)
+give(struct worker *worker, struct cl_blob_job *job)
 {
-    int fd = open_part(blobs, blob);
-    enum cl_err err = fd < 0 ? error_of(errno) : CL_OK;
-    while (err == CL_OK && bytes.len > 0) {
-        ssize_t put = pwrite(fd, bytes.ptr, bytes.len, (off_t)blob->have);
-        if (put < 0 && errno != EINTR) {
-            err = error_of(errno);
-        } else if (put > 0) {
-            blob->have += (uint64_t)put;
-            bytes = cl_str_part(bytes, (size_t)put, bytes.len);
-        }
-    }
-    if (fd >= 0 && close(fd) != 0 && err == CL_OK)
-        err = error_of(errno);
-    return err;
-}
-
-static enum cl_err
-folder_read(struct cl_blobs *blobs, const struct cl_blob *blob, uint64_t offset,
-            struct cl_body **ret_chunk)
-{
-    char name[NAME_CAP];
-    uint64_t left = blob->size - offset;
-    size_t len = left < CL_BLOB_CHUNK_BYTES ? (size_t)left : CL_BLOB_CHUNK_BYTES, have = 0;
-    struct cl_body *chunk = cl_body_new_blank(len);
-    if (chunk == NULL)
+    if (!worker->is_running)
+        worker->is_running = pthread_create(&worker->thread, NULL, work, worker) == 0;
+    if (!worker->is_running)
         return CL_ERR_NO_MEMORY;
-    name_whole(&blob->digest, name);
-    int fd = openat(blobs->folder->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    ssize_t got = 1;
-    while (fd >= 0 && have < len && (got > 0 || (got < 0 && errno == EINTR))) {
-        got = pread(fd, chunk->bytes + have, len - have, (off_t)(offset + have));
-        have += got > 0 ? (size_t)got : 0;
-    }
-    if (fd >= 0)
-        (void)close(fd); // nothing was written
-    if (have == len) {
-        *ret_chunk = chunk;
-        return CL_OK;
-    }
-    cl_body_unref(chunk);
-    return CL_ERR_IO;
-}
-
-static enum cl_err
-folder_seal(struct cl_blobs *blobs, struct cl_blob *blob)
-{
-    struct cl_blobs_folder *folder = blobs->folder;
-    if (!folder->has_worker)
-        folder->has_worker = pthread_create(&folder->worker, NULL, work, blobs) == 0;
-    struct job *job = folder->has_worker ? cl_alloc(sizeof *job) : NULL;
-    if (job == NULL)
-        return CL_ERR_NO_MEMORY;
-    job->digest = blob->digest;
-    job->size = blob->size;
-    put_job(folder, &folder->queue, job);
+    lock(worker->folder);
+    cl_list_append(&worker->queue, &job->link);
+    int status = pthread_cond_signal(&worker->work);
+    CL_ASSERT(status == 0);
+    unlock(worker->folder);
     return CL_OK;
 }
 
+static enum cl_err
+folder_run(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job)
+{
+    uint64_t left = blob->size - job->offset;
+    if (job->work != CL_BLOB_READ)
+        return give(&blobs->folder->writer, job);
+    job->bytes =
+        cl_body_new_blank(left < CL_BLOB_CHUNK_BYTES ? (size_t)left : CL_BLOB_CHUNK_BYTES);
+    return job->bytes == NULL ? CL_ERR_NO_MEMORY : give(&blobs->folder->reader, job);
+}
+
+/* A large file takes its time to be removed. Without memory it takes the caller's. */
 static void
 folder_remove(struct cl_blobs *blobs, struct cl_blob *blob)
 {
-    char name[NAME_CAP];
-    if (blob->state == CL_BLOB_WHOLE)
-        name_whole(&blob->digest, name);
-    else
-        name_part(&blob->digest, blob->size, name);
-    (void)unlinkat(blobs->folder->fd, name, 0); // what stays is found at the next start
+    struct cl_blob_job draft = {.is_removal = true,
+                                .digest = blob->digest,
+                                .size = blob->state == CL_BLOB_WHOLE ? 0 : blob->size};
+    struct cl_blob_job *job = cl_alloc(sizeof *job);
+    if (job != NULL) {
+        *job = draft;
+        cl_link_init(&job->link);
+        if (give(&blobs->folder->writer, job) == CL_OK)
+            return;
+    }
+    cl_free(job);
+    remove_file(blobs->folder, &draft);
 }
 
 static void
 folder_collect(struct cl_blobs *blobs)
 {
-    struct cl_blobs_folder *folder = blobs->folder;
     struct cl_list done;
     cl_list_init(&done);
-    int status = pthread_mutex_lock(&folder->lock);
-    CL_ASSERT(status == 0);
-    cl_list_splice(&done, &folder->done);
-    status = pthread_mutex_unlock(&folder->lock);
-    CL_ASSERT(status == 0);
+    lock(blobs->folder);
+    cl_list_splice(&done, &blobs->folder->done);
+    unlock(blobs->folder);
     CL_LIST_EACH(&done, at)
     {
-        struct job *job = CL_LIST_ENTRY(at, struct job, link);
-        struct cl_blob *blob =
-            cl_map_get(&blobs->by_digest, cl_str_of(&job->digest, sizeof job->digest));
-        CL_ASSERT(blob != NULL); // one that is SEALING stays
-        cl_blobs_tell(blobs, blob, job->outcome);
-        cl_free(job);
+        struct cl_blob_job *job = CL_LIST_ENTRY(at, struct cl_blob_job, link);
+        cl_list_remove(at);
+        if (job->is_removal)
+            cl_free(job);
+        else
+            cl_list_append(&blobs->ended, &job->link);
     }
+}
+
+static void
+folder_watch(struct cl_blobs *blobs, void fn(void *ctx), void *ctx)
+{
+    lock(blobs->folder);
+    blobs->folder->wake = fn;
+    blobs->folder->wake_ctx = ctx;
+    unlock(blobs->folder);
+}
+
+static void
+end_worker(struct worker *worker)
+{
+    if (worker->is_running) {
+        int status = pthread_join(worker->thread, NULL);
+        CL_ASSERT(status == 0);
+    }
+    (void)pthread_cond_destroy(&worker->work); // nobody waits
 }
 
 static void
 folder_close(struct cl_blobs *blobs)
 {
     struct cl_blobs_folder *folder = blobs->folder;
-    int status = pthread_mutex_lock(&folder->lock);
-    CL_ASSERT(status == 0);
+    lock(folder);
     folder->is_ending = true;
-    (void)pthread_cond_signal(&folder->work); // cannot fail
-    status = pthread_mutex_unlock(&folder->lock);
-    CL_ASSERT(status == 0);
-    if (folder->has_worker) {
-        status = pthread_join(folder->worker, NULL);
-        CL_ASSERT(status == 0);
-    }
+    folder->wake = NULL;
+    (void)pthread_cond_signal(&folder->writer.work); // cannot fail
+    (void)pthread_cond_signal(&folder->reader.work);
+    unlock(folder);
+    end_worker(&folder->writer);
+    end_worker(&folder->reader);
     folder_collect(blobs);
-    (void)pthread_cond_destroy(&folder->work);
     (void)pthread_mutex_destroy(&folder->lock);
     (void)close(folder->fd);
     cl_free(folder);
 }
 
-const struct cl_blobs_place cl_blobs_in_folder = {.write = folder_write,
-                                                  .read = folder_read,
-                                                  .seal = folder_seal,
-                                                  .remove = folder_remove,
-                                                  .collect = folder_collect,
-                                                  .close = folder_close};
+static const struct cl_blobs_place in_folder = {.run = folder_run,
+                                                .remove = folder_remove,
+                                                .collect = folder_collect,
+                                                .watch = folder_watch,
+                                                .close = folder_close};
 
 /* -- opening ----------------------------------------------------------------------------------- */
 
@@ -338,7 +401,8 @@ find_file(struct cl_blobs *blobs, const char *name)
     uint64_t have = (uint64_t)status.st_size;
     struct cl_blob *other = cl_map_get(&blobs->by_digest, cl_str_of(&digest, sizeof digest));
     if (other != NULL && size == 0) { // the whole one counts
-        folder_remove(blobs, other);
+        const struct cl_blob_job part = {.digest = digest, .size = other->size};
+        remove_file(blobs->folder, &part);
         cl_blobs_drop(blobs, other);
         other = NULL;
     }
@@ -351,6 +415,7 @@ find_file(struct cl_blobs *blobs, const char *name)
         return CL_ERR_NO_MEMORY;
     blob->state = size > 0 ? CL_BLOB_PARTIAL : CL_BLOB_WHOLE;
     blob->have = have;
+    blob->claimed = have;
     blob->touched = blobs->config.now;
     return CL_OK;
 }
@@ -370,6 +435,15 @@ find_files(struct cl_blobs *blobs)
     return err;
 }
 
+static void
+init_worker(struct worker *worker, struct cl_blobs_folder *folder)
+{
+    worker->folder = folder;
+    cl_list_init(&worker->queue);
+    int status = pthread_cond_init(&worker->work, NULL);
+    CL_ASSERT(status == 0);
+}
+
 enum cl_err
 cl_blobs_folder_open(struct cl_blobs *blobs, struct cl_why *why)
 {
@@ -386,13 +460,12 @@ cl_blobs_folder_open(struct cl_blobs *blobs, struct cl_why *why)
     }
     int status = pthread_mutex_init(&folder->lock, NULL);
     CL_ASSERT(status == 0);
-    status = pthread_cond_init(&folder->work, NULL);
-    CL_ASSERT(status == 0);
     folder->fd = fd;
-    cl_list_init(&folder->queue);
+    init_worker(&folder->writer, folder);
+    init_worker(&folder->reader, folder);
     cl_list_init(&folder->done);
     blobs->folder = folder;
-    blobs->place = &cl_blobs_in_folder;
+    blobs->place = &in_folder;
     enum cl_err err = find_files(blobs);
     return err == CL_OK ? CL_OK : cl_fail(err, why, "\"%s\": cannot be read", path);
 }

@@ -14,24 +14,39 @@ struct cl_blob {
     enum cl_blob_state state;
     uint64_t size;
     uint64_t have;
+    uint64_t claimed; // have, and what is being written behind it
+    uint32_t writes;  // that were not asked for
     cl_time touched;
-    struct cl_link link;          // while the outcome of its seal was not asked for
-    enum cl_err outcome;          // of the seal
-    struct cl_digester *digester; // in memory: of what is there
+    uint64_t mark;
+    uint64_t filled;              // in memory: bytes that lie there
+    struct cl_digester *digester; // in memory: of these
     struct cl_body *chunks[];     // in memory: of CL_BLOB_CHUNK_BYTES, the last one shorter
+};
+
+/* One thing to be done, and how it came out. */
+struct cl_blob_job {
+    struct cl_link link;
+    enum cl_blob_work work;
+    bool is_removal; // of a file; the outcome is nobody's business
+    cl_digest digest;
+    uint64_t size; // of the blob; of a removal 0: it is whole
+    uint64_t offset;
+    uint64_t ticket;
+    struct cl_body *bytes; // to be written, or read into
+    uint64_t put;          // bytes of them that were written
+    enum cl_err err;
 };
 
 /* What differs. The bounds were looked at before. */
 struct cl_blobs_place {
-    /* Moves blob->have on, by what is there of it also on failure. */
-    enum cl_err (*write)(struct cl_blobs *blobs, struct cl_blob *blob, cl_str bytes);
-    enum cl_err (*read)(struct cl_blobs *blobs, const struct cl_blob *blob, uint64_t offset,
-                        struct cl_body **ret_chunk);
-    /* The outcome is told by cl_blobs_tell, at once or later. */
-    enum cl_err (*seal)(struct cl_blobs *blobs, struct cl_blob *blob);
+    /* Does the job, or begins to: it gets to blobs->ended. CL_ERR_NO_MEMORY: it was not begun. */
+    enum cl_err (*run)(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job);
+    /* What lies anywhere of one that leaves the index. */
     void (*remove)(struct cl_blobs *blobs, struct cl_blob *blob);
-    /* Outcomes of seals that are under way, if any has come: cl_blobs_tell for each. */
+    /* What came out meanwhile: to blobs->ended. */
     void (*collect)(struct cl_blobs *blobs);
+    void (*watch)(struct cl_blobs *blobs, void fn(void *ctx), void *ctx);
+    /* Waits for what was begun. */
     void (*close)(struct cl_blobs *blobs);
 };
 
@@ -39,7 +54,7 @@ struct cl_blobs {
     const struct cl_blobs_place *place;
     struct cl_blobs_config config;
     struct cl_map by_digest;
-    struct cl_list sealed; // whose outcome was not asked for
+    struct cl_list ended; // jobs whose outcome was not asked for
     uint64_t bytes;
     struct cl_blobs_folder *folder; // NULL: in memory
 };
@@ -49,10 +64,7 @@ struct cl_blob *cl_blobs_add(struct cl_blobs *blobs, const cl_digest *digest, ui
                              size_t chunks);
 /* Off the index, and freed. */
 void cl_blobs_drop(struct cl_blobs *blobs, struct cl_blob *blob);
-/* Its seal has come to that end. */
-void cl_blobs_tell(struct cl_blobs *blobs, struct cl_blob *blob, enum cl_err outcome);
 
-extern const struct cl_blobs_place cl_blobs_in_folder;
 CL_MUST_CHECK enum cl_err cl_blobs_folder_open(struct cl_blobs *blobs, struct cl_why *why);
 
 #endif

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <openssl/evp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -69,6 +70,15 @@ empty_folder(void)
     return files;
 }
 
+/* What was begun comes to its end. */
+static void
+reopen(void)
+{
+    cl_blobs_close(blobs);
+    blobs = NULL;
+    CHECK_OK(open_blobs());
+}
+
 static void
 end(void)
 {
@@ -94,17 +104,65 @@ end(void)
     }                            \
     static void sentence(void)
 
+/* The next thing that comes out. */
+static struct cl_blob_done
+come_out(void)
+{
+    struct cl_blob_done done;
+    while (!cl_blobs_done(blobs, &done)) {
+    }
+    return done;
+}
+
+static enum cl_err
+begin_write(const cl_digest *digest, uint64_t offset, cl_str bytes)
+{
+    struct cl_blob_piece piece = {
+        .digest = *digest, .offset = offset, .bytes = cl_body_new(bytes), .ticket = offset + 7};
+    if (piece.bytes == NULL)
+        return CL_ERR_NO_MEMORY;
+    enum cl_err err = cl_blobs_write(blobs, &piece, noon);
+    cl_body_unref(piece.bytes);
+    return err;
+}
+
+/* Begins a write that is taken, and waits for it. */
+static enum cl_err
+write_at(const cl_digest *digest, uint64_t offset, cl_str bytes)
+{
+    enum cl_err err = begin_write(digest, offset, bytes);
+    if (err != CL_OK)
+        return err;
+    struct cl_blob_done done = come_out();
+    CHECK_INT(done.work, CL_BLOB_WRITE);
+    CHECK_INT(done.ticket, offset + 7);
+    CHECK(cl_digest_eq(&done.digest, digest));
+    return done.err;
+}
+
+static enum cl_err
+read_at(const cl_digest *digest, uint64_t offset, struct cl_body **ret_chunk)
+{
+    enum cl_err err = cl_blobs_read(blobs, digest, offset, offset + 9);
+    if (err != CL_OK)
+        return err;
+    struct cl_blob_done done = come_out();
+    CHECK_INT(done.work, CL_BLOB_READ);
+    CHECK_INT(done.ticket, offset + 9);
+    CHECK((done.chunk != NULL) == (done.err == CL_OK));
+    *ret_chunk = done.chunk;
+    return done.err;
+}
+
 /* The outcome of the one seal that is under way. */
 static enum cl_err
 sealed(const cl_digest *digest)
 {
-    cl_digest got;
-    enum cl_err err;
-    while (!cl_blobs_sealed(blobs, &got, &err)) {
-    }
-    CHECK(memcmp(&got, digest, sizeof got) == 0);
-    CHECK(!cl_blobs_sealed(blobs, &got, &err));
-    return err;
+    struct cl_blob_done done = come_out(), more;
+    CHECK_INT(done.work, CL_BLOB_SEAL);
+    CHECK(cl_digest_eq(&done.digest, digest));
+    CHECK(!cl_blobs_done(blobs, &more));
+    return done.err;
 }
 
 static cl_digest
@@ -112,7 +170,7 @@ put(cl_str bytes)
 {
     cl_digest digest = digest_of(bytes);
     CHECK_OK(cl_blobs_begin(blobs, &digest, bytes.len, noon));
-    CHECK_OK(cl_blobs_write(blobs, &digest, 0, bytes, noon));
+    CHECK_OK(write_at(&digest, 0, bytes));
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK_OK(sealed(&digest));
     return digest;
@@ -133,7 +191,7 @@ check_bytes(const cl_digest *digest, uint64_t offset, cl_str bytes)
 {
     struct cl_body *chunk;
     enum cl_err err;
-    while ((err = cl_blobs_read(blobs, digest, offset, &chunk)) == CL_OK) {
+    while ((err = read_at(digest, offset, &chunk)) == CL_OK) {
         CHECK(chunk->len > 0 && chunk->len <= CL_BLOB_CHUNK_BYTES);
         CHECK(cl_str_eq(cl_body_str(chunk), cl_str_part(bytes, (size_t)offset, chunk->len)));
         offset += chunk->len;
@@ -154,8 +212,8 @@ IN_BOTH(what_was_sealed_is_read_from_any_place)
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
         check_bytes(&digest, offsets[i], all);
     struct cl_body *chunk;
-    CHECK_INT(cl_blobs_read(blobs, &digest, LARGE, &chunk), CL_ERR_NOT_FOUND);
-    CHECK_INT(cl_blobs_read(blobs, &digest, UINT64_MAX, &chunk), CL_ERR_NOT_FOUND);
+    CHECK_INT(read_at(&digest, LARGE, &chunk), CL_ERR_NOT_FOUND);
+    CHECK_INT(read_at(&digest, UINT64_MAX, &chunk), CL_ERR_NOT_FOUND);
     CHECK_INT(cl_blobs_bytes(blobs), LARGE);
     end();
 }
@@ -166,23 +224,76 @@ IN_BOTH(upload_goes_on_where_it_ended_and_nowhere_else)
     cl_str all = cl_str_of(large, LARGE);
     cl_digest digest = digest_of(all);
     struct cl_body *chunk;
-    CHECK_INT(cl_blobs_write(blobs, &digest, 0, CL_STR("x"), noon), CL_ERR_STALE);
+    CHECK_INT(write_at(&digest, 0, CL_STR("x")), CL_ERR_STALE);
     CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
     check_info(&digest, CL_BLOB_PARTIAL, LARGE, 0);
     for (size_t at = 0; at < LARGE; at += 99991) {
-        CHECK_INT(cl_blobs_write(blobs, &digest, at + 1, CL_STR("x"), noon), CL_ERR_STALE);
+        CHECK_INT(write_at(&digest, at + 1, CL_STR("x")), CL_ERR_STALE);
         CHECK_INT(cl_blobs_seal(blobs, &digest), CL_ERR_STALE);
-        CHECK_INT(cl_blobs_read(blobs, &digest, 0, &chunk), CL_ERR_NOT_FOUND);
+        CHECK_INT(read_at(&digest, 0, &chunk), CL_ERR_NOT_FOUND);
         CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon)); // again: nothing is lost
-        CHECK_OK(cl_blobs_write(blobs, &digest, at, cl_str_part(all, at, 99991), later));
+        CHECK_OK(write_at(&digest, at, cl_str_part(all, at, 99991)));
     }
-    CHECK_INT(cl_blobs_write(blobs, &digest, LARGE, CL_STR("x"), noon), CL_ERR_TOO_LARGE);
-    CHECK_INT(cl_blobs_look(blobs, &digest).touched.ms, later.ms);
+    CHECK_INT(write_at(&digest, LARGE, CL_STR("x")), CL_ERR_TOO_LARGE);
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK_OK(sealed(&digest));
     check_bytes(&digest, 0, all);
-    CHECK_INT(cl_blobs_write(blobs, &digest, LARGE, CL_STR("x"), noon), CL_ERR_STALE);
+    CHECK_INT(write_at(&digest, LARGE, CL_STR("x")), CL_ERR_STALE);
     CHECK_INT(cl_blobs_seal(blobs, &digest), CL_ERR_STALE);
+    end();
+}
+
+IN_BOTH(pieces_may_follow_each_other_without_waiting)
+{
+    begin();
+    cl_str all = cl_str_of(large, LARGE);
+    cl_digest digest = digest_of(all);
+    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    for (size_t at = 0; at < LARGE; at += 99991)
+        CHECK_OK(begin_write(&digest, at, cl_str_part(all, at, 99991)));
+    CHECK_INT(begin_write(&digest, 0, CL_STR("x")), CL_ERR_STALE); // somebody is writing there
+    CHECK_INT(begin_write(&digest, LARGE, CL_STR("x")), CL_ERR_TOO_LARGE);
+    CHECK(!cl_blobs_remove(blobs, &digest)); // they have not come out
+    CHECK_INT(cl_blobs_seal(blobs, &digest), CL_ERR_STALE);
+    for (size_t at = 0; at < LARGE; at += 99991) {
+        check_info(&digest, CL_BLOB_PARTIAL, LARGE, at);
+        struct cl_blob_done done = come_out();
+        CHECK_INT(done.ticket, at + 7);
+        CHECK_OK(done.err);
+    }
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK_OK(sealed(&digest));
+    check_bytes(&digest, 0, all);
+    end();
+}
+
+IN_BOTH(what_is_under_way_ends_with_the_store)
+{
+    begin();
+    cl_digest digest = digest_of(CL_STR("small"));
+    (void)put(CL_STR("other"));
+    cl_digest other = digest_of(CL_STR("other"));
+    CHECK_OK(cl_blobs_begin(blobs, &digest, 5, noon));
+    CHECK_OK(begin_write(&digest, 0, CL_STR("sma")));
+    CHECK_OK(begin_write(&digest, 3, CL_STR("ll")));
+    CHECK_OK(cl_blobs_read(blobs, &other, 0, 1));
+    reopen();
+    check_info(&digest, has_folder ? CL_BLOB_PARTIAL : CL_BLOB_ABSENT, has_folder ? 5 : 0,
+               has_folder ? 5 : 0);
+    end();
+}
+
+IN_BOTH(notes_stay_with_the_blob)
+{
+    begin();
+    cl_digest digest = put(CL_STR("noted")), nothing = digest_of(CL_STR("nothing"));
+    CHECK_INT(cl_blobs_look(blobs, &digest).mark, 0);
+    cl_blobs_note(blobs, &digest, later, 77);
+    cl_blobs_note(blobs, &nothing, later, 77);
+    CHECK_INT(cl_blobs_look(blobs, &digest).mark, 77);
+    CHECK_INT(cl_blobs_look(blobs, &digest).touched.ms, later.ms);
+    CHECK_INT(cl_blobs_look(blobs, &nothing).state, CL_BLOB_ABSENT);
+    CHECK_INT(cl_blobs_bytes_max(blobs), LARGE);
     end();
 }
 
@@ -191,12 +302,13 @@ IN_BOTH(bytes_of_another_hash_are_thrown_away)
     begin();
     cl_digest digest = digest_of(CL_STR("good"));
     CHECK_OK(cl_blobs_begin(blobs, &digest, 4, noon));
-    CHECK_OK(cl_blobs_write(blobs, &digest, 0, CL_STR("evil"), noon));
+    CHECK_OK(write_at(&digest, 0, CL_STR("evil")));
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK(!cl_blobs_remove(blobs, &digest)); // its outcome was not asked for
     CHECK_INT(sealed(&digest), CL_ERR_MALFORMED);
     check_info(&digest, CL_BLOB_ABSENT, 0, 0);
     CHECK_INT(cl_blobs_bytes(blobs), 0);
+    reopen();
     if (has_folder)
         CHECK_INT(empty_folder(), 0);
     cl_digest again = put(CL_STR("good"));
@@ -229,7 +341,7 @@ IN_BOTH(all_can_be_walked_and_removed)
     (void)put(CL_STR("three"));
     cl_digest digest = digest_of(CL_STR("partial"));
     CHECK_OK(cl_blobs_begin(blobs, &digest, 7, noon));
-    CHECK_OK(cl_blobs_write(blobs, &digest, 0, CL_STR("part"), noon));
+    CHECK_OK(write_at(&digest, 0, CL_STR("part")));
     struct cl_blob_info info;
     uint64_t bytes = 0, whole = 0;
     for (uint32_t at = 0; cl_blobs_next(blobs, &at, &digest, &info);) {
@@ -240,6 +352,7 @@ IN_BOTH(all_can_be_walked_and_removed)
     CHECK_INT(bytes, 12);
     CHECK_INT(whole, 2);
     CHECK_INT(cl_blobs_bytes(blobs), 0);
+    reopen();
     if (has_folder)
         CHECK_INT(empty_folder(), 0);
     end();
@@ -253,29 +366,25 @@ IN_BOTH(without_memory_nothing_leaks)
         cl_blobs_close(blobs);
         blobs = NULL;
         enum cl_err err = open_blobs();
-        cl_digest digest = digest_of(CL_STR("small")), got;
+        cl_digest digest = digest_of(CL_STR("small"));
+        struct cl_body *chunk = NULL;
         if (err == CL_OK)
             err = cl_blobs_begin(blobs, &digest, 5, noon);
         if (err == CL_OK && cl_blobs_look(blobs, &digest).have == 0)
-            err = cl_blobs_write(blobs, &digest, 0, CL_STR("small"), noon);
+            err = write_at(&digest, 0, CL_STR("small"));
         if (err == CL_OK && cl_blobs_look(blobs, &digest).state == CL_BLOB_PARTIAL)
             err = cl_blobs_seal(blobs, &digest);
-        while (err == CL_OK && cl_blobs_look(blobs, &digest).state == CL_BLOB_SEALING)
-            (void)cl_blobs_sealed(blobs, &got, &err);
+        if (err == CL_OK && cl_blobs_look(blobs, &digest).state == CL_BLOB_SEALING)
+            err = sealed(&digest);
+        if (err == CL_OK)
+            err = read_at(&digest, 0, &chunk);
+        cl_body_unref(chunk);
         CHECK(err == CL_OK || (fault_happened() && err == CL_ERR_NO_MEMORY));
     }
     end();
 }
 
 /* -- a folder ---------------------------------------------------------------------------------- */
-
-static void
-restart(void)
-{
-    cl_blobs_close(blobs);
-    blobs = NULL;
-    CHECK_OK(open_blobs());
-}
 
 TEST(restart_finds_whole_ones_and_parts)
 {
@@ -284,12 +393,12 @@ TEST(restart_finds_whole_ones_and_parts)
     cl_str all = cl_str_of(large, LARGE);
     cl_digest whole = put(CL_STR("whole")), part = digest_of(all);
     CHECK_OK(cl_blobs_begin(blobs, &part, LARGE, noon));
-    CHECK_OK(cl_blobs_write(blobs, &part, 0, cl_str_part(all, 0, 1000), noon));
-    restart();
+    CHECK_OK(write_at(&part, 0, cl_str_part(all, 0, 1000)));
+    reopen();
     check_bytes(&whole, 0, CL_STR("whole"));
     check_info(&part, CL_BLOB_PARTIAL, LARGE, 1000);
     CHECK_INT(cl_blobs_bytes(blobs), LARGE + 5);
-    CHECK_OK(cl_blobs_write(blobs, &part, 1000, cl_str_part(all, 1000, LARGE), later));
+    CHECK_OK(write_at(&part, 1000, cl_str_part(all, 1000, LARGE)));
     CHECK_OK(cl_blobs_seal(blobs, &part));
     cl_blobs_close(blobs); // waits, though nobody asks for the outcome
     CHECK_OK(open_blobs());
@@ -319,7 +428,7 @@ TEST(files_that_are_none_of_ours_stay_untouched)
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
         make_file(strange[i], "text");
     make_file(ZEROS ".3.part", "four"); // longer than it should be: no upload can go on with it
-    restart();
+    reopen();
     CHECK_INT(cl_blobs_bytes(blobs), 0);
     CHECK_INT(empty_folder(), sizeof strange / sizeof *strange);
     end();
@@ -331,7 +440,7 @@ TEST(part_of_a_whole_one_is_removed)
     begin();
     make_file(ZEROS, "whole");
     make_file(ZEROS ".9.part", "part");
-    restart();
+    reopen();
     cl_digest digest = {{0}};
     check_info(&digest, CL_BLOB_WHOLE, 5, 5);
     CHECK_INT(cl_blobs_bytes(blobs), 5);
@@ -346,7 +455,7 @@ TEST(files_are_their_owners_alone)
     has_folder = true;
     begin();
     CHECK_INT(rmdir(folder), 0);
-    restart();
+    reopen();
     mode_t mask = umask(0);
     (void)put(CL_STR("secret"));
     (void)umask(mask);
@@ -379,14 +488,71 @@ TEST(write_that_fails_counts_as_far_as_it_went)
     CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     limit_file_size(5000);
-    CHECK_INT(cl_blobs_write(blobs, &digest, 0, all, noon), CL_ERR_IO);
+    CHECK_INT(write_at(&digest, 0, all), CL_ERR_IO);
     limit_file_size(RLIM_INFINITY);
     (void)signal(SIGXFSZ, before);
     check_info(&digest, CL_BLOB_PARTIAL, LARGE, 5000);
-    CHECK_OK(cl_blobs_write(blobs, &digest, 5000, cl_str_part(all, 5000, LARGE), noon));
+    CHECK_OK(write_at(&digest, 5000, cl_str_part(all, 5000, LARGE)));
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK_OK(sealed(&digest));
     check_bytes(&digest, 0, all);
+    end();
+}
+
+TEST(pieces_behind_one_that_failed_leave_no_hole)
+{
+    has_folder = true;
+    begin();
+    cl_str all = cl_str_of(large, LARGE);
+    cl_digest digest = digest_of(all);
+    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    limit_file_size(5000);
+    CHECK_OK(begin_write(&digest, 0, cl_str_part(all, 0, 10000)));
+    CHECK_OK(begin_write(&digest, 10000, cl_str_part(all, 10000, 10000)));
+    CHECK_INT(come_out().err, CL_ERR_IO);
+    limit_file_size(RLIM_INFINITY);
+    CHECK_INT(come_out().err, CL_ERR_STALE);
+    (void)signal(SIGXFSZ, before);
+    check_info(&digest, CL_BLOB_PARTIAL, LARGE, 5000);
+    CHECK_OK(write_at(&digest, 5000, cl_str_part(all, 5000, LARGE)));
+    CHECK_OK(cl_blobs_seal(blobs, &digest));
+    CHECK_OK(sealed(&digest));
+    check_bytes(&digest, 0, all);
+    end();
+}
+
+static void
+count_wake(void *ctx)
+{
+    (*(atomic_int *)ctx)++;
+}
+
+TEST(what_comes_out_wakes_who_watches)
+{
+    atomic_int woken = 0;
+    has_folder = true;
+    begin();
+    cl_blobs_watch(blobs, count_wake, &woken);
+    cl_digest digest = put(CL_STR("loud"));
+    struct cl_body *chunk;
+    CHECK_OK(read_at(&digest, 0, &chunk));
+    cl_body_unref(chunk);
+    cl_blobs_watch(blobs, NULL, NULL);
+    CHECK_INT(atomic_load(&woken), 3);
+    (void)put(CL_STR("quiet"));
+    CHECK_INT(atomic_load(&woken), 3);
+    end();
+}
+
+TEST(file_that_somebody_took_away_is_not_read)
+{
+    struct cl_body *chunk;
+    has_folder = true;
+    begin();
+    cl_digest digest = put(CL_STR("gone"));
+    CHECK_INT(empty_folder(), 1);
+    CHECK_INT(read_at(&digest, 0, &chunk), CL_ERR_IO);
     end();
 }
 
@@ -396,7 +562,7 @@ TEST(part_that_somebody_took_away_is_no_blob)
     begin();
     cl_digest digest = digest_of(CL_STR("gone"));
     CHECK_OK(cl_blobs_begin(blobs, &digest, 4, noon));
-    CHECK_OK(cl_blobs_write(blobs, &digest, 0, CL_STR("gone"), noon));
+    CHECK_OK(write_at(&digest, 0, CL_STR("gone")));
     CHECK_INT(empty_folder(), 1);
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK_INT(sealed(&digest), CL_ERR_IO);
