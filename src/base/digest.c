@@ -42,3 +42,31 @@ cl_digester_end(struct cl_digester *digester)
     CL_ASSERT(status == 1);
     return digest;
 }
+
+/* -- as text ----------------------------------------------------------------------------------- */
+
+void
+cl_digest_text(const cl_digest *digest, char ret_text[static CL_DIGEST_TEXT_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof *digest; i++) {
+        ret_text[2 * i] = digits[digest->bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[digest->bytes[i] & 15];
+    }
+}
+
+bool
+cl_digest_read(cl_str text, cl_digest *ret_digest)
+{
+    cl_digest digest;
+    if (text.len != CL_DIGEST_TEXT_LEN)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = cl_str_hex_digit(text.ptr[i]);
+        if (digit < 0 || (text.ptr[i] >= 'A' && text.ptr[i] <= 'F'))
+            return false;
+        digest.bytes[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : digest.bytes[i / 2] | digit);
+    }
+    *ret_digest = digest;
+    return true;
+}

@@ -20,6 +20,12 @@ cl_digest_eq(const cl_digest *a, const cl_digest *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+/* As text: 64 small hexadecimal digits, without a NUL. */
+#define CL_DIGEST_TEXT_LEN (2 * sizeof(cl_digest))
+void cl_digest_text(const cl_digest *digest, char ret_text[static CL_DIGEST_TEXT_LEN]);
+/* The digest that is written so, and in no other way; else false, *ret_digest untouched. */
+bool cl_digest_read(cl_str text, cl_digest *ret_digest);
+
 /* For bytes that come in pieces. It is OpenSSL's EVP_MD_CTX. */
 struct cl_digester;
 

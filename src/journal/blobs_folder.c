@@ -22,7 +22,7 @@
 #include "base/limits.h"
 #include "journal/blobs_private.h"
 
-#define HEX_LEN  (2 * sizeof(cl_digest))
+#define HEX_LEN  CL_DIGEST_TEXT_LEN
 #define NAME_CAP (HEX_LEN + 32)
 
 /* One of the two threads. Its queue has a lock, which is the folder's. */
@@ -49,26 +49,16 @@ struct cl_blobs_folder {
 /* -- names ------------------------------------------------------------------------------------- */
 
 static void
-write_hex(const cl_digest *digest, char ret_hex[static HEX_LEN])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t at = 0; at < sizeof *digest; at++) {
-        ret_hex[2 * at] = digits[digest->bytes[at] >> 4];
-        ret_hex[2 * at + 1] = digits[digest->bytes[at] & 15];
-    }
-}
-
-static void
 name_whole(const cl_digest *digest, char ret_name[static NAME_CAP])
 {
-    write_hex(digest, ret_name);
+    cl_digest_text(digest, ret_name);
     ret_name[HEX_LEN] = '\0';
 }
 
 static void
 name_part(const cl_digest *digest, uint64_t size, char ret_name[static NAME_CAP])
 {
-    write_hex(digest, ret_name);
+    cl_digest_text(digest, ret_name);
     (void)snprintf(ret_name + HEX_LEN, NAME_CAP - HEX_LEN, ".%llu.part", (unsigned long long)size);
 }
 
@@ -79,25 +69,16 @@ read_name(cl_str name, cl_digest *ret_digest, uint64_t *ret_size)
     char again[NAME_CAP];
     cl_str rest = cl_str_part(name, HEX_LEN, name.len);
     *ret_size = 0;
-    if (name.len < HEX_LEN)
+    if (!cl_digest_read(cl_str_part(name, 0, HEX_LEN), ret_digest))
         return false;
-    for (size_t at = 0; at < sizeof *ret_digest; at++) {
-        int high = cl_str_hex_digit(name.ptr[2 * at]);
-        int low = cl_str_hex_digit(name.ptr[2 * at + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret_digest->bytes[at] = (uint8_t)(high * 16 + low);
-    }
-    if (rest.len == 0) {
-        name_whole(ret_digest, again);
-    } else {
-        cl_str digits = cl_str_part(rest, 1, rest.len - 1);
-        if (!cl_str_ends(rest, CL_STR(".part")) ||
-            !cl_str_to_u64(cl_str_part(digits, 0, digits.len - 5), UINT64_MAX / 2, ret_size) ||
-            *ret_size == 0)
-            return false;
-        name_part(ret_digest, *ret_size, again);
-    }
+    if (rest.len == 0)
+        return true;
+    cl_str digits = cl_str_part(rest, 1, rest.len - 1);
+    if (!cl_str_ends(rest, CL_STR(".part")) ||
+        !cl_str_to_u64(cl_str_part(digits, 0, digits.len - 5), UINT64_MAX / 2, ret_size) ||
+        *ret_size == 0)
+        return false;
+    name_part(ret_digest, *ret_size, again);
     return cl_str_eq(name, cl_str_z(again)); // there is one way to write it
 }
 
@@ -299,8 +280,7 @@ folder_run(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job
     uint64_t left = blob->size - job->offset;
     if (job->work != CL_BLOB_READ)
         return give(&blobs->folder->writer, job);
-    job->bytes =
-        cl_body_new_blank(left < CL_BLOB_CHUNK_BYTES ? (size_t)left : CL_BLOB_CHUNK_BYTES);
+    job->bytes = cl_body_new_blank(left < CL_BLOB_CHUNK_BYTES ? (size_t)left : CL_BLOB_CHUNK_BYTES);
     return job->bytes == NULL ? CL_ERR_NO_MEMORY : give(&blobs->folder->reader, job);
 }
 

@@ -265,8 +265,6 @@ cl_envelope_put(const struct cl_envelope *envelope, struct cl_buf *buf)
 
 /* -- blobs ------------------------------------------------------------------------------------- */
 
-#define SHA256_BYTES 32
-
 #define CL_FIELDS_blob_body(F, S)                         \
     F(S, NAME, REQUIRED, sha256, CL_NAME_BYTES_MAX, NULL) \
     F(S, NUMBER, REQUIRED, size, CL_V2_NUMBER_MAX, NULL)  \
@@ -277,31 +275,14 @@ CL_SHAPE_DEFINE(blob_body)
 enum cl_err
 cl_blob_put(const struct cl_blob *blob, struct cl_buf *buf)
 {
-    static const char digits[] = "0123456789abcdef";
-    char hex[2 * SHA256_BYTES];
+    char hex[CL_DIGEST_TEXT_LEN];
     struct cl_json_writer json;
-    for (size_t i = 0; i < sizeof hex; i++)
-        hex[i] = digits[blob->sha256[i / 2] >> (i % 2 == 0 ? 4 : 0) & 0xf];
+    cl_digest_text(&blob->digest, hex);
     struct cl_blob_body body = {
         .sha256 = cl_str_of(hex, sizeof hex), .size = blob->size, .cty = blob->cty};
     cl_json_writer_init(&json, buf);
     cl_shape_put(&json, &cl_blob_body_shape, &body);
     return cl_json_writer_end(&json);
-}
-
-/* 64 of them, small ones: one name for each blob. */
-static bool
-read_hex(cl_str hex, uint8_t ret_bytes[static SHA256_BYTES])
-{
-    if (hex.len != 2 * SHA256_BYTES)
-        return false;
-    for (size_t i = 0; i < hex.len; i++) {
-        int digit = cl_str_hex_digit(hex.ptr[i]);
-        if (digit < 0 || (hex.ptr[i] >= 'A' && hex.ptr[i] <= 'F'))
-            return false;
-        ret_bytes[i / 2] = (uint8_t)(ret_bytes[i / 2] << 4 | digit);
-    }
-    return true;
 }
 
 enum cl_err
@@ -313,7 +294,7 @@ cl_blob_read(const struct cl_envelope_reader *reader, cl_str body, struct cl_blo
     enum cl_err err = read_text(reader, &cl_blob_body_shape, body, &read, why);
     if (err != CL_OK)
         return err;
-    if (!read_hex(read.sha256, blob.sha256))
+    if (!cl_digest_read(read.sha256, &blob.digest))
         return cl_fail(CL_ERR_MALFORMED, why, "sha256 must be 64 hexadecimal digits, small ones");
     blob.size = read.size;
     blob.cty = read.cty;

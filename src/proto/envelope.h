@@ -15,6 +15,7 @@
 #define CL_PROTO_ENVELOPE_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/hash.h"
 #include "base/time.h"
 #include "proto/address.h"
@@ -97,9 +98,9 @@ CL_MUST_CHECK enum cl_err cl_envelope_encode(const struct cl_envelope_reader *re
 /* Appends the text of an envelope whose strings are there already. */
 CL_MUST_CHECK enum cl_err cl_envelope_put(const struct cl_envelope *envelope, struct cl_buf *buf);
 
-/* The body of a blob: its digest as 64 hex digits, its size, and its own cty (may be empty). */
+/* The body of a blob: its digest as text, its size, and its own cty (may be empty). */
 struct cl_blob {
-    uint8_t sha256[32];
+    cl_digest digest;
     uint64_t size;
     cl_str cty;
 };

@@ -50,3 +50,25 @@ TEST(equal_is_every_byte)
         CHECK(!cl_digest_eq(&a, &b));
     }
 }
+
+TEST(text_is_read_in_one_spelling_only)
+{
+    cl_digest digest = digest_of(CL_STR("abc"), 1), again = {{0}};
+    char text[CL_DIGEST_TEXT_LEN + 1] = "";
+    cl_digest_text(&digest, text);
+    CHECK_STR(cl_str_z(text),
+              CL_STR("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    CHECK(cl_digest_read(cl_str_z(text), &again));
+    CHECK(cl_digest_eq(&again, &digest));
+    CHECK(!cl_digest_read(cl_str_of(text, CL_DIGEST_TEXT_LEN - 1), &again));
+    CHECK(!cl_digest_read(cl_str_of(text, CL_DIGEST_TEXT_LEN + 1), &again));
+    for (size_t at = 0; at < CL_DIGEST_TEXT_LEN; at++) {
+        char kept = text[at];
+        for (const char *wrong = "AFGg/:`@ "; *wrong != '\0'; wrong++) {
+            text[at] = *wrong;
+            CHECK(!cl_digest_read(cl_str_of(text, CL_DIGEST_TEXT_LEN), &again));
+        }
+        text[at] = kept;
+    }
+    CHECK(cl_digest_eq(&again, &digest)); // untouched
+}
