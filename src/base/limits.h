@@ -320,8 +320,18 @@
 
 /* -- blobs --------------------------------------------------------------------------------- */
 
-/* What a read gives at once, and how blobs lie in memory. */
+/* What a read gives at once, how blobs lie in memory, and in what steps an upload is kept. */
 #define CL_BLOB_CHUNK_BYTES (256 * CL_KIB)
+/* One blob, and all of them in memory or in a folder; more is CL_ERR_TOO_LARGE or CL_ERR_FULL.
+ * Options change them. */
+#define CL_BLOB_BYTES_MAX         (64 * CL_MIB)
+#define CL_BLOBS_MEMORY_BYTES_MAX (256 * CL_MIB)
+#define CL_BLOBS_FOLDER_BYTES_MAX (4096LL * CL_MIB)
+/* An upload that nobody goes on with is dropped after this time; a blob that no message names,
+ * after that: so long its sender has for the send. Looked after so often. */
+#define CL_BLOB_UPLOAD_LIFE_MS  (24LL * 3600 * 1000)
+#define CL_BLOB_UNNAMED_LIFE_MS (3600LL * 1000)
+#define CL_BLOB_SWEEP_MS        60000
 
 /* -- the session --------------------------------------------------------------------------- */
 

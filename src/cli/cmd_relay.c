@@ -12,6 +12,9 @@ _Static_assert(CL_INBOX_MESSAGES_MAX == 100000 && CL_INBOX_BYTES_MAX == 67108864
                    CL_CHAIN_HOPS_MAX == 8 && CL_CHAIN_MESSAGES_MAX == 200 &&
                    CL_CHAIN_THREAD_MINUTE_MAX == 30 && CL_CHAIN_INHERITED_MESSAGES_MAX == 10000,
                "the help says so");
+_Static_assert(CL_BLOB_BYTES_MAX == 67108864, "the help says so");
+_Static_assert(CL_BLOBS_MEMORY_BYTES_MAX == 268435456, "the help says so");
+_Static_assert(CL_BLOBS_FOLDER_BYTES_MAX == 4294967296, "the help says so");
 
 static const struct cl_opt options[] = {
     {"host", "ADDRESS", "the address or name to listen on; default 127.0.0.1", CL_OPT_OPTIONAL},
@@ -63,6 +66,11 @@ static const struct cl_opt options[] = {
      "messages of a chain that nobody declares, which ends\n"
      "when its agents rest for 10 minutes; default 10000",
      CL_OPT_OPTIONAL},
+    {"blob-bytes", "N", "bytes of one blob; 0: it keeps none; default 67108864", CL_OPT_OPTIONAL},
+    {"all-blobs-bytes", "N",
+     "bytes of all blobs together; default 268435456 in memory,\n"
+     "4294967296 with --data",
+     CL_OPT_OPTIONAL},
     {"max-connections", "N",
      "open connections at a time; default 64 less than the\n"
      "files that the relay may open",
@@ -99,6 +107,8 @@ static const struct cl_number numbers[] = {
     {"chain-messages", 0, UINT32_MAX},
     {"thread-rate", 0, UINT32_MAX},
     {"inherited-messages", 0, UINT32_MAX},
+    {"blob-bytes", 0, UINT32_MAX},
+    {"all-blobs-bytes", 1, UINT64_MAX},
     {NULL, 0, 0},
 };
 

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/random.h"
 #include "journal/memory.h"
 #include "journal/sqlite.h"
 
@@ -80,6 +84,27 @@ check_folder(const char *path, struct cl_why *why)
     return CL_OK;
 }
 
+enum cl_err
+cl_data_open_blobs(const struct cl_opts *opts, const char *folder, struct cl_blobs **ret_blobs,
+                   struct cl_why *why)
+{
+    struct cl_why reason = {""};
+    struct cl_blobs_config config = {
+        .blob_bytes_max =
+            cl_opts_number(opts, cl_opts_index(opts->cmd, "blob-bytes"), CL_BLOB_BYTES_MAX),
+        .all_bytes_max =
+            cl_opts_number(opts, cl_opts_index(opts->cmd, "all-blobs-bytes"),
+                           folder == NULL ? CL_BLOBS_MEMORY_BYTES_MAX : CL_BLOBS_FOLDER_BYTES_MAX),
+        .folder = folder,
+        .now = cl_clock_wall()};
+    *ret_blobs = NULL;
+    if (config.blob_bytes_max == 0)
+        return CL_OK;
+    cl_random_bytes(&config.hash_key, sizeof config.hash_key);
+    enum cl_err err = cl_blobs_open(&config, ret_blobs, &reason);
+    return err == CL_OK ? CL_OK : cl_fail(err, why, "--data: %.400s.", reason.text);
+}
+
 static enum cl_err
 open_journal(const char *path, struct cl_journal **ret_journal, struct cl_why *why)
 {
@@ -96,31 +121,66 @@ open_journal(const char *path, struct cl_journal **ret_journal, struct cl_why *w
     return CL_OK;
 }
 
+/* The journal first: it says whether another relay is there. */
+static enum cl_err
+open_both(const struct cl_opts *opts, const char *path, struct cl_data *ret_data,
+          struct cl_why *why)
+{
+    char folder[CL_CLI_PATH_CAP];
+    int len = snprintf(folder, sizeof folder, "%s/blobs", path);
+    if (len < 0 || (size_t)len >= sizeof folder)
+        return cl_fail(CL_ERR_USAGE, why, "--data: the name of the folder is too long.");
+    enum cl_err err = open_journal(path, &ret_data->journal, why);
+    if (err != CL_OK)
+        return err;
+    err = cl_data_open_blobs(opts, folder, &ret_data->blobs, why);
+    if (err != CL_OK)
+        cl_journal_close(ret_data->journal);
+    return err;
+}
+
 /* As the user whom the relay will be: the files must be that user's, and there is one thread. */
 static enum cl_err
-open_as(const struct passwd *user, const char *path, struct cl_journal **ret_journal,
-        struct cl_why *why)
+open_as(const struct passwd *user, const struct cl_opts *opts, const char *path,
+        struct cl_data *ret_data, struct cl_why *why)
 {
     if (setegid(user->pw_gid) != 0 || seteuid(user->pw_uid) != 0)
         return cl_fail(CL_ERR_IO, why, "--user %.100s: %s.", user->pw_name, strerror(errno));
-    enum cl_err err = open_journal(path, ret_journal, why);
+    enum cl_err err = open_both(opts, path, ret_data, why);
     if (seteuid(0) == 0 && setegid(0) == 0)
         return err;
     if (err == CL_OK)
-        cl_journal_close(*ret_journal);
+        cl_data_close(ret_data);
     return cl_fail(CL_ERR_IO, why, "--user %.100s: root's rights did not come back.",
                    user->pw_name);
 }
 
+static enum cl_err
+open_in_memory(const struct cl_opts *opts, struct cl_data *ret_data, struct cl_why *why)
+{
+    ret_data->journal = cl_journal_memory_open();
+    if (ret_data->journal == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    enum cl_err err = cl_data_open_blobs(opts, NULL, &ret_data->blobs, why);
+    if (err != CL_OK)
+        cl_journal_close(ret_data->journal);
+    return err;
+}
+
+void
+cl_data_close(struct cl_data *data)
+{
+    cl_blobs_close(data->blobs);
+    cl_journal_close(data->journal);
+}
+
 enum cl_err
-cl_data_open(const struct cl_opts *opts, struct cl_journal **ret_journal, struct cl_why *why)
+cl_data_open(const struct cl_opts *opts, struct cl_data *ret_data, struct cl_why *why)
 {
     const char *path = opts->values[cl_opts_index(opts->cmd, "data")];
     const char *user = opts->values[cl_opts_index(opts->cmd, "user")];
-    if (path == NULL) {
-        *ret_journal = cl_journal_memory_open();
-        return *ret_journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.") : CL_OK;
-    }
+    if (path == NULL)
+        return open_in_memory(opts, ret_data, why);
     if (path[0] == '\0')
         return cl_fail(CL_ERR_USAGE, why, "--data is empty: name a folder.");
     // A user who is not there, or cannot be had, is refused with better words later.
@@ -130,6 +190,6 @@ cl_data_open(const struct cl_opts *opts, struct cl_journal **ret_journal, struct
         err = check_folder(path, why);
     if (err != CL_OK)
         return err;
-    return owner == NULL ? open_journal(path, ret_journal, why)
-                         : open_as(owner, path, ret_journal, why);
+    return owner == NULL ? open_both(opts, path, ret_data, why)
+                         : open_as(owner, opts, path, ret_data, why);
 }

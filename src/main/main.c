@@ -55,9 +55,9 @@ hide_tokens(int argc, char **argv)
 static enum cl_err
 run_relay(struct cl_opts *opts, struct cl_why *why)
 {
-    struct cl_journal *journal;
-    enum cl_err err = cl_data_open(opts, &journal, why);
-    return err == CL_OK ? cl_start_relay(opts, journal, why) : err;
+    struct cl_data data;
+    enum cl_err err = cl_data_open(opts, &data, why);
+    return err == CL_OK ? cl_start_relay(opts, &data, why) : err;
 }
 
 int

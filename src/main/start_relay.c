@@ -258,11 +258,12 @@ serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct c
 }
 
 enum cl_err
-cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *why)
+cl_start_relay(struct cl_opts *opts, struct cl_data *data, struct cl_why *why)
 {
     struct cl_secret token = {0};
     struct cl_log_losses losses = {0};
-    struct cl_relay_config config = {.journal = journal, .log = {.fd = -1, .losses = &losses}};
+    struct cl_relay_config config = {
+        .journal = data->journal, .blobs = data->blobs, .log = {.fd = -1, .losses = &losses}};
     struct cl_relay_tls tls = {.certificate = option(opts, "tls-cert"),
                                .key = option(opts, "tls-key"),
                                .self_signed = option(opts, "tls-self-signed"),
@@ -281,11 +282,10 @@ cl_start_relay(struct cl_opts *opts, struct cl_journal *journal, struct cl_why *
     if (err == CL_OK)
         err = cl_relay_tls_prepare(&tls, &config, why);
     if (err == CL_OK)
-        err = journal == NULL ? cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.")
-                              : serve(opts, &config, why);
+        err = serve(opts, &config, why);
     cl_buf_done(&hosts);
     cl_buf_done(&origins);
     cl_secret_done(&token);
-    cl_journal_close(journal);
+    cl_data_close(data);
     return err;
 }

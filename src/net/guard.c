@@ -138,13 +138,22 @@ cl_guard_check(const struct cl_guard *guard, const struct cl_http_head *head, st
 }
 
 enum cl_err
-cl_guard_body(const struct cl_http_head *head, struct cl_why *why)
+cl_guard_coding(const struct cl_http_head *head, struct cl_why *why)
 {
     cl_str value, rest = head->fields;
     for (cl_str name; cl_http_field_next(&rest, &name, &value);)
         if (cl_str_eq_nocase(name, CL_STR("Content-Encoding")) && value.len > 0 &&
             !cl_str_eq_nocase(value, CL_STR("identity")))
             return cl_fail(CL_ERR_MEDIA_TYPE, why, "a body must not be compressed");
-    return cl_http_field(head, CL_STR("Content-Type"), &value) ? cl_guard_media_type(value, why)
-                                                               : CL_OK;
+    return CL_OK;
+}
+
+enum cl_err
+cl_guard_body(const struct cl_http_head *head, struct cl_why *why)
+{
+    cl_str value;
+    enum cl_err err = cl_guard_coding(head, why);
+    if (err == CL_OK && cl_http_field(head, CL_STR("Content-Type"), &value))
+        err = cl_guard_media_type(value, why);
+    return err;
 }

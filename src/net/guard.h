@@ -36,7 +36,9 @@ CL_MUST_CHECK enum cl_err cl_guard_media_type(cl_str media_type, struct cl_why *
  * listed Origin is shown: that page was let in by name. */
 CL_MUST_CHECK enum cl_err cl_guard_check(const struct cl_guard *guard,
                                          const struct cl_http_head *head, struct cl_why *why);
-/* What is sent: the media type, and CL_ERR_MEDIA_TYPE for any Content-Encoding but identity. */
+/* What is sent: CL_ERR_MEDIA_TYPE for any Content-Encoding but identity. */
+CL_MUST_CHECK enum cl_err cl_guard_coding(const struct cl_http_head *head, struct cl_why *why);
+/* As the one above, and the media type. */
 CL_MUST_CHECK enum cl_err cl_guard_body(const struct cl_http_head *head, struct cl_why *why);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "proto/v2_bridge.h"
+#include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
 
@@ -729,6 +730,7 @@ watch_deadlines(struct cl_relay *relay)
 void
 cl_relay_turn_end(struct cl_relay *relay)
 {
+    cl_blob_turn(relay);
     submit_up(relay);
     submit_acks(relay);
     submit_detaches(relay);

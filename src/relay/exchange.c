@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/alloc.h"
+#include "relay/blob.h"
 #include "relay/metrics.h"
 #include "relay/state.h"
 #include "relay/v2.h"
@@ -60,6 +61,8 @@ cl_exchange_free(struct cl_exchange *exchange)
         cl_relay_close_holder(relay, exchange->peer.handle);
     if (exchange->v2 != NULL)
         cl_v2_end(exchange->v2);
+    if (exchange->blob != NULL)
+        cl_blob_call_free(exchange->blob);
     cl_loop_timer_stop(relay->loop, &exchange->wait);
     cl_peer_end(relay, &exchange->peer);
     cl_http_conn_set_user(exchange->conn, NULL);
@@ -102,7 +105,8 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
     }
     if (!is_health)
         cl_http_conn_is_known(conn);
-    err = cl_guard_body(head, &why);
+    bool is_blob = cl_blob_is_path(head->path);
+    err = is_blob ? cl_guard_coding(head, &why) : cl_guard_body(head, &why);
     if (err != CL_OK) {
         cl_http_refuse(conn, err, cl_str_z(why.text));
         return;
@@ -115,6 +119,10 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
     struct cl_exchange *exchange = exchange_new(relay, conn);
     if (exchange == NULL) {
         cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
+        return;
+    }
+    if (is_blob) {
+        cl_blob_head(exchange, head);
         return;
     }
     exchange->is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
@@ -133,11 +141,27 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
 }
 
 static void
+on_piece(void *ctx, struct cl_http_conn *conn, cl_str piece)
+{
+    (void)ctx;
+    cl_blob_piece(cl_http_conn_user(conn), piece);
+}
+
+static void
+on_answer_more(void *ctx, struct cl_http_conn *conn)
+{
+    (void)ctx;
+    cl_blob_more(cl_http_conn_user(conn));
+}
+
+static void
 on_request(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head, cl_str body)
 {
     struct cl_exchange *exchange = cl_http_conn_user(conn);
     (void)ctx;
-    if (exchange->is_v2)
+    if (exchange->blob != NULL)
+        cl_blob_request(exchange, head, body);
+    else if (exchange->is_v2)
         cl_v2_request(exchange, head, body);
     else
         cl_call_run(exchange, head->query, body);
@@ -154,18 +178,26 @@ on_eof(void *ctx, struct cl_http_conn *conn)
 
 /* The lease of a poll ends by itself from now on (core/session.h, RENEW). */
 static void
-on_answer_written(void *ctx, struct cl_http_conn *conn)
+begin_lease(struct cl_relay *relay, const struct cl_exchange *exchange)
 {
-    struct cl_relay *relay = ctx;
-    struct cl_exchange *exchange = cl_http_conn_user(conn);
-    if (exchange == NULL || !exchange->is_poller)
-        return;
     struct cl_command draft = {
         .kind = CL_COMMAND_RENEW,
         .renew = {.holder = exchange->peer.handle,
                   .until = cl_time_add(cl_relay_time(relay), CL_POLL_LEASE_MS)}};
     cl_err_ignore(
         cl_relay_session(relay, &draft)); // net tracks the same time and tells of the loss
+}
+
+/* Only what is still owed something has an exchange: a poll, or who reads a blob. */
+static void
+on_answer_written(void *ctx, struct cl_http_conn *conn)
+{
+    struct cl_relay *relay = ctx;
+    struct cl_exchange *exchange = cl_http_conn_user(conn);
+    if (exchange != NULL && exchange->blob != NULL)
+        cl_exchange_free(exchange);
+    else if (exchange != NULL && exchange->is_poller)
+        begin_lease(relay, exchange);
 }
 
 static void
@@ -197,8 +229,10 @@ on_closed(void *ctx, struct cl_http_conn *conn)
 
 const struct cl_http_handler cl_exchange_handler = {
     .on_head = on_head,
+    .on_piece = on_piece,
     .on_request = on_request,
     .on_eof = on_eof,
+    .on_answer_more = on_answer_more,
     .on_answer_written = on_answer_written,
     .on_answer_taken = on_answer_taken,
     .on_answer_lost = on_answer_lost,

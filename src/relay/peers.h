@@ -13,6 +13,7 @@
 
 struct cl_relay;
 struct cl_v2_conn;
+struct cl_blob_call;
 
 /* What a handle leads to; the first member of each such struct. */
 enum cl_peer_kind {
@@ -38,14 +39,15 @@ struct cl_exchange {
     struct cl_relay *relay;
     struct cl_http_conn *conn;
     struct cl_v1_route route;
-    bool is_v2;            // of /v2: the route says nothing
-    struct cl_v2_conn *v2; // of POST /v2: its one call; ends with this
-    bool is_submitted;     // a command is on its way through the journal
-    bool is_poller;        // it is a holder in the session
-    uint32_t wait_s;       // refused, when it is known until when; else 0
-    cl_id id;              // of the message that it sent
-    cl_str agent;          // whom the command is about; lies in space
-    struct cl_timer wait;  // runs: a long poll without a message so far
+    bool is_v2;                // of /v2: the route says nothing
+    struct cl_v2_conn *v2;     // of POST /v2: its one call; ends with this
+    struct cl_blob_call *blob; // of /v2/blobs; ends with this
+    bool is_submitted;         // a command is on its way through the journal
+    bool is_poller;            // it is a holder in the session
+    uint32_t wait_s;           // refused, when it is known until when; else 0
+    cl_id id;                  // of the message that it sent
+    cl_str agent;              // whom the command is about; lies in space
+    struct cl_timer wait;      // runs: a long poll without a message so far
     char space[CL_ID_BYTES_MAX];
 };
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
 
@@ -39,6 +40,15 @@ on_sweep(struct cl_timer *timer)
             cl_err_ignore(cl_relay_submit(relay, &draft, 0)); // the next sweep tries again
     }
     cl_loop_timer_start(relay->loop, timer, cl_instant_add(cl_loop_now(relay->loop), SWEEP_MS));
+}
+
+static void
+on_blob_sweep(struct cl_timer *timer)
+{
+    struct cl_relay *relay = CL_LIST_ENTRY(timer, struct cl_relay, blob_sweep);
+    cl_blob_sweep(relay, cl_relay_time(relay));
+    cl_loop_timer_start(relay->loop, timer,
+                        cl_instant_add(cl_loop_now(relay->loop), CL_BLOB_SWEEP_MS));
 }
 
 /* -- the journal's own work -------------------------------------------------------------------- */
@@ -217,6 +227,8 @@ open_state(struct cl_relay *relay, struct cl_why *why)
         return err;
 
     relay->has_waker = cl_journal_watch(relay->config.journal, wake, relay->loop);
+    if (config->blobs != NULL)
+        cl_blobs_watch(config->blobs, wake, relay->loop);
 
     for (const struct cl_agent *agent = NULL;
          (agent = cl_core_agent_next(relay->core, agent)) != NULL;)
@@ -342,6 +354,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_list_init(&relay->ready);
     cl_list_init(&relay->v2_conns);
     cl_list_init(&relay->leases);
+    cl_list_init(&relay->blob_calls);
     cl_list_init(&relay->telling);
     cl_map_init(&relay->seats, &relay->hash_key);
     cl_directory_init(&relay->directory, &relay->hash_key);
@@ -354,6 +367,7 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_arena_init(&relay->arena, CL_RELAY_ARENA_BYTES);
     cl_timer_init(&relay->deadline, on_deadline);
     cl_timer_init(&relay->sweep, on_sweep);
+    cl_timer_init(&relay->blob_sweep, on_blob_sweep);
 
     enum cl_err err = cl_loop_new(&relay->loop);
     if (err != CL_OK)
@@ -386,6 +400,8 @@ cl_relay_run(struct cl_relay *relay)
 {
     cl_loop_timer_start(relay->loop, &relay->sweep,
                         cl_instant_add(cl_loop_now(relay->loop), SWEEP_MS));
+    cl_loop_timer_start(relay->loop, &relay->blob_sweep,
+                        cl_instant_add(cl_loop_now(relay->loop), CL_BLOB_SWEEP_MS));
     cl_loop_run(relay->loop);
     rest(relay);
     struct cl_core_stats stats = cl_core_stats(relay->core);
@@ -403,6 +419,8 @@ cl_relay_free(struct cl_relay *relay)
     cl_http_server_free(relay->http);
     cl_admin_close(&relay->admin);
     (void)cl_journal_watch(relay->config.journal, NULL, NULL);
+    if (relay->config.blobs != NULL)
+        cl_blobs_watch(relay->config.blobs, NULL, NULL);
 
     CL_LIST_EACH(&relay->leases, at)
     {

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "journal/blobs.h"
 #include "journal/journal.h"
 
 struct cl_relay;
@@ -49,6 +50,7 @@ struct cl_relay_config {
     struct cl_log log;
     const char *log_file;       // where log.fd leads, to be opened again at SIGHUP; NULL: nowhere
     struct cl_journal *journal; // borrowed; newly opened
+    struct cl_blobs *blobs;     // likewise; NULL: it keeps none
 };
 
 /* Everything borrowed in the config must outlive the relay. It listens when this returns, and

@@ -89,6 +89,7 @@ struct cl_relay {
     struct cl_list ready;
     struct cl_list v2_conns;
     struct cl_list leases;
+    struct cl_list blob_calls;
     struct cl_map seats;    // by agent: one of its seats, which leads to the others
     struct cl_list telling; // seats whose agents' receipts have changed
     struct cl_asking asking;
@@ -116,7 +117,7 @@ struct cl_relay {
     struct cl_buf text;    // scratch for answers
     struct cl_arena arena; // scratch of one request or frame
     struct cl_timer deadline;
-    struct cl_timer sweep;
+    struct cl_timer sweep, blob_sweep;
     struct cl_timer drain;
     bool is_draining;
 };

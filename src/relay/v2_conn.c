@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "proto/v2_bridge.h"
+#include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
 
@@ -436,7 +437,7 @@ welcome(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     (void)snprintf(epoch, sizeof epoch, "%016llx", (unsigned long long)relay->epoch);
     const struct cl_v2_limits limits = {.message_bytes = CL_HTTP_BODY_BYTES_MAX,
                                         .body_bytes = CL_ENVELOPE_BODY_BYTES_MAX,
-                                        .blob_bytes = 0,
+                                        .blob_bytes = cl_blob_bytes_max(relay),
                                         .credit_messages = CL_CREDIT_MESSAGES,
                                         .credit_bytes = CL_CREDIT_BYTES};
     const struct cl_v2_welcome result = {.version = versions[0],

@@ -19,7 +19,14 @@ static struct test_journal_options options;
 static enum cl_err
 run_relay(struct cl_opts *opts, struct cl_why *why)
 {
-    return cl_start_relay(opts, test_journal_open(&options), why);
+    struct cl_data data = {.journal = test_journal_open(&options)};
+    if (data.journal == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    enum cl_err err = cl_data_open_blobs(opts, NULL, &data.blobs, why);
+    if (err == CL_OK)
+        return cl_start_relay(opts, &data, why);
+    cl_journal_close(data.journal);
+    return err;
 }
 
 int

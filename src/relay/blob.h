@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay/blob.h - /v2/blobs/<sha256>: HEAD, PUT and GET (docs/protocol/v2.md, Blobs).
+ *
+ *     blob.c        requests and their answers
+ *     blob_keep.c   which blobs stay
+ *
+ * A body comes in by pieces of CL_BLOB_CHUNK_BYTES, each of which goes to the store as soon as it
+ * is there, and goes out by such pieces, the next one when the last is with the reader's system. So
+ * a connection holds a piece or two, and what broke off is there as far as it came.
+ */
+#ifndef CL_RELAY_BLOB_H
+#define CL_RELAY_BLOB_H
+
+#include "journal/blobs.h"
+#include "relay/peers.h"
+
+/* A request for one blob. */
+struct cl_blob_call {
+    struct cl_link link; // in relay->blob_calls
+    struct cl_exchange *exchange;
+    cl_digest digest;
+    bool is_put;
+    bool is_begun;    // PUT: the store was asked whether it takes it
+    bool is_whole;    // PUT: it was there before; the bytes are passed over
+    bool is_asked;    // PUT: all of the request has come
+    bool is_sealing;  // PUT: waits for the seal
+    bool is_reading;  // GET: is being answered
+    uint32_t writing; // PUT: pieces that have not come out
+    uint64_t length;  // PUT: of the blob, as it says
+    uint64_t offset;  // PUT: where the next piece belongs; GET: the next byte
+    uint64_t end;     // GET: behind the last byte
+    enum cl_err err;  // PUT: what went wrong first
+};
+
+/* -- blob.c --------------------------------------------------------------------------------- */
+
+bool cl_blob_is_path(cl_str path);
+/* As the handler of net/http_server.h; from cl_blob_head on the exchange is the request's, and ends
+ * with it. */
+void cl_blob_head(struct cl_exchange *exchange, const struct cl_http_head *head);
+void cl_blob_piece(struct cl_exchange *exchange, cl_str piece);
+void cl_blob_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body);
+void cl_blob_more(struct cl_exchange *exchange);
+/* Its exchange ends. */
+void cl_blob_call_free(struct cl_blob_call *call);
+/* What came out of the store since the last turn. */
+void cl_blob_turn(struct cl_relay *relay);
+
+/* -- blob_keep.c ---------------------------------------------------------------------------- */
+
+/* The largest that it takes; 0: none. */
+uint64_t cl_blob_bytes_max(const struct cl_relay *relay);
+/* Removes what nobody goes on with, and what nobody names, once its time is over. */
+void cl_blob_sweep(struct cl_relay *relay, cl_time now);
+/* Is it being read, by anybody? */
+bool cl_blob_is_read(const struct cl_relay *relay, const cl_digest *digest);
+
+#endif
