@@ -89,12 +89,21 @@ refusal_of(enum cl_window_answer answer)
     return CL_ERR_MALFORMED;
 }
 
+/* Most messages name none. */
+static inline bool
+is_blob_name(cl_str blob)
+{
+    return blob.len == 0 || blob.len == sizeof(cl_digest);
+}
+
 static enum cl_err
 admit_send(const struct cl_core *core, cl_time now, const struct cl_command_send *fields,
            struct cl_place *ret_place)
 {
     uint64_t cost = cl_msg_cost_of(fields->from, fields->to, cl_str_of(NULL, 0), fields->body);
     enum cl_err err = CL_OK;
+    if (!is_blob_name(fields->blob))
+        return CL_ERR_MALFORMED;
     if ((fields->flags & CL_MSG_TRACKED) != 0) {
         enum cl_window_answer answer = cl_sender_ask(core, &CL_TRACKED_OF(fields));
         if (answer != CL_WINDOW_NEW)
@@ -122,6 +131,8 @@ admit_publish(const struct cl_core *core, cl_time now, const struct cl_command_p
               struct cl_place *ret_place)
 {
     enum cl_err err = CL_OK;
+    if (!is_blob_name(fields->blob))
+        return CL_ERR_MALFORMED;
     if ((fields->flags & CL_MSG_TRACKED) != 0) {
         enum cl_window_answer answer = cl_sender_ask(core, &CL_TRACKED_OF(fields));
         if (answer != CL_WINDOW_NEW)
@@ -228,6 +239,15 @@ admit_dead_retry(const struct cl_core *core, cl_time now,
         return CL_ERR_STALE;
     const struct cl_msg *msg = cl_core_dead(core, fields->id)->msg;
     return admit_to_one(core, msg->to, msg->from, msg->priority, cl_msg_cost(msg));
+}
+
+bool
+cl_core_has_come(const struct cl_core *core, const struct cl_command *draft)
+{
+    const struct cl_tracked tracked = draft->kind == CL_COMMAND_SEND
+                                          ? CL_TRACKED_OF(&draft->send)
+                                          : CL_TRACKED_OF(&draft->publish);
+    return cl_sender_ask(core, &tracked) == CL_WINDOW_DUPLICATE;
 }
 
 enum cl_err

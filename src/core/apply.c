@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <string.h>
+
 #include "base/assert.h"
 #include "core/core.h"
 #include "core/state.h"
@@ -31,6 +33,13 @@ note(struct run *run, enum cl_note id, cl_str agent, uint64_t number)
     cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_NOTE,
                                                     .agent = agent,
                                                     .note = {.id = id, .number = number}});
+}
+
+static void
+tell_unnamed(struct run *run, const struct cl_named *named)
+{
+    cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_UNNAMED,
+                                                    .unnamed = {.digest = &named->digest}});
 }
 
 /* The agent with that id; one that is not known yet comes to be in the given state. */
@@ -153,6 +162,19 @@ begin_life(struct cl_core *core, struct cl_msg *msg, cl_time expires)
     msg->number = ++core->births;
 }
 
+/* A reference for the record that is made; NULL: it names none. */
+static struct cl_named *
+name_blob(struct cl_core *core, cl_str blob)
+{
+    cl_digest digest;
+    if (blob.len == 0)
+        return NULL;
+    memcpy(digest.bytes, blob.ptr, sizeof digest.bytes);
+    struct cl_named *named = cl_named_take(&core->names, &digest);
+    CL_ASSERT(named != NULL);
+    return named;
+}
+
 /* A record in the core's list, and a reference to it for the caller. */
 static struct cl_msg *
 bear(struct run *run, struct cl_msg *draft)
@@ -264,7 +286,8 @@ apply_send(struct run *run, const struct cl_command_send *fields)
                            .attempts_max = fields->attempts_max,
                            .trust = fields->trust,
                            .expires = fields->expires,
-                           .body = fields->body};
+                           .body = fields->body,
+                           .blob = name_blob(core, fields->blob)};
     struct cl_msg *msg = bear(run, &draft);
     must(cl_state_enqueue(core, agent, msg));
     tell(run, CL_EFFECT_READY, agent->id);
@@ -303,11 +326,13 @@ apply_publish(struct run *run, const struct cl_command_publish *fields)
                            .hops = run->place.hops,
                            .trust = fields->trust,
                            .expires = fields->expires,
-                           .body = fields->body};
+                           .body = fields->body,
+                           .blob = name_blob(core, fields->blob)};
     struct cl_msg *msg = bear(run, &draft);
     deliver_to_all(run, msg);
     core->topic.ever++;
-    cl_topic_push(&core->topic, msg);
+    if (msg->blob == NULL) // those that are kept have no end, and would keep what they name
+        cl_topic_push(&core->topic, msg);
     cl_msg_unref(msg);
 }
 
@@ -616,6 +641,9 @@ cl_core_apply(struct cl_core *core, const struct cl_command *command, struct cl_
         cl_list_remove(at);
         tell(&run, CL_EFFECT_RECEIPT, CL_LIST_ENTRY(at, struct cl_sender, touched)->id);
     }
-
+    CL_LIST_EACH(&core->names.unnamed, at)
+    {
+        tell_unnamed(&run, CL_LIST_ENTRY(at, struct cl_named, link));
+    }
     leave_trail(core, err);
 }

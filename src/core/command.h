@@ -20,6 +20,7 @@
 
 #include "base/body.h"
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/list.h"

@@ -40,6 +40,7 @@ cl_core_new(const cl_hash_key *hash_key)
     cl_senders_init(&core->senders, hash_key);
     cl_receipts_init(&core->receipts, hash_key);
     cl_deads_init(&core->deads, hash_key);
+    cl_names_init(&core->names, hash_key);
     return core;
 }
 
@@ -61,6 +62,7 @@ cl_core_free(struct cl_core *core)
     cl_senders_done(core);
     cl_chains_done(&core->chains);
     cl_topic_done(&core->topic);
+    cl_names_done(&core->names);
     for (uint32_t at = 0; (file = cl_map_next(&core->files, &at)) != NULL;)
         cl_file_free(file);
     for (uint32_t i = 0; i < core->relays_len; i++)

@@ -17,7 +17,8 @@
  *     REGISTER      CL_AGENTS_MAX agents; records past their limit     TOO_MANY; FULL
  *     ATTACH        the origin is no relay's epoch                     STALE
  *     DETACH        not attached from there                            STALE
- *     SEND          expired already                                    STALE
+ *     SEND          a blob's name that is no digest                    MALFORMED
+ *                   expired already                                    STALE
  *                   tracked, without id or sender, or its id is that
  *                   of another sender's message                        MALFORMED
  *                   tracked, and its stream has ended                  STALE
@@ -29,7 +30,7 @@
  *                   there, and not this one message alone              FAIR_SHARE
  *                   (a tracked duplicate is refused for none of these)
  *     PUBLISH       expired already; all inboxes together are full     STALE; FULL
- *                   tracked or in a chain: as a SEND
+ *                   a blob's name, tracked or in a chain: as a SEND
  *     ACK           unknown id; a rung below delivered                 NO_AGENT; MALFORMED
  *     FILE_PUT      a new file and CL_FILES_MAX files; files or all
  *                   inboxes past their limit                           FULL
@@ -147,6 +148,13 @@ const struct cl_dead *cl_core_dead(const struct cl_core *core, cl_id id);
 const struct cl_dead *cl_core_dead_next(const struct cl_core *core, const struct cl_dead *previous);
 /* The same the other way round: the newest after NULL. */
 const struct cl_dead *cl_core_dead_before(const struct cl_core *core, const struct cl_dead *next);
+/* Is this tracked SEND or PUBLISH one that came before? It would queue nothing. */
+bool cl_core_has_come(const struct cl_core *core, const struct cl_command *draft);
+/* Does a message name that blob? */
+bool cl_core_names_blob(const struct cl_core *core, const cl_digest *digest);
+/* for (uint32_t at = 0; (digest = cl_core_blob_next(core, &at)) != NULL;) walks those that messages
+ * name. */
+const cl_digest *cl_core_blob_next(const struct cl_core *core, uint32_t *at);
 /* Messages of that chain so far, its root included. */
 uint64_t cl_core_chain_messages(const struct cl_core *core, cl_id root);
 

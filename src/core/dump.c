@@ -62,6 +62,7 @@ dump_msg(struct cl_pack *pack, const struct cl_msg *msg)
     cl_pack_u32(pack, msg->attempts);
     cl_pack_time(pack, msg->created);
     cl_pack_time(pack, msg->expires);
+    cl_pack_str(pack, cl_named_str(msg->blob));
     cl_pack_body(pack, msg->body);
 }
 

@@ -46,6 +46,7 @@ enum cl_effect_kind {
     CL_EFFECT_FORGET,    // the inbox is gone: give the session CL_COMMAND_FORGOTTEN before anything
     CL_EFFECT_NOTE,
     CL_EFFECT_RECEIPT, // receipts of this sender changed: cl_core_receipts. One for each command
+    CL_EFFECT_UNNAMED, // no message names this blob any more (core/named.h); agent is empty
     CL_EFFECT_ACK,     // from the session: submit CL_COMMAND_ACK (or, as it says, REFUSE), then say
                        // settled or unsettled
     CL_EFFECT_RELEASED // from the session: submit CL_COMMAND_RELEASED
@@ -77,6 +78,9 @@ struct cl_effect {
             enum cl_proof proof;
             bool refuses; // REFUSE is meant: one message
         } ack;
+        struct {
+            const cl_digest *digest;
+        } unnamed;
         struct {
             cl_ranges ranges; // 1 to CL_ACK_RANGES_MAX
         } released;

@@ -81,8 +81,9 @@
  * seq (core/sender.h) and, of a SEND, a receipt (core/receipt.h); CL_MSG_DECLARED: root and hops
  * are the sender's words (core/chain.h), else they are looked up. attempts_max: so often a SEND's
  * message may be taken and given back, 0: any number of times. re_rung and re_outcome: what the
- * sender, as its recipient, says of the message `re`, as in a REPORT; 0: nothing. What a v1 sender
- * does not know is 0 or empty. */
+ * sender, as its recipient, says of the message `re`, as in a REPORT; 0: nothing. blob: the digest
+ * of the blob that the body names (core/named.h), or empty. What a v1 sender does not know is 0 or
+ * empty. */
 #define CL_FIELDS_message(F)                          \
     F(ID,   id,       0)                              \
     F(ID,   re,       0)                              \
@@ -100,6 +101,7 @@
     F(TIME, expires,  0)                              \
     F(ID,   root,     0)                              \
     F(STR,  thread,   CL_THREAD_BYTES_MAX)            \
+    F(STR,  blob,     sizeof(cl_digest))              \
     F(BODY, body,     CL_BODY_BYTES_MAX)
 
 /* To one id, registered or not; from nobody where `from` is empty. The message lives until

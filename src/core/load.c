@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* Reads what core/dump.c wrote, and believes none of it. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "core/core.h"
 #include "core/pack.h"
 #include "core/state.h"
 
 /* No record is shorter, so a count that promises more records than bytes can hold is a lie. */
-#define MSG_BYTES_MIN    100
+#define MSG_BYTES_MIN    104
 #define SENDER_BYTES_MIN 20
 
 /* A sender as it is to be listed once the receipts are there. */
@@ -81,6 +83,20 @@ load_relays(struct load *load)
 
 /* -- messages ------------------------------------------------------------------------------ */
 
+static struct cl_named *
+load_blob(struct load *load)
+{
+    cl_digest digest;
+    cl_str name = cl_unpack_str(&load->in, sizeof digest);
+    if (name.len == 0 || !demand(load, name.len == sizeof digest))
+        return NULL;
+    memcpy(digest.bytes, name.ptr, sizeof digest);
+    struct cl_named *named = cl_named_take(&load->core->names, &digest);
+    if (named == NULL)
+        try(load, CL_ERR_NO_MEMORY);
+    return named;
+}
+
 static void
 load_msg(struct load *load)
 {
@@ -106,10 +122,13 @@ load_msg(struct load *load)
     draft.attempts = cl_unpack_u32(in);
     draft.created = cl_unpack_time(in);
     draft.expires = cl_unpack_time(in);
+    draft.blob = load_blob(load);
     draft.body = cl_unpack_body(in, CL_BODY_BYTES_MAX);
 
     struct cl_msg *msg = in->err == CL_OK ? cl_msg_new(&draft) : NULL;
     cl_body_unref(draft.body);
+    if (msg == NULL && draft.blob != NULL)
+        cl_named_give(draft.blob);
     if (msg == NULL) {
         try(load, CL_ERR_NO_MEMORY);
         return;

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/pool.h"
+#include "core/named.h"
 #include "core/receipt.h"
 
 uint64_t
@@ -78,6 +79,8 @@ cl_msg_unref(struct cl_msg *msg)
         return;
     if (msg->receipt != NULL)
         msg->receipt->msg = NULL;
+    if (msg->blob != NULL)
+        cl_named_give(msg->blob);
     cl_list_remove(&msg->link);
     cl_body_unref(msg->body);
     cl_pool_put(msg, pooled_len(msg));

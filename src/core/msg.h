@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "core/types.h"
 
+struct cl_named;
 struct cl_receipt;
 
 struct cl_msg {
@@ -42,6 +43,7 @@ struct cl_msg {
     struct cl_body *body;
 
     /* The core's own. */
+    struct cl_named *blob;      // that its body names, or NULL; it has a reference
     struct cl_receipt *receipt; // NULL: nobody wants one, or it is no longer kept
     bool has_sender;
     uint64_t cost;       // cl_msg_cost_of its fields
@@ -86,8 +88,8 @@ uint64_t cl_msg_cost_of(cl_str from, cl_str to, cl_str subject, const struct cl_
  * `other`, which may be NULL, it is taken over when that has it and is from the same sender. */
 void cl_msg_name_sender(struct cl_msg *msg, const struct cl_msg *other, const cl_hash_key *key);
 
-/* A record with the same fields that owns its texts, holds a reference on the body and is in no
- * list; the caller owns its one reference. NULL without memory. */
+/* A record with the same fields that owns its texts, holds a reference on the body, takes over that
+ * on the blob and is in no list; the caller owns its one reference. NULL without memory. */
 struct cl_msg *cl_msg_new(const struct cl_msg *draft);
 struct cl_msg *cl_msg_ref(struct cl_msg *msg);
 /* Does it wait in more inboxes than one? */

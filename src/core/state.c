@@ -83,6 +83,7 @@ cl_state_bury(struct cl_core *core)
         cl_list_remove(at);
         cl_free(cl_state_agent_at(at));
     }
+    cl_names_bury(&core->names);
 }
 
 /* -- relays and attachments ---------------------------------------------------------------- */

@@ -12,10 +12,11 @@
 #include "base/map.h"
 #include "core/core.h"
 #include "core/dead.h"
+#include "core/named.h"
 #include "core/topic.h"
 
 /* First byte of a dump; another layout gets another number. */
-#define CL_STATE_LAYOUT 2
+#define CL_STATE_LAYOUT 3
 
 struct cl_relay {
     uint64_t epoch;
@@ -52,6 +53,7 @@ struct cl_core {
     struct cl_senders senders;
     struct cl_receipts receipts;
     struct cl_deads deads;
+    struct cl_names names;
 };
 
 static inline struct cl_agent *

@@ -302,6 +302,8 @@ void
 cl_blob_call_free(struct cl_blob_call *call)
 {
     cl_list_remove(&call->link);
+    if (call->is_reading)
+        cl_blob_was_read(call->exchange->relay, &call->digest);
     cl_free(call);
 }
 

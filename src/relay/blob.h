@@ -13,6 +13,7 @@
 #define CL_RELAY_BLOB_H
 
 #include "journal/blobs.h"
+#include "proto/v2_decode.h"
 #include "relay/peers.h"
 
 /* A request for one blob. */
@@ -51,9 +52,21 @@ void cl_blob_turn(struct cl_relay *relay);
 
 /* The largest that it takes; 0: none. */
 uint64_t cl_blob_bytes_max(const struct cl_relay *relay);
+/* Which blob a SEND or PUBLISH of an envelope names: its digest, in the arena, or empty; it stays
+ * for as long as the command is on its way. CL_ERR_NOT_FOUND: it is not whole here, or of another
+ * size, and the message is new; CL_ERR_MALFORMED, MISSING: the body is none of a blob;
+ * CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_blob_of_send(struct cl_relay *relay, const struct cl_v2_call *call,
+                                          const struct cl_command *draft, cl_str *ret_blob,
+                                          struct cl_why *why);
+/* The last message that named it has gone, and with it the blob, unless another one is on its way
+ * or somebody reads. */
+void cl_blob_unnamed(struct cl_relay *relay, const cl_digest *digest);
+/* Nobody reads it any more, or one less does. */
+void cl_blob_was_read(struct cl_relay *relay, const cl_digest *digest);
 /* Removes what nobody goes on with, and what nobody names, once its time is over. */
 void cl_blob_sweep(struct cl_relay *relay, cl_time now);
-/* Is it being read, by anybody? */
-bool cl_blob_is_read(const struct cl_relay *relay, const cl_digest *digest);
+/* At the start: says so if a blob that a message names is not there. */
+void cl_blob_reconcile(struct cl_relay *relay);
 
 #endif

@@ -480,6 +480,9 @@ perform(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_EFFECT_RECEIPT:
         cl_v2_mark_telling(relay, effect->agent);
         return;
+    case CL_EFFECT_UNNAMED:
+        cl_blob_unnamed(relay, effect->unnamed.digest);
+        return;
     case CL_EFFECT_ACK:
     case CL_EFFECT_RELEASED:
         return; // only the session's

@@ -233,6 +233,7 @@ open_state(struct cl_relay *relay, struct cl_why *why)
     for (const struct cl_agent *agent = NULL;
          (agent = cl_core_agent_next(relay->core, agent)) != NULL;)
         cl_relay_list(relay, agent);
+    cl_blob_reconcile(relay);
     cl_core_resume(relay->core, &relay->core_effects);
     cl_relay_perform_effects(relay);
     struct cl_command up = {.kind = CL_COMMAND_RELAY_UP, .relay_up = cl_core_limits()};

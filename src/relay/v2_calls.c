@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "proto/v2_bridge.h"
+#include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
 
@@ -120,6 +121,12 @@ submit_message(struct run *run, const struct cl_found *found, struct cl_body *bo
         draft.send.to = found->id;
         draft.send.from = header->from;
         FILL_MESSAGE(&draft.send, header, body, attempts);
+    }
+    cl_str *blob = found->is_topic ? &draft.publish.blob : &draft.send.blob;
+    enum cl_err err = cl_blob_of_send(run->relay, run->call, &draft, blob, &why);
+    if (err != CL_OK) {
+        refuse(run, err, why.text);
+        return;
     }
     if (cl_auth_rate(run->relay, &draft, &wait_s, &why) != CL_OK) {
         struct cl_v2_error error = cl_v2_error_of(CL_ERR_RATE, cl_str_z(why.text));

@@ -134,7 +134,7 @@ def taken_messages_stay_taken():
 
 @test(relay=False)
 def stop_in_order_keeps_all_and_the_files_are_the_owners():
-    """0700 for the folder, 0600 for what lies in it; after a stop the journal is one file."""
+    """0700 for folders, 0600 for what lies in them; after a stop the journal is one file."""
     with folder() as data:
         with Relay("--data", data) as relay:
             for _ in range(2):
@@ -142,12 +142,12 @@ def stop_in_order_keeps_all_and_the_files_are_the_owners():
             relay.delegate("a", "b", "t")
             modes = {name: os.stat(os.path.join(data, name)).st_mode & 0o777
                      for name in os.listdir(data)}
-            equal(modes, {"journal.db": 0o600, "journal.db-wal": 0o600}, "modes")
+            equal(modes, {"journal.db": 0o600, "journal.db-wal": 0o600, "blobs": 0o700}, "modes")
             equal(os.stat(data).st_mode & 0o777, 0o700, "mode of the folder")
             equal(relay.stop(), 0, "status")
             snapshot = re.search(r"event=journal\.snapshot commands=(\d+)", relay.stderr())
             holds(snapshot, f"no snapshot at the stop: {relay.stderr()}")
-        equal(os.listdir(data), ["journal.db"], "files after a stop")
+        equal(sorted(os.listdir(data)), ["blobs", "journal.db"], "files after a stop")
         with Relay("--data", data) as relay:
             equal(journal_read(relay), (int(snapshot[1]), 0, 1, 1), "found")
             equal(relay.tasks("b"), ["t"], "tasks")

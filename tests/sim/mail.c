@@ -98,6 +98,7 @@ die(struct world *world, uint32_t a, enum cl_priority priority, struct model_msg
                                      .priority = priority,
                                      .cost = msg->cost,
                                      .attempts_max = msg->attempts_max,
+                                     .blob = msg->blob,
                                      .at = now_of(world),
                                      .cause = cause};
     const struct post_dead *twin = post_dead_of(post, msg->uid);
@@ -180,7 +181,8 @@ mail_retry(struct world *world, const struct cl_command_dead_retry *fields)
                                  .hops = msg->hops,
                                  .is_answer = cl_msg_is_answer(msg),
                                  .is_for_one = true,
-                                 .attempts_max = dead.attempts_max});
+                                 .attempts_max = dead.attempts_max,
+                                 .blob = dead.blob});
     sim_counts.faults[SIM_DEAD_RETRIED]++;
     if (receipt == NULL)
         return;

@@ -147,6 +147,47 @@ model_waiting(const struct model *model, uint32_t agent)
     return count;
 }
 
+/* -- blobs ----------------------------------------------------------------------------------- */
+
+cl_str
+model_blob_name(uint8_t blob)
+{
+    static const char names[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    CL_ASSERT(blob >= 1 && blob <= SIM_BLOBS);
+    return cl_str_of(names + blob, sizeof(cl_digest));
+}
+
+uint8_t
+model_blob(cl_str name)
+{
+    for (uint8_t blob = 1; blob <= SIM_BLOBS; blob++)
+        if (cl_str_eq(name, model_blob_name(blob)))
+            return blob;
+    return 0;
+}
+
+static bool
+lane_names(const struct model_lane *lane, uint8_t blob)
+{
+    for (uint32_t i = 0; i < lane->len; i++)
+        if (!lane->msgs[i].is_out && lane->msgs[i].blob == blob)
+            return true;
+    return false;
+}
+
+bool
+model_names(const struct model *model, uint8_t blob)
+{
+    for (uint32_t i = 0; i < model->post.deads_len; i++)
+        if (model->post.deads[i].blob == blob)
+            return true;
+    for (uint32_t a = 0; a < MODEL_AGENTS; a++)
+        for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++)
+            if (lane_names(&model->agents[a].lanes[p], blob))
+                return true;
+    return false;
+}
+
 static void
 tidy_lane(struct model_lane *lane)
 {

@@ -29,6 +29,7 @@ struct model_msg {
     bool is_for_one;  // not a broadcast
     uint64_t receipt; // the serial of its own; 0: none
     uint8_t attempts_max;
+    uint8_t blob; // that it names, from 1; 0: none
     uint32_t attempts;
     bool is_gone; // acknowledged, expired or dropped
     bool is_out;  // and no longer in the core's inbox: what expired leaves it with a tick
@@ -106,6 +107,12 @@ void model_expire(struct model *model, cl_time now);
 void model_forget(struct model *model, uint32_t agent);
 /* Messages that are not gone. */
 uint64_t model_waiting(const struct model *model, uint32_t agent);
+/* Which of SIM_BLOBS has that name, from 1; 0: none. */
+uint8_t model_blob(cl_str name);
+/* The blob of that number, as a command names it. */
+cl_str model_blob_name(uint8_t blob);
+/* Does a message that waits, or a dead letter, name it? */
+bool model_names(const struct model *model, uint8_t blob);
 /* Lets go of what can matter no more. */
 void model_tidy(struct model *model);
 

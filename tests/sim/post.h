@@ -22,6 +22,7 @@
 #define SIM_RECEIPTS           25
 #define SIM_RECEIPTS_ALL       70
 #define SIM_DEAD_BYTES         (600 * CL_KIB)
+#define SIM_BLOBS              4
 
 /* A stream of a sender, and every number of it that was accepted. */
 struct post_stream {
@@ -56,6 +57,7 @@ struct post_dead {
     enum cl_priority priority;
     uint64_t cost;
     uint8_t attempts_max;
+    uint8_t blob;
     cl_time at;
     enum cl_cause cause;
 };

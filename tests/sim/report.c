@@ -52,6 +52,10 @@ static const char *const fault_names[SIM_FAULT_COUNT] = {
     [SIM_DEAD_BY_ATTEMPTS] = "dead by attempts",
     [SIM_DEAD_MADE_ROOM] = "dead letter made room",
     [SIM_RECEIPT_MADE_ROOM] = "receipt made room",
+    [SIM_BLOB_STORED] = "blob stored",
+    [SIM_BLOB_DROPPED] = "blob dropped with its last message",
+    [SIM_BLOB_AWAITED] = "blob kept for a message on its way",
+    [SIM_BLOB_SWEPT] = "blob that nobody named dropped",
 };
 
 /* Rows of the tables in core/core.h and core/session.h: each must have been met. */

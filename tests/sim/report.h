@@ -45,6 +45,10 @@ enum sim_fault {
     SIM_DEAD_BY_ATTEMPTS,
     SIM_DEAD_MADE_ROOM,
     SIM_RECEIPT_MADE_ROOM,
+    SIM_BLOB_STORED,
+    SIM_BLOB_DROPPED, // with the last message that named it
+    SIM_BLOB_AWAITED, // another message was on its way
+    SIM_BLOB_SWEPT,   // nobody named it
     SIM_FAULT_COUNT
 };
 

@@ -113,9 +113,12 @@ message(const struct model *model, const struct cl_command *command, cl_time now
     struct post_took place;
     enum cl_err err = CL_OK;
     bool is_duplicate = false;
+    cl_str blob = command->kind == CL_COMMAND_SEND ? command->send.blob : command->publish.blob;
+    *ret_is_through = true;
+    if (blob.len > 0 && blob.len != sizeof(cl_digest))
+        return CL_ERR_MALFORMED;
     if ((ask.flags & CL_MSG_TRACKED) != 0)
         err = post_tracked(&model->post, &ask, &is_duplicate);
-    *ret_is_through = true;
     if (err != CL_OK || is_duplicate)
         return err;
     if (expires.ms <= now.ms)
@@ -336,6 +339,12 @@ rules_check(struct model *model, const struct cl_core *core, const struct cl_ses
     for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         check_agent(model, core, session, a);
     post_check(model, core);
+    for (uint8_t blob = 1; blob <= SIM_BLOBS; blob++) {
+        cl_digest digest;
+        memcpy(digest.bytes, model_blob_name(blob).ptr, sizeof digest.bytes);
+        SIM_CHECK(cl_core_names_blob(core, &digest) == model_names(model, blob),
+                  "a blob is named while a message that names it waits or is a dead letter");
+    }
     SIM_CHECK(cl_session_leased(session) == model_leased(model),
               "the session counts what is out with connections");
 }

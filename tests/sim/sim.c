@@ -33,6 +33,16 @@ random_body(struct world *world)
     return body;
 }
 
+/* Most messages name none, and hardly any what is no digest. */
+static cl_str
+random_blob(struct world *world)
+{
+    cl_str name = model_blob_name((uint8_t)(1 + rng_below(&world->rng, SIM_BLOBS)));
+    if (rng_percent(&world->rng, 70))
+        return CL_STR("");
+    return rng_percent(&world->rng, 1) ? cl_str_part(name, 1, name.len) : name;
+}
+
 static cl_str
 random_name(struct world *world, const char *field)
 {
@@ -47,6 +57,8 @@ random_name(struct world *world, const char *field)
         return CL_STR("no such tool");
     if (strcmp(field, "thread") == 0)
         return rng_percent(&world->rng, 50) ? CL_STR("first") : CL_STR("second");
+    if (strcmp(field, "blob") == 0)
+        return random_blob(world);
     if (strcmp(field, "to") == 0 && rng_percent(&world->rng, 50))
         return cl_str_z(world->model->agents[0].id); // one queue is always long
     if (strcmp(field, "from") == 0 && rng_percent(&world->rng, 50))

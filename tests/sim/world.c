@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/keep.h"
 #include "sim/report.h"
 #include "sim/told.h"
 
@@ -314,6 +315,7 @@ world_submit(struct world *world, struct cl_command *draft)
         draft->origin = world->epoch;
     draft->ticket = ++world->tickets;
     sim_counts.commands++;
+    keep_sent(world, draft);
     enum cl_err err = cl_core_admit(world->core, draft);
     SIM_CHECK(err == rules_durable(world->model, world->core, draft),
               "admit refuses what core/core.h says, and nothing else");
@@ -380,6 +382,7 @@ apply(struct world *world, const struct cl_command *committed)
                   committed->time.ms == command->time.ms,
               "the journal commits what it has taken, once and in order");
     enum cl_err wanted = rules_durable(world->model, world->core, command);
+    struct kept kept = keep_look(world);
     cl_effects_clear(&world->core_effects);
     memset(world->model->post.touched, 0, sizeof world->model->post.touched);
     cl_core_apply(world->core, committed, &world->core_effects);
@@ -400,6 +403,7 @@ apply(struct world *world, const struct cl_command *committed)
     if (err == CL_OK)
         told_applied(world, command);
     post_check_told(world->model, world->core, effects);
+    keep_applied(world, command, &kept);
     for (size_t i = 0; i < effects->len; i++)
         perform(world, command, &effects->items[i]);
     if (err == CL_OK && command->kind == CL_COMMAND_TICK)
@@ -512,6 +516,9 @@ world_turn(struct world *world)
     cl_journal_turn(world->journal);
     apply_committed(world);
     rules_check(world->model, world->core, world->session);
+    keep_check(world);
+    if (rng_percent(&world->rng, 2))
+        keep_sweep(world);
     sim_counts.faults[SIM_DELAYED] += test_journal_waiting(world->journal) > 0;
     end_what_is_due(world);
     for (uint32_t a = 0; a < MODEL_AGENTS; a++)
@@ -634,6 +641,10 @@ world_restart(struct world *world)
     world->restarts++;
     sim_counts.faults[SIM_JOURNAL_LOST] += test_journal_counts(world->journal).lost - lost;
     world->is_ticking = false;
+    for (uint8_t blob = 1; blob <= SIM_BLOBS; blob++)
+        world->blobs[blob - 1].mark = 0;
+    keep_check(world);
+    keep_sweep(world);
     report_event("restart");
     relay_up(world);
 }

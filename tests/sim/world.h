@@ -50,6 +50,10 @@ struct world {
     struct cl_list acks;
     struct cl_list submitted; // in order
     bool is_ready[MODEL_AGENTS];
+    struct world_blob {
+        bool is_stored;
+        uint64_t mark; // as in relay/blob_keep.c
+    } blobs[SIM_BLOBS];
     struct cl_effects core_effects;
     struct cl_effects session_effects;
     struct cl_batch batch;

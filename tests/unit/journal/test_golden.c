@@ -63,6 +63,21 @@ say(const char *from, const char *to, enum cl_priority priority, const char *tex
 }
 
 static void
+name_a_blob(uint8_t number)
+{
+    const char digest[32] = {(char)number, 2, 3};
+    put((struct cl_command){.kind = CL_COMMAND_SEND,
+                            .send = {.to = CL_STR("mira"),
+                                     .from = CL_STR("otto"),
+                                     .id = {{number, 9}},
+                                     .stream = 9,
+                                     .seq = (uint64_t)now,
+                                     .flags = CL_MSG_TRACKED,
+                                     .expires = {now + 3600000 * 3},
+                                     .blob = cl_str_of(digest, sizeof digest)}});
+}
+
+static void
 join(const char *name, uint64_t origin)
 {
     struct cl_body *record = cl_body_new(CL_STR("{\"name\":\"golden\"}"));
@@ -109,6 +124,7 @@ live(uint64_t epoch)
         say("otto", i % 2 == 0 ? "mira" : "nobody", (enum cl_priority)(i % CL_PRIORITY_COUNT),
             "a task");
     tell_all();
+    name_a_blob((uint8_t)epoch);
     put((struct cl_command){
         .kind = CL_COMMAND_ACK,
         .ack = {.agent = CL_STR("mira"), .rung = CL_RUNG_DELIVERED, .ranges = {&taken, 1}}});
