@@ -327,6 +327,11 @@
 #define CL_BLOB_BYTES_MAX         (64 * CL_MIB)
 #define CL_BLOBS_MEMORY_BYTES_MAX (256 * CL_MIB)
 #define CL_BLOBS_FOLDER_BYTES_MAX (4096LL * CL_MIB)
+/* Long messages of v1 that agents of v2 were shown as blobs, all together; past it those shown
+ * longest ago go, until they are shown again. */
+#define CL_BLOB_VIEWS_BYTES_MAX (64 * CL_MIB)
+/* Contents of blobs that an agent of v1 is shown in one batch; past it, their names. */
+#define CL_BLOB_SHOWN_BYTES_MAX (2 * CL_MIB)
 /* An upload that nobody goes on with is dropped after this time; a blob that no message names,
  * after that: so long its sender has for the send. Looked after so often. */
 #define CL_BLOB_UPLOAD_LIFE_MS  (24LL * 3600 * 1000)

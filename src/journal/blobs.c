@@ -86,6 +86,17 @@ memory_run(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job
     return CL_OK;
 }
 
+static enum cl_err
+memory_fetch(struct cl_blobs *blobs, const struct cl_blob *blob, struct cl_body *bytes)
+{
+    (void)blobs;
+    for (size_t at = 0; at < chunks_of(blob->size); at++) {
+        const struct cl_body *chunk = blob->chunks[at];
+        memcpy(bytes->bytes + at * CL_BLOB_CHUNK_BYTES, chunk->bytes, chunk->len);
+    }
+    return CL_OK;
+}
+
 static void
 memory_remove(struct cl_blobs *blobs, struct cl_blob *blob)
 {
@@ -110,6 +121,7 @@ nothing_to_watch(struct cl_blobs *blobs, void fn(void *ctx), void *ctx)
 }
 
 static const struct cl_blobs_place in_memory = {.run = memory_run,
+                                                .fetch = memory_fetch,
                                                 .remove = memory_remove,
                                                 .collect = nothing_to_do,
                                                 .watch = nothing_to_watch,
@@ -335,6 +347,23 @@ cl_blobs_read(struct cl_blobs *blobs, const cl_digest *digest, uint64_t offset, 
         return CL_ERR_NOT_FOUND;
     struct cl_blob_job draft = {.work = CL_BLOB_READ, .offset = offset, .ticket = ticket};
     return run(blobs, blob, &draft);
+}
+
+enum cl_err
+cl_blobs_fetch(struct cl_blobs *blobs, const cl_digest *digest, struct cl_body **ret_bytes)
+{
+    const struct cl_blob *blob = find(blobs, digest);
+    if (blob == NULL || blob->state != CL_BLOB_WHOLE)
+        return CL_ERR_NOT_FOUND;
+    struct cl_body *bytes = cl_body_new_blank((size_t)blob->size);
+    if (bytes == NULL)
+        return CL_ERR_NO_MEMORY;
+    enum cl_err err = blobs->place->fetch(blobs, blob, bytes);
+    if (err == CL_OK)
+        *ret_bytes = bytes;
+    else
+        cl_body_unref(bytes);
+    return err;
 }
 
 /* The index follows what came out. */

@@ -94,6 +94,11 @@ CL_MUST_CHECK enum cl_err cl_blobs_seal(struct cl_blobs *blobs, const cl_digest 
 CL_MUST_CHECK enum cl_err cl_blobs_read(struct cl_blobs *blobs, const cl_digest *digest,
                                         uint64_t offset, uint64_t ticket);
 
+/* All bytes of a whole one, here and now, in the caller's time: for small ones. CL_ERR_NOT_FOUND,
+ * IO, NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_blobs_fetch(struct cl_blobs *blobs, const cl_digest *digest,
+                                         struct cl_body **ret_bytes);
+
 enum cl_blob_work { CL_BLOB_WRITE, CL_BLOB_SEAL, CL_BLOB_READ };
 
 struct cl_blob_done {

@@ -284,6 +284,13 @@ folder_run(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job
     return job->bytes == NULL ? CL_ERR_NO_MEMORY : give(&blobs->folder->reader, job);
 }
 
+static enum cl_err
+folder_fetch(struct cl_blobs *blobs, const struct cl_blob *blob, struct cl_body *bytes)
+{
+    struct cl_blob_job job = {.digest = blob->digest, .bytes = bytes};
+    return read_piece(blobs->folder, &job);
+}
+
 /* A large file takes its time to be removed. Without memory it takes the caller's. */
 static void
 folder_remove(struct cl_blobs *blobs, struct cl_blob *blob)
@@ -359,6 +366,7 @@ folder_close(struct cl_blobs *blobs)
 }
 
 static const struct cl_blobs_place in_folder = {.run = folder_run,
+                                                .fetch = folder_fetch,
                                                 .remove = folder_remove,
                                                 .collect = folder_collect,
                                                 .watch = folder_watch,

@@ -41,6 +41,8 @@ struct cl_blob_job {
 struct cl_blobs_place {
     /* Does the job, or begins to: it gets to blobs->ended. CL_ERR_NO_MEMORY: it was not begun. */
     enum cl_err (*run)(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job);
+    /* The bytes of a whole one, into a body of its size. */
+    enum cl_err (*fetch)(struct cl_blobs *blobs, const struct cl_blob *blob, struct cl_body *bytes);
     /* What lies anywhere of one that leaves the index. */
     void (*remove)(struct cl_blobs *blobs, struct cl_blob *blob);
     /* What came out meanwhile: to blobs->ended. */

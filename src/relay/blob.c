@@ -25,6 +25,18 @@ look(const struct cl_blob_call *call)
                          : cl_blobs_look(store, &call->digest);
 }
 
+/* What there is to be read; *ret_view: it is a message of v1. */
+static struct cl_blob_info
+look_to_read(const struct cl_blob_call *call, struct cl_body **ret_view)
+{
+    struct cl_blob_info info = look(call);
+    *ret_view =
+        info.state == CL_BLOB_WHOLE ? NULL : cl_blob_view(call->exchange->relay, &call->digest);
+    return *ret_view == NULL
+               ? info
+               : (struct cl_blob_info){.state = CL_BLOB_WHOLE, .size = (*ret_view)->len};
+}
+
 /* -- answers ----------------------------------------------------------------------------------- */
 
 /* The texts of the fields lie in space. */
@@ -205,7 +217,8 @@ answer_head(struct cl_blob_call *call)
 {
     char quoted[FIELD_CAP];
     struct cl_exchange *exchange = call->exchange;
-    struct cl_blob_info info = look(call);
+    struct cl_body *view;
+    struct cl_blob_info info = look_to_read(call, &view);
     if (info.state != CL_BLOB_WHOLE) {
         refuse_at(call, CL_ERR_NOT_FOUND, "this blob is not here, or not all of it");
         return;
@@ -241,7 +254,8 @@ static void
 answer_get(struct cl_blob_call *call, const struct cl_http_head *head)
 {
     char quoted[FIELD_CAP], text[FIELD_CAP];
-    struct cl_blob_info info = look(call);
+    struct cl_body *view;
+    struct cl_blob_info info = look_to_read(call, &view);
     struct cl_http_field fields[3] = {etag_field(&call->digest, quoted), ranges_field};
     if (info.state != CL_BLOB_WHOLE) {
         cl_exchange_refuse(call->exchange, CL_ERR_NOT_FOUND,
@@ -256,7 +270,8 @@ answer_get(struct cl_blob_call *call, const struct cl_http_head *head)
     bool is_part = range.kind == CL_V2_RANGE_PART;
     call->offset = is_part ? range.first : 0;
     call->end = is_part ? range.end : info.size;
-    call->is_reading = true;
+    call->is_reading = view == NULL;
+    call->view = cl_body_ref(view);
     (void)snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)call->offset,
                    (unsigned long long)call->end - 1, (unsigned long long)info.size);
     fields[2] = (struct cl_http_field){CL_STR("Content-Range"), cl_str_z(text)};
@@ -268,10 +283,26 @@ answer_get(struct cl_blob_call *call, const struct cl_http_head *head)
     cl_http_answer(call->exchange->conn, &answer);
 }
 
+/* The next bytes, of which the reader's system will take so many at once. */
+static void
+give(struct cl_blob_call *call, struct cl_part part)
+{
+    uint64_t left = call->end - call->offset;
+    part.bytes = cl_str_part(part.bytes, 0, left < part.bytes.len ? (size_t)left : part.bytes.len);
+    call->offset += part.bytes.len;
+    cl_http_answer_more(call->exchange->conn, &part);
+}
+
 void
 cl_blob_more(struct cl_exchange *exchange)
 {
     struct cl_blob_call *call = exchange->blob;
+    if (call->view != NULL) { // it lies in memory, all of it
+        struct cl_part rest = cl_part_of_body(call->view);
+        rest.bytes = cl_str_part(rest.bytes, (size_t)call->offset, rest.bytes.len);
+        give(call, rest);
+        return;
+    }
     enum cl_err err =
         cl_blobs_read(store_of(call), &call->digest, call->offset, exchange->peer.handle);
     if (err != CL_OK)
@@ -294,7 +325,7 @@ call_new(struct cl_exchange *exchange)
         return NULL;
     call->exchange = exchange;
     exchange->blob = call;
-    cl_list_append(&exchange->relay->blob_calls, &call->link);
+    cl_list_append(&exchange->relay->blobs.calls, &call->link);
     return call;
 }
 
@@ -304,6 +335,7 @@ cl_blob_call_free(struct cl_blob_call *call)
     cl_list_remove(&call->link);
     if (call->is_reading)
         cl_blob_was_read(call->exchange->relay, &call->digest);
+    cl_body_unref(call->view);
     cl_free(call);
 }
 
@@ -393,7 +425,7 @@ written(struct cl_blob_call *call, enum cl_err err)
 static void
 sealed(struct cl_relay *relay, const struct cl_blob_done *done)
 {
-    CL_LIST_EACH(&relay->blob_calls, at)
+    CL_LIST_EACH(&relay->blobs.calls, at)
     {
         struct cl_blob_call *call = CL_LIST_ENTRY(at, struct cl_blob_call, link);
         if (!call->is_sealing || !cl_digest_eq(&call->digest, &done->digest))
@@ -413,11 +445,7 @@ was_read(struct cl_blob_call *call, const struct cl_blob_done *done)
         cl_http_conn_cut(call->exchange->conn);
         return;
     }
-    uint64_t left = call->end - call->offset;
-    struct cl_part part = cl_part_of_body(done->chunk);
-    part.bytes = cl_str_part(part.bytes, 0, left < part.bytes.len ? (size_t)left : part.bytes.len);
-    call->offset += part.bytes.len;
-    cl_http_answer_more(call->exchange->conn, &part);
+    give(call, cl_part_of_body(done->chunk));
 }
 
 void

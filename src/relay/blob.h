@@ -4,6 +4,7 @@
  *
  *     blob.c        requests and their answers
  *     blob_keep.c   which blobs stay
+ *     blob_view.c   long messages between v1 and v2
  *
  * A body comes in by pieces of CL_BLOB_CHUNK_BYTES, each of which goes to the store as soon as it
  * is there, and goes out by such pieces, the next one when the last is with the reader's system. So
@@ -13,12 +14,14 @@
 #define CL_RELAY_BLOB_H
 
 #include "journal/blobs.h"
+#include "proto/v2_bridge.h"
 #include "proto/v2_decode.h"
 #include "relay/peers.h"
 
 /* A request for one blob. */
 struct cl_blob_call {
-    struct cl_link link; // in relay->blob_calls
+    struct cl_body *view; // GET: what it reads is a message of v1; a reference
+    struct cl_link link;  // in relay->blobs.calls
     struct cl_exchange *exchange;
     cl_digest digest;
     bool is_put;
@@ -68,5 +71,21 @@ void cl_blob_was_read(struct cl_relay *relay, const cl_digest *digest);
 void cl_blob_sweep(struct cl_relay *relay, cl_time now);
 /* At the start: says so if a blob that a message names is not there. */
 void cl_blob_reconcile(struct cl_relay *relay);
+
+/* -- blob_view.c ---------------------------------------------------------------------------- */
+
+/* What a message of v1 carries becomes the name of a blob, if it is too large for an envelope.
+ * Good until relay->content is written again. CL_ERR_NO_MEMORY. */
+CL_MUST_CHECK enum cl_err cl_blob_show(struct cl_relay *relay, const struct cl_msg *msg,
+                                       struct cl_v2_content *content);
+/* The bytes of such a blob, good until the next is shown; NULL: there is none. */
+struct cl_body *cl_blob_view(const struct cl_relay *relay, const cl_digest *digest);
+/* Frees what is kept of the last broadcast. */
+void cl_blob_forget_news(struct cl_relay *relay);
+void cl_blob_views_done(struct cl_relay *relay);
+/* As cl_v2_to_v1, of a message that names a blob: with its content, where that fits, else with its
+ * name. */
+CL_MUST_CHECK enum cl_err cl_blob_as_v1(struct cl_relay *relay, const struct cl_v2_shown *shown,
+                                        struct cl_msg *ret_msg);
 
 #endif

@@ -19,7 +19,7 @@ cl_blob_bytes_max(const struct cl_relay *relay)
 static bool
 is_read(const struct cl_relay *relay, const cl_digest *digest)
 {
-    CL_LIST_EACH(&relay->blob_calls, at)
+    CL_LIST_EACH(&relay->blobs.calls, at)
     {
         const struct cl_blob_call *call = CL_LIST_ENTRY(at, struct cl_blob_call, link);
         if (call->is_reading && cl_digest_eq(&call->digest, digest))
@@ -125,6 +125,7 @@ cl_blob_sweep(struct cl_relay *relay, cl_time now)
     cl_digest digest;
     struct cl_blob_info info;
     struct cl_blobs *store = relay->config.blobs;
+    cl_blob_forget_news(relay);
     if (store == NULL)
         return;
     for (uint32_t at = 0; cl_blobs_next(store, &at, &digest, &info);) {

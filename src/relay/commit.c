@@ -687,6 +687,7 @@ pump_one(struct cl_relay *relay, struct cl_peer *peer)
     if (cl_recount_is_open(relay, agent))
         return; // it is ready again then
     relay->batch.is_all = false;
+    relay->blobs.shown = 0;
     bool took = pump_peer(peer);
     if (relay->batch.is_all)
         return;

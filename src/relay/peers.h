@@ -8,6 +8,7 @@
 #define CL_RELAY_PEERS_H
 
 #include "core/command.h"
+#include "core/msg.h"
 #include "net/http_server.h"
 #include "proto/v1_route.h"
 
@@ -31,6 +32,15 @@ struct cl_peer {
     uint64_t handle;
     struct cl_link link;  // in the relay's list of its kind
     struct cl_link ready; // in relay->ready: look whether something can be taken
+};
+
+/* What relay/blob*.c keep. */
+struct cl_blob_desk {
+    struct cl_list calls;
+    struct cl_list views;
+    uint64_t shown;     // bytes of blobs that the agent of v1 at hand was shown
+    struct cl_msg news; // the last broadcast that agents of v1 were shown so; its body is a
+                        // reference
 };
 
 /* One HTTP request, from its head to the proof that its answer was taken. */

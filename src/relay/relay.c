@@ -355,7 +355,8 @@ cl_relay_open(const struct cl_relay_config *config, struct cl_relay **ret_relay,
     cl_list_init(&relay->ready);
     cl_list_init(&relay->v2_conns);
     cl_list_init(&relay->leases);
-    cl_list_init(&relay->blob_calls);
+    cl_list_init(&relay->blobs.calls);
+    cl_list_init(&relay->blobs.views);
     cl_list_init(&relay->telling);
     cl_map_init(&relay->seats, &relay->hash_key);
     cl_directory_init(&relay->directory, &relay->hash_key);
@@ -440,6 +441,7 @@ cl_relay_free(struct cl_relay *relay)
     {
         cl_free(CL_LIST_ENTRY(at, struct cl_detach, link));
     }
+    cl_blob_views_done(relay);
     cl_command_free(relay->up);
     cl_session_free(relay->session);
     cl_core_free(relay->core);

@@ -89,7 +89,7 @@ struct cl_relay {
     struct cl_list ready;
     struct cl_list v2_conns;
     struct cl_list leases;
-    struct cl_list blob_calls;
+    struct cl_blob_desk blobs;
     struct cl_map seats;    // by agent: one of its seats, which leads to the others
     struct cl_list telling; // seats whose agents' receipts have changed
     struct cl_asking asking;

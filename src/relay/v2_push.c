@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "proto/v2_bridge.h"
+#include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
 
@@ -53,6 +54,8 @@ cl_v2_envelope(struct cl_relay *relay, cl_str receiver, const struct cl_msg *msg
     enum cl_err err = cl_v1_content(&reader, msg, &relay->content, &shown.content);
     cl_buf_clear(&relay->envelope);
     if (err == CL_OK)
+        err = cl_blob_show(relay, msg, &shown.content);
+    if (err == CL_OK)
         err = cl_v1_to_v2(&reader, &shown, &relay->envelope, NULL);
     *ret_text = cl_buf_str(&relay->envelope);
     return err;
@@ -75,7 +78,8 @@ cl_v2_as_v1(struct cl_relay *relay, const struct cl_msg *msg, struct cl_msg *ret
 {
     struct cl_envelope_reader reader = cl_v2_reader(relay);
     const struct cl_v2_shown shown = {.msg = msg, .claim = claim_of(relay, msg)};
-    enum cl_err err = cl_v2_to_v1(&reader, &shown, ret_msg, NULL);
+    enum cl_err err = msg->blob == NULL ? cl_v2_to_v1(&reader, &shown, ret_msg, NULL)
+                                        : cl_blob_as_v1(relay, &shown, ret_msg);
     cl_arena_clear(&relay->arena);
     return err;
 }

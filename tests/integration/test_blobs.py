@@ -2,8 +2,11 @@
 """Blobs (docs/protocol/v2.md, Blobs): put whole, in pieces and after breaks, read likewise, in memory
 and on a disk.
 """
+import base64
 import contextlib
 import hashlib
+import itertools
+import json
 import os
 import random
 import shutil
@@ -11,8 +14,9 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
-from support import Http, Relay, equal, holds, main, refused, test, until
+from support import Http, Relay, WebSocket, equal, holds, main, refused, test, until
 
 os.environ.pop("CLAWLINK_RELAY_CMD", None)  # memory and --data are both among these
 STEP = 262144
@@ -357,6 +361,223 @@ def file_that_was_changed_is_not_passed_off_as_whole():
         holds(len(got) < 2 * STEP, "more than there is was answered")
         until(lambda: "event=blob.failed" in relay.stderr(), "a line about it")
         relay.alive()
+
+
+# -- in messages -------------------------------------------------------------------------------
+
+
+NUMBERS = itertools.count(1)
+STREAM = os.urandom(8)
+BLOB = "application/clawlink-blob+json"
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def call(relay, method, **params):
+    """The result, or the error, of one call over HTTP."""
+    answer = relay.post("/v2", {"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    return answer.json().get("result") or answer.json().get("error") or {}
+
+
+def envelope(target, body, **header):
+    now = int(time.time())
+    header = {"typ": "clawlink-msg+jws", "from": "m/a", "to": target, "id": b64(os.urandom(16)),
+              "iat": now, "exp": now + 3600, "str": b64(STREAM), "seq": next(NUMBERS), **header}
+    return {"protected": b64(json.dumps(header).encode()), "payload": b64(body)}
+
+
+def name_of(data, cty="text/plain", size=None):
+    named = {"sha256": sha256(data), "size": len(data) if size is None else size, "cty": cty}
+    return json.dumps(named).encode()
+
+
+def send(relay, target, data, **header):
+    """Sends what was uploaded, by its name."""
+    return call(relay, "send", envelope=envelope(target, name_of(data), cty=BLOB, **header))
+
+
+def receive(relay, agent):
+    """What waits: headers and bodies, and the lease."""
+    batch = call(relay, "receive", agent=agent, wait=5)
+    parts = [[base64.urlsafe_b64decode(message["envelope"][name] + "==")
+              for name in ("protected", "payload")] for message in batch["messages"]]
+    return [(json.loads(header), body) for header, body in parts], batch.get("lease")
+
+
+def is_gone(relay, data):
+    return head(relay, data).status_code == 404
+
+
+@both()
+def message_takes_its_blob_along(relay):
+    data = content(3 * STEP)
+    call(relay, "attach", agent="m/b")
+    upload(relay, data)
+    equal(send(relay, "m/b", data)["status"], "accepted", "what send says")
+    [(header, body)], lease = receive(relay, "m/b")
+    equal(header["cty"], BLOB, "cty")
+    equal(json.loads(body)["sha256"], sha256(data), "what it names")
+    is_kept(relay, data)
+    call(relay, "ack", agent="m/b", lease=lease)
+    until(lambda: is_gone(relay, data), "the blob goes with its message")
+    refused(relay.get(path(data)), 404, code="not_found")
+
+
+@both()
+def last_of_several_messages_takes_it(relay):
+    data = content(1000)
+    call(relay, "attach", agent="m/b")
+    call(relay, "attach", agent="m/c")
+    upload(relay, data)
+    send(relay, "m/b", data)
+    send(relay, "topic:news", data)  # to both
+    for agent in "m/b", "m/c":
+        is_kept(relay, data)
+        messages, lease = receive(relay, agent)
+        equal(len(messages), 2 if agent == "m/b" else 1, f"messages for {agent}")
+        call(relay, "ack", agent=agent, lease=lease)
+    until(lambda: is_gone(relay, data), "the blob goes with the last message")
+
+
+@both()
+def dead_letter_keeps_its_blob(relay):
+    data = content(1000)
+    call(relay, "attach", agent="m/b")
+    upload(relay, data)
+    sent = send(relay, "m/b", data)
+    messages = call(relay, "receive", agent="m/b", wait=5)["messages"]
+    call(relay, "refuse", agent="m/b", at=messages[0]["at"], reason="too long")
+    until(lambda: "ended" in call(relay, "trace", agent="m/a", id=sent["id"]), "it is refused")
+    is_kept(relay, data)
+    call(relay, "dead.drop", agent="m/a", id=sent["id"])
+    until(lambda: is_gone(relay, data), "the blob goes with the letter")
+
+
+@both()
+def send_of_what_is_not_whole_is_refused(relay):
+    data = content(1000)
+    call(relay, "attach", agent="m/b")
+    equal(send(relay, "m/b", data)["data"]["error"], "not_found", "nothing of it is there")
+    put(relay, data, piece=data[:999])
+    equal(send(relay, "m/b", data)["data"]["error"], "not_found", "a part of it is there")
+    upload(relay, data, 999)
+    wrong = envelope("m/b", name_of(data, size=999), cty=BLOB)
+    equal(call(relay, "send", envelope=wrong)["data"]["error"], "not_found", "another size")
+    for body in b"text", b"{}", name_of(data)[:-1] + b',"more":1}':
+        wrong = call(relay, "send", envelope=envelope("m/b", body, cty=BLOB))
+        holds(wrong["data"]["error"] in ("malformed", "missing_field"), f"{body}: {wrong}")
+    sent = send(relay, "m/b", data)
+    equal(sent["status"], "accepted", "what send says")
+
+
+@both()
+def message_that_is_sent_again_needs_no_blob(relay):
+    data = content(1000)
+    call(relay, "attach", agent="m/b")
+    upload(relay, data)
+    text = envelope("m/b", name_of(data), cty=BLOB)
+    equal(call(relay, "send", envelope=text)["duplicate"], False, "the first time")
+    call(relay, "ack", agent="m/b", lease=receive(relay, "m/b")[1])
+    until(lambda: is_gone(relay, data), "the blob goes with its message")
+    equal(call(relay, "send", envelope=text)["duplicate"], True, "the second time")
+
+
+@test(relay=False)
+def blob_and_its_message_outlive_a_kill():
+    data = content(2 * REQUEST_MAX)
+    with folder() as place:
+        with Relay("--data", place) as relay:
+            call(relay, "attach", agent="m/b")
+            upload(relay, data)
+            send(relay, "m/b", data)
+            kill_9(relay)
+        with Relay("--data", place) as relay:
+            (_, body), = receive(relay, "m/b")[0]
+            equal(json.loads(body)["size"], len(data), "what waits")
+            is_kept(relay, data)
+            call(relay, "attach", agent="m/b")
+            kill_9(relay)
+        shutil.rmtree(os.path.join(place, "blobs"))
+        with Relay("--data", place) as relay:
+            until(lambda: "event=blob.missing count=1" in relay.stderr(), "what is missing is told")
+            upload(relay, data)
+            call(relay, "ack", agent="m/b", lease=receive(relay, "m/b")[1])
+            until(lambda: os.listdir(os.path.join(place, "blobs")) == [], "the file goes")
+
+
+# -- with v1 -----------------------------------------------------------------------------------
+
+
+@both()
+def long_message_of_v1_is_a_blob_for_v2(relay):
+    """Above 32 768 bytes; what is shorter is in the envelope."""
+    call(relay, "attach", agent="m/b")
+    for size in 32768, 32769, 1000000:
+        relay.delegate("old", "m/b", "x" * size)
+        [(header, body)], lease = receive(relay, "m/b")
+        if size == 32768:
+            equal((header.get("cty"), len(body)), (None, size), "one that fits")
+        else:
+            named = json.loads(body)
+            equal((header["cty"], named["size"], named.get("cty")), (BLOB, size, None), "its name")
+            equal(named["sha256"], sha256(b"x" * size), "its hash")
+            is_kept(relay, b"x" * size)
+            part = relay.get(path(named["sha256"]), headers={"Range": f"bytes={size - 5}-"})
+            equal((part.status_code, part.content), (206, b"xxxxx"), "its end")
+            equal(head(relay, b"x" * size).headers["Content-Length"], str(size), "HEAD")
+        call(relay, "ack", agent="m/b", lease=lease)
+
+
+@both()
+def long_message_with_a_context_is_one_too(relay):
+    call(relay, "attach", agent="m/b")
+    relay.delegate("old", "m/b", "x" * 50000, context={"why": "because"})
+    [(_, body)], _ = receive(relay, "m/b")
+    equal(json.loads(body)["cty"], "application/clawlink-v1+json", "what it is")
+    told = relay.get(path(json.loads(body)["sha256"])).json()
+    equal((told["type"], len(told["task"]), told["context"]),
+          ("task_delegation", 50000, {"why": "because"}), "what it says")
+
+
+@both()
+def v1_is_shown_the_content(relay):
+    """Where it fits a frame of v1, else the name."""
+    text = "a\u2713" * 100000
+    relay.register("old")
+    call(relay, "attach", agent="m/a")
+    upload(relay, text.encode())
+    send(relay, "v1/old", text.encode())
+    equal(relay.tasks("old"), [text], "what is polled")
+    with WebSocket(relay, "old") as socket:
+        upload(relay, text.encode())
+        send(relay, "v1/old", text.encode())
+        equal(socket.message()["task"], text, "what is pushed")
+        large = b"y" * (2 * REQUEST_MAX)
+        upload(relay, large)
+        send(relay, "v1/old", large)
+        shown = socket.message()
+        equal(shown["context"]["content_type"], BLOB, "type of a large one")
+        named = json.loads(shown["task"]) if isinstance(shown["task"], str) else shown["task"]
+        equal(named["sha256"], sha256(large), "its name")
+        is_kept(relay, large)
+
+
+@test()
+def many_agents_of_v1_are_shown_one_blob(relay):
+    """A megabyte for 40 agents is one in the relay's memory, not 40."""
+    names = [f"old{number}" for number in range(40)]
+    relay.register(*names)
+    call(relay, "attach", agent="m/a")
+    data = b"z" * 900000
+    upload(relay, data)
+    before = relay.memory_kib()
+    sockets = [WebSocket(relay, name, receive_buffer=4096) for name in names]
+    send(relay, "topic:news", data)
+    for socket in sockets:
+        equal(socket.message()["content"], "z" * 900000, "what is pushed")
+    relay.grew_less(before, 20 << 10)
 
 
 # -- slow readers ------------------------------------------------------------------------------

@@ -212,6 +212,11 @@ IN_BOTH(what_was_sealed_is_read_from_any_place)
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
         check_bytes(&digest, offsets[i], all);
     struct cl_body *chunk;
+    CHECK_OK(cl_blobs_fetch(blobs, &digest, &chunk));
+    CHECK_STR(cl_body_str(chunk), all);
+    cl_body_unref(chunk);
+    cl_digest nothing = digest_of(CL_STR("nothing"));
+    CHECK_INT(cl_blobs_fetch(blobs, &nothing, &chunk), CL_ERR_NOT_FOUND);
     CHECK_INT(read_at(&digest, LARGE, &chunk), CL_ERR_NOT_FOUND);
     CHECK_INT(read_at(&digest, UINT64_MAX, &chunk), CL_ERR_NOT_FOUND);
     CHECK_INT(cl_blobs_bytes(blobs), LARGE);
@@ -378,6 +383,10 @@ IN_BOTH(without_memory_nothing_leaks)
             err = sealed(&digest);
         if (err == CL_OK)
             err = read_at(&digest, 0, &chunk);
+        cl_body_unref(chunk);
+        chunk = NULL;
+        if (err == CL_OK)
+            err = cl_blobs_fetch(blobs, &digest, &chunk);
         cl_body_unref(chunk);
         CHECK(err == CL_OK || (fault_happened() && err == CL_ERR_NO_MEMORY));
     }
@@ -553,6 +562,7 @@ TEST(file_that_somebody_took_away_is_not_read)
     cl_digest digest = put(CL_STR("gone"));
     CHECK_INT(empty_folder(), 1);
     CHECK_INT(read_at(&digest, 0, &chunk), CL_ERR_IO);
+    CHECK_INT(cl_blobs_fetch(blobs, &digest, &chunk), CL_ERR_IO);
     end();
 }
 

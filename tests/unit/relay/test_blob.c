@@ -130,7 +130,7 @@ TEST(blob_is_put_and_read)
     struct memory_stream *stream = ask(2, get);
     CHECK(says(stream, "HTTP/1.1 200"));
     CHECK(cl_str_ends(memory_stream_written(stream), CL_STR("\r\n\r\nabc")));
-    CHECK(cl_list_is_empty(&relay->blob_calls));
+    CHECK(cl_list_is_empty(&relay->blobs.calls));
     CHECK(cl_list_is_empty(&relay->exchanges));
     end();
 }
@@ -143,7 +143,7 @@ TEST(without_memory_uploads_are_refused_or_cut_and_nothing_is_lost)
         struct memory_stream *stream = ask(0, put(0, "abc"));
         CHECK(fault_happened() || says(stream, "HTTP/1.1 201"));
         hang_up(stream);
-        CHECK(cl_list_is_empty(&relay->blob_calls));
+        CHECK(cl_list_is_empty(&relay->blobs.calls));
         CHECK(cl_list_is_empty(&relay->exchanges));
         CHECK(cl_blobs_remove(blobs, &abc));
     }
@@ -167,7 +167,7 @@ TEST(without_memory_readers_are_refused_or_cut)
             struct memory_stream *stream = ask(1, requests[i]);
             CHECK(fault_happened() || says(stream, "HTTP/1.1 "));
             hang_up(stream);
-            CHECK(cl_list_is_empty(&relay->blob_calls));
+            CHECK(cl_list_is_empty(&relay->blobs.calls));
             CHECK_INT(state(), CL_BLOB_WHOLE);
         }
     }
@@ -181,7 +181,7 @@ TEST(who_goes_while_a_piece_is_with_the_store_is_forgotten)
     memory_stream_reset(stream); // before the turn's end asks what came out
     cl_loop_turn(relay->loop, false);
     cl_loop_turn(relay->loop, false);
-    CHECK(cl_list_is_empty(&relay->blob_calls));
+    CHECK(cl_list_is_empty(&relay->blobs.calls));
     CHECK_INT(cl_blobs_look(blobs, &abc).have, 3);
     CHECK(says(ask(1, put(3, "")), "HTTP/1.1 201")); // goes on with nothing but the seal
     end();
@@ -193,10 +193,10 @@ TEST(relay_ends_while_blobs_are_read_and_written)
     ask(0, put(0, "abc"));
     struct memory_stream *stream = connect_and_say(1, get, 0);
     memory_stream_run(stream);
-    CHECK(!cl_list_is_empty(&relay->blob_calls));
+    CHECK(!cl_list_is_empty(&relay->blobs.calls));
     ask(2,
         "PUT /v2/blobs/" ABC " HTTP/1.1\r\n" HOST "Upload-Length: 3\r\nContent-Length: 3\r\n\r\na");
-    CHECK(cl_list_first(&relay->blob_calls) != cl_list_last(&relay->blob_calls));
+    CHECK(cl_list_first(&relay->blobs.calls) != cl_list_last(&relay->blobs.calls));
     end();
 }
 
@@ -432,6 +432,82 @@ TEST(without_memory_a_send_is_refused_or_cut)
         hang_up(stream);
         CHECK_INT(state(), CL_BLOB_WHOLE);
         CHECK(cl_list_is_empty(&relay->exchanges));
+    }
+    end();
+}
+
+/* -- long messages of v1 ----------------------------------------------------------------------- */
+
+static uint64_t births;
+
+/* What v1 says in a message becomes a blob's name; fails the test if it does not. */
+static cl_digest
+show(size_t len, char letter, uint64_t number)
+{
+    static char text[CL_BODY_BYTES_MAX];
+    struct cl_msg msg = {.number = number == 0 ? ++births : number};
+    struct cl_v2_content content = {.body = cl_str_of(text, len)};
+    struct cl_envelope_reader reader = {.arena = &relay->arena, .hash_key = &relay->hash_key};
+    struct cl_blob blob;
+    memset(text, letter, len);
+    CHECK_OK(cl_blob_show(relay, &msg, &content));
+    CHECK_STR(content.cty, CL_STR(CL_CTY_BLOB));
+    CHECK_OK(cl_blob_read(&reader, content.body, &blob, NULL));
+    CHECK_INT(blob.size, len);
+    struct cl_body *body = cl_blob_view(relay, &blob.digest);
+    CHECK(body != NULL && body->len == len && body->bytes[len - 1] == letter);
+    cl_arena_clear(&relay->arena);
+    return blob.digest;
+}
+
+TEST(long_message_is_hashed_once_and_kept_once)
+{
+    begin();
+    cl_digest first = show(50000, 'a', 7), other = show(50000, 'b', 8);
+    CHECK(!cl_digest_eq(&first, &other));
+    const struct cl_body *body = cl_blob_view(relay, &first);
+    cl_digest again = show(50000, 'a', 7), equal = show(50000, 'a', 9);
+    CHECK(cl_digest_eq(&first, &again) && cl_digest_eq(&first, &equal));
+    CHECK(cl_blob_view(relay, &first) == body);
+    unsigned kept = 0;
+    CL_LIST_EACH(&relay->blobs.views, at)
+    {
+        kept++;
+    }
+    CHECK_INT(kept, 2);
+    struct cl_v2_content small = {.body = cl_str_of(body->bytes, CL_ENVELOPE_BODY_BYTES_MAX)};
+    CHECK_OK(cl_blob_show(relay, &(struct cl_msg){.number = 10}, &small));
+    CHECK_INT(small.body.len, CL_ENVELOPE_BODY_BYTES_MAX); // as it was
+    end();
+}
+
+TEST(long_messages_shown_longest_ago_make_room)
+{
+    enum { COUNT = CL_BLOB_VIEWS_BYTES_MAX / CL_MIB };
+    static cl_digest digests[COUNT];
+    begin();
+    for (unsigned i = 0; i < COUNT; i++)
+        digests[i] = show(CL_MIB - i, 'c', 0);
+    cl_digest first = show(CL_MIB, 'c', births - COUNT + 1); // again: the newest now
+    CHECK(cl_digest_eq(&first, &digests[0]));
+    (void)show(CL_MIB, 'd', 0);
+    CHECK(cl_blob_view(relay, &digests[0]) != NULL);
+    CHECK(cl_blob_view(relay, &digests[1]) == NULL);
+    CHECK(cl_blob_view(relay, &digests[2]) != NULL);
+    end();
+}
+
+TEST(without_memory_no_long_message_is_shown)
+{
+    static char text[50000];
+    begin();
+    FOR_EACH_FAULT
+    {
+        struct cl_v2_content content = {.body = cl_str_of(text, sizeof text)};
+        enum cl_err err = cl_blob_show(relay, &(struct cl_msg){.number = ++births}, &content);
+        CHECK(err == CL_OK || (fault_happened() && err == CL_ERR_NO_MEMORY));
+        cl_blob_views_done(relay);
+        cl_buf_done(&relay->content);
     }
     end();
 }
