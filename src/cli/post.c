@@ -352,7 +352,7 @@ seal_blob(struct post *post, struct cl_why *why)
     err = upload(post, &digest, why);
     if (err != CL_OK)
         return err;
-    memcpy(blob.sha256, digest.bytes, sizeof blob.sha256);
+    blob.digest = digest;
     cl_buf_init(&body, CL_ENVELOPE_BODY_BYTES_MAX);
     err = cl_blob_put(&blob, &body);
     err = err == CL_OK
@@ -395,7 +395,7 @@ fetch_blob(struct post *post, struct cl_why *why)
     struct cl_blob_fetch fetch = {
         .size = mail->blob.size, .progress = show_progress, .ctx = &progress};
     enum cl_err err;
-    memcpy(fetch.digest.bytes, mail->blob.sha256, sizeof fetch.digest.bytes);
+    fetch.digest = mail->blob.digest;
     cl_progress_init(&progress, &post->run->view, "fetching");
     do {
         err = cl_client_get_blob(post->run->client, &fetch, &post->blob, why);
