@@ -31,7 +31,7 @@ CL_MUST_CHECK enum cl_err cl_client_put_blob(struct cl_client *client,
 
 /* Appends the blob to buf, which may hold the beginning of it, from a call that failed in a way
  * that may pass. Its hash is looked at: CL_ERR_IO, with buf empty, when it is another one, or when
- * the relay does not keep to the protocol; CL_ERR_NOT_FOUND: the relay does not keep it any more. */
+ * the relay does not keep to the protocol; CL_ERR_NOT_FOUND: the relay keeps it no more. */
 struct cl_blob_fetch {
     cl_digest digest;
     uint64_t size;
