@@ -427,6 +427,38 @@ TEST(a_client_without_memory_says_so_and_leaks_nothing)
     }
 }
 
+/* -- bytes ------------------------------------------------------------------------------------- */
+
+/* Bytes of a blob, answered so: the outcome, and the bytes in *ret_bytes. */
+static enum cl_err
+range_once(const char *answer, const char *want)
+{
+    static struct script script; // outlives a failed check
+    const struct cl_client_call call = {
+        .method = "GET", .path = CL_STR("/v2/blobs/0"), .range = "bytes=2-5"};
+    cl_str bytes = CL_STR("");
+    begin_script(&script, answer, 1);
+    struct cl_client *client = client_of(&script, "", "");
+    enum cl_err err = cl_client_call(client, &call, &bytes, &why);
+    CHECK(strstr(script.heard, "\r\nRange: bytes=2-5\r\n") != NULL);
+    CHECK_STR(bytes, cl_str_z(want));
+    cl_client_free(client);
+    end_script(&script);
+    return err;
+}
+
+TEST(bytes_are_taken_as_they_are)
+{
+    CHECK_OK(range_once(ANSWER("206 Partial Content", " {\n "), " {\n "));
+    CHECK_OK(range_once(ANSWER("200 OK", "no JSON"), "no JSON"));
+    CHECK_INT(
+        range_once(ANSWER("404 Not Found", "{\"error\":\"gone\",\"code\":\"not_found\"}"), ""),
+        CL_ERR_NOT_FOUND);
+    CHECK(says("gone"));
+    CHECK_INT(range_once(ANSWER("416 Range Not Satisfiable", "{\"error\":\"no\"}"), ""),
+              CL_ERR_MALFORMED);
+}
+
 /* -- protocol v2 ------------------------------------------------------------------------------ */
 
 /* A `trace` answered so: its outcome, and its result in *traced and *text. */
@@ -503,6 +535,7 @@ TEST(what_is_no_answer_of_v2_is_not_taken_for_one)
          CL_ERR_IO, "a note"},
         {ANSWER("404 Not Found", "{\"error\":\"no such path\"}"), CL_ERR_UPGRADE,
          "does not speak protocol v2"},
+        {ANSWER("404 Not Found", "404: Not Found"), CL_ERR_UPGRADE, "a relay of v1"},
         {ANSWER("401 Unauthorized", "{\"error\":\"no\",\"code\":\"unauthorized\"}"),
          CL_ERR_UNAUTHORIZED, "wants its token"},
         {ANSWER("200 OK", "hello"), CL_ERR_IO, "Not a relay"},
