@@ -16,11 +16,11 @@ struct cl_call_v2 {
     enum cl_v2_method method;
     const void *params;     // the method's struct, within the bounds of its shape
     uint32_t wait_s;        // of `receive`: as in its params
-    struct cl_arena *arena; // what is read lives there
+    struct cl_arena *arena; // what is read lives there, and in the answer
 };
 
 /* *ret_result is the method's struct of the result. *ret_text, unless it is NULL, is the result's
- * JSON, good until the client's next call.
+ * JSON. Both are good until the client's next call.
  *
  * An error that the relay named has that name, and what the relay says of it is in why: with the
  * candidates of an ambiguous name, or the seconds after which to try again. Else as

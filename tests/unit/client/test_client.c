@@ -473,6 +473,8 @@ trace_once(const char *answer, struct cl_v2_traced *traced, struct cl_arena *are
     struct cl_client *client = client_of(&script, "", "");
     enum cl_err err = cl_client_call_v2(client, &call, traced, &text, &why);
     CHECK((err == CL_OK) == (text.len > 0));
+    if (err == CL_OK)
+        CHECK_STR(traced->to, CL_STR("mini/otto")); // it lies in the answer, which is the client's
     CHECK(strstr(script.heard, "POST /v2 HTTP/1.1\r\n") != NULL);
     CHECK(strstr(script.heard, "\"method\":\"trace\",\"params\":{\"id\":\"AQAAAAAAAAAAAAAAAAAAAA\","
                                "\"agent\":\"laptop/mira\"}") != NULL);
@@ -494,7 +496,6 @@ TEST(a_call_of_v2_is_answered_with_its_struct)
                        "\"attempts\":3,\"rungs\":[],\"new\":[1]}"),
                    &traced, &arena));
     CHECK_INT(traced.attempts.value, 3);
-    CHECK_STR(traced.to, CL_STR("mini/otto"));
     cl_arena_done(&arena);
 }
 
