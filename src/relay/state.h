@@ -12,8 +12,7 @@
  *     auth.c      who may ask, and how often
  *     admin.c     the door for this machine's verbs
  *     backup.c    a copy of the journal, asked for there
- *     status.c    what the relay says of itself there
- *     metrics.c   and to Prometheus
+ *     status.c    what the relay says of itself there; metrics.c to Prometheus
  *     tls.c       its certificate, and what SIGHUP does
  *     discovery.c making itself known on the local network
  */
