@@ -42,8 +42,11 @@ class Sender:
         self.stream, self.numbers = b64(os.urandom(8)), itertools.count(1)
         self.call("attach", **about)
 
+    def hello(self):
+        return self.call("hello", versions=["2.0"], instance="laptop")
+
     def call(self, method, **params):
-        if method != "send":
+        if method not in ("send", "hello"):
             params = {"agent": self.address, **params}
         answer = self.relay.post("/v2", {"jsonrpc": "2.0", "id": 1, "method": method,
                                          "params": params}).json()
@@ -516,6 +519,24 @@ def a_blob_that_is_not_what_was_sent_is_no_file():
         script.blobs.clear()
         says(home.run("inbox", ID, "--save", home.file("third")), 4, "does not keep the blob")
         says(home.run("inbox", ID, "--save", "/dev/null"), 2, "no regular file")
+
+
+@test()
+def a_large_message_is_fetched_from_the_relay(relay):
+    with Desk(relay) as desk:
+        if desk.mira.hello()["limits"]["blob_bytes"] == 0:
+            print("SKIP a_large_message_is_fetched_from_the_relay: this relay keeps no blobs")
+            return
+        body, kept = os.urandom(3_000_000), desk.home.file("kept")
+        message = desk.ok("send", "--agent", "ana", "mini/otto", stdin=body).out.split()[0]
+        desk.ok("inbox", message, "--save", kept)
+        check(open(kept, "rb").read() == body, "looked at")
+        desk.ok("ack", message, "--outcome", "rejected", "--reason", "too large for me")
+        desk.ok("dead", "show", message, "--save", kept + "2")
+        check(open(kept + "2", "rb").read() == body, "dead")
+        desk.ok("dead", "retry", message)
+        desk.ok("inbox", "--take", "1", "--save", kept + "3")
+        check(open(kept + "3", "rb").read() == body, "taken")
 
 
 # -- what goes wrong --------------------------------------------------------------------------
