@@ -24,11 +24,22 @@ cl_me_name_host(cl_str host, char ret_name[static CL_NAME_BYTES_MAX + 1])
         memcpy(ret_name + len, spoken_for, sizeof spoken_for); // those names are short
 }
 
-/* The option, or else what the environment says; empty: neither. */
+/* Empty: neither the option nor the environment says it. */
 static cl_str
-said(const struct cl_opts *opts, enum cl_global global, const char *variable)
+said_instance(const struct cl_opts *opts)
 {
-    return cl_str_z(opts->globals[global] != NULL ? opts->globals[global] : getenv(variable));
+    const char *typed = opts->globals[CL_GLOBAL_INSTANCE];
+    return cl_str_z(typed != NULL ? typed : getenv("CLAWLINK_INSTANCE"));
+}
+
+/* The same; --as was typed, and so is heard before the environment. */
+static cl_str
+said_agent(const struct cl_opts *opts)
+{
+    const char *typed = opts->globals[CL_GLOBAL_AGENT];
+    if (typed == NULL && opts->globals[CL_GLOBAL_AS] != NULL)
+        return CL_STR("");
+    return cl_str_z(typed != NULL ? typed : getenv("CLAWLINK_AGENT"));
 }
 
 static enum cl_err
@@ -55,7 +66,7 @@ static enum cl_err
 find_agent(const struct cl_opts *opts, const struct cl_state *state, cl_str *ret_agent,
            struct cl_why *why)
 {
-    cl_str named = said(opts, CL_GLOBAL_AGENT, "CLAWLINK_AGENT");
+    cl_str named = said_agent(opts);
     if (named.len > 0 && !cl_name_is_valid(named))
         return cl_fail(CL_ERR_USAGE, why,
                        "\"%.*s\" is no name of an agent: --agent and CLAWLINK_AGENT take 1 to %d "
@@ -91,16 +102,16 @@ cl_me_find(const struct cl_opts *opts, const struct cl_state *state, struct cl_m
            struct cl_why *why)
 {
     char name[CL_NAME_BYTES_MAX + 1];
-    cl_str instance = said(opts, CL_GLOBAL_INSTANCE, "CLAWLINK_INSTANCE");
-    cl_str agent = said(opts, CL_GLOBAL_AGENT, "CLAWLINK_AGENT");
+    cl_str agent = said_agent(opts);
     struct cl_me me = {0};
-    if (instance.len == 0 && agent.len == 0 && is_pair(state->agent_id, &me)) {
+    if (opts->globals[CL_GLOBAL_INSTANCE] == NULL && agent.len == 0 &&
+        is_pair(state->agent_id, &me)) {
         *ret_me = me;
         return CL_OK;
     }
     enum cl_err err = find_agent(opts, state, &agent, why);
     if (err == CL_OK)
-        err = find_instance(instance, name, why);
+        err = find_instance(said_instance(opts), name, why);
     if (err != CL_OK)
         return err;
     me.instance_len = cl_str_z(name).len;

@@ -6,9 +6,9 @@
  *     agent      --agent, else CLAWLINK_AGENT, else the name that `clawlink register` saved, else
  *                --as, else the id that register saved; the first that an address could have
  *
- * An agent of v1 whose id is a pair of names, `clawlink register --id mini/otto`, is that agent in
- * v2 too, with one inbox, unless an agent or an instance is named. Any other id of v1 is another
- * agent, `v1/<id>`, with an inbox of its own.
+ * What register saved as its id is the address, if it is one, unless an agent is named, or an
+ * instance with --instance. --as counts for more than CLAWLINK_AGENT: it was typed. An id of v1
+ * that is no address is another agent, `v1/<id>`, with an inbox of its own.
  */
 #ifndef CL_CLI_ME_H
 #define CL_CLI_ME_H

@@ -49,6 +49,14 @@ TEST(what_was_typed_comes_before_the_environment_and_before_what_was_saved)
     CHECK(am("laptop/envy"));
     opts.globals[CL_GLOBAL_INSTANCE] = NULL;
     CHECK(am("cloud/envy"));
+    opts.globals[CL_GLOBAL_AS] = "typed"; // and so more than the environment
+    state.agent_id = CL_STR("mini/saved");
+    CHECK(am("mini/saved"));
+    opts.globals[CL_GLOBAL_INSTANCE] = "laptop";
+    CHECK(am("laptop/saved")); // by its name
+    opts.globals[CL_GLOBAL_INSTANCE] = NULL;
+    state.agent_id = CL_STR("1a2b3c4d");
+    CHECK(am("cloud/saved"));
 }
 
 TEST(a_registered_agent_goes_by_its_name_or_by_its_id)
