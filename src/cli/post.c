@@ -551,6 +551,17 @@ attach(struct post *post)
                                                      : err;
 }
 
+/* Ctrl-C. */
+static void
+say_how_far_it_is(void *ctx)
+{
+    struct post *post = ctx;
+    if (post->is_made)
+        cl_view_note(&post->run->view,
+                     "Message %s is %.*s so far. `clawlink trace %s` tells how it goes on.",
+                     post->id, CL_STR_ARG(status_of(post)), post->id);
+}
+
 static enum cl_err
 begin(struct post *post, struct cl_why *why)
 {
@@ -576,6 +587,7 @@ begin(struct post *post, struct cl_why *why)
         err = attach(post);
     if (err == CL_OK)
         err = cl_client_exit_on_signals(run->client, 130);
+    cl_client_last_words(run->client, say_how_far_it_is, post);
     return err == CL_OK ? CL_OK
                         : cl_fail(err, why, "Cannot prepare the message: %s.", cl_err_wire(err));
 }
@@ -684,6 +696,7 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
         err = err == CL_OK ? post.err : err;
         *why = post.why;
     }
+    cl_client_last_words(run->client, NULL, NULL);
     cl_uplink_free(post.uplink);
     if (post.uplink != NULL)
         cl_client_turn(run->client, 0); // so that it can say goodbye

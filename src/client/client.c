@@ -37,6 +37,8 @@ struct cl_client {
     uint64_t offset; // Upload-Offset of the last answer
     bool is_paused;
     int exit_status;
+    void (*last_words)(void *ctx); // before that; may be NULL
+    void *last_words_ctx;
     struct cl_timer pause;
     struct cl_arena arena; // for checking an answer
 };
@@ -591,7 +593,16 @@ exit_now(void *ctx, int signal)
 {
     const struct cl_client *client = ctx;
     (void)signal;
+    if (client->last_words != NULL)
+        client->last_words(client->last_words_ctx);
     exit(client->exit_status);
+}
+
+void
+cl_client_last_words(struct cl_client *client, void (*fn)(void *ctx), void *ctx)
+{
+    client->last_words = fn;
+    client->last_words_ctx = ctx;
 }
 
 void

@@ -105,6 +105,8 @@ void cl_client_turn(struct cl_client *client, uint32_t ms);
 /* From now on SIGINT and SIGTERM end the program with exit_status, but only while it waits: for
  * an answer or in a pause. So what was received is always written before the end. */
 CL_MUST_CHECK enum cl_err cl_client_exit_on_signals(struct cl_client *client, int exit_status);
+/* What is still to be said before such an end. */
+void cl_client_last_words(struct cl_client *client, void (*fn)(void *ctx), void *ctx);
 /* Lets that much time pass. */
 void cl_client_pause(struct cl_client *client, uint32_t ms);
 

@@ -197,6 +197,18 @@ def an_expired_message_has_ended(relay):
         check(result.code == 9 and "accepted for mini/otto, expired" in result.out, result)
 
 
+@test()
+def who_does_not_wait_to_the_end_is_told_how_far_it_is(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        send = waits(home, "--wait", "seen")
+        header, _ = otto.take("delivered")
+        until(lambda: otto.call("trace", agent="mini/otto", id=header["id"])["rungs"][1:], "rung")
+        send.signal(signal.SIGINT)
+        line = send.error_line()
+        check(line.startswith(f"Message {header['id']} is ") and send.wait() == 130, line)
+
+
 # -- ask ---------------------------------------------------------------------------------------
 
 
