@@ -363,7 +363,8 @@ cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl
 {
     struct cl_command draft = {
         .kind = CL_COMMAND_SETTLE,
-        .settle = {.holder = holder, .batch = batch, .rung = CL_RUNG_DELIVERED, .proof = proof}};
+        .settle = {
+            .holder = holder, .batch = batch, .rung = CL_RUNG_DELIVERED, .proof = (uint8_t)proof}};
     cl_err_ignore(cl_relay_session(relay, &draft)); // a batch that it never had proves nothing
 }
 

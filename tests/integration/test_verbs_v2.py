@@ -436,13 +436,6 @@ def an_answer_that_got_lost_is_asked_for_again_and_nothing_is_sent_twice(relay):
 # -- blobs -------------------------------------------------------------------------------------
 
 
-def keeps_blobs(relay):
-    hello = Peer(relay).call("hello", versions=["2.0"], instance="mini")
-    if hello["limits"]["blob_bytes"] == 0:
-        print("SKIP: this relay keeps no blobs", flush=True)
-    return hello["limits"]["blob_bytes"] > 0
-
-
 def noise(size):
     return hashlib.shake_128(b"noise").digest(size)
 
@@ -451,9 +444,6 @@ def noise(size):
 def what_is_too_large_for_an_envelope_goes_as_a_blob(relay):
     otto, body = Peer(relay), noise(5_000_000)
     with people(relay) as home:
-        if not keeps_blobs(relay):
-            says(home.run("send", "otto", stdin=body), 2, "5000000 bytes", "at most 32768")
-            return
         sent = home.ok("send", "otto", "--type", "image/png", stdin=body)
         check(sent.err == "" and " accepted for mini/otto" in sent.out, sent)
         header, blob = otto.take()
@@ -465,10 +455,15 @@ def what_is_too_large_for_an_envelope_goes_as_a_blob(relay):
         check("cty" not in otto.take()[0], "what just fits is no blob")
 
 
+@test("--blob-bytes", "0")
+def without_blobs_what_is_too_large_is_refused(relay):
+    Peer(relay)
+    with people(relay) as home:
+        says(home.run("send", "otto", stdin=noise(50_000)), 2, "50000 bytes", "at most 32768")
+
+
 @test()
 def a_large_question_gets_a_large_answer_byte_for_byte(relay):
-    if not keeps_blobs(relay):
-        return
     otto, question, answer = Peer(relay), noise(1_000_000), noise(700_000)
     with people(relay) as home:
         path, out = home.file("question", question), home.file("answer")
@@ -518,8 +513,6 @@ class Cutter:
 
 @test()
 def an_upload_goes_on_where_it_was_cut(relay):
-    if not keeps_blobs(relay):
-        return
     otto, body = Peer(relay), noise(5_000_000)
     cutter = Cutter(relay, 3_000_000)
     with people(relay) as home:
@@ -533,8 +526,6 @@ def an_upload_goes_on_where_it_was_cut(relay):
 
 @test()
 def progress_is_shown_in_a_terminal_alone(relay):
-    if not keeps_blobs(relay):
-        return
     Peer(relay)
     with people(relay) as home:
         path = home.file("large", noise(3_000_000))
