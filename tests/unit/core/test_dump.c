@@ -40,7 +40,7 @@ random_tracked(struct mesh *m)
              .root = below(2) == 0 ? any_sent() : mesh_id(0), .hops = (uint8_t)below(3),
              .thread = below(2) == 0 ? CL_STR("thread") : CL_STR(""),
              .attempts_max = (uint8_t)below(3), .trust = (uint8_t)below(CL_TRUST_COUNT),
-             .blob = cl_str_of("01234567890123456789012345678901234" + below(3),
+             .blob = cl_str_of(&"01234567890123456789012345678901234"[below(3)],
                                below(2) * sizeof(cl_digest)),
              .expires = {m->now.ms + (int64_t)below(50000)});
 }
