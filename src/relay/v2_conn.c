@@ -334,8 +334,9 @@ find_record(struct cl_relay *relay, const struct cl_v2_attach *params, struct cl
     return CL_OK;
 }
 
+/* *ret_wait is what waits for the answer, or NULL; freed, nobody is answered. */
 static enum cl_err
-register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call, struct cl_wait **ret_wait)
 {
     struct cl_relay *relay = conn->relay;
     const struct cl_v2_attach *params = &call->params.attach;
@@ -352,8 +353,11 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         err = cl_relay_submit(relay, &draft, wait == NULL ? 0 : wait->peer.handle);
     }
     cl_body_unref(record);
-    if (err != CL_OK && wait != NULL)
+    if (err != CL_OK && wait != NULL) {
         cl_wait_free(wait);
+        wait = NULL;
+    }
+    *ret_wait = wait;
     return err;
 }
 
@@ -361,7 +365,8 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 static void
 run_attach_once(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
-    enum cl_err err = register_agent(conn, call);
+    struct cl_wait *wait;
+    enum cl_err err = register_agent(conn, call, &wait);
     if (err != CL_OK)
         cl_v2_refuse(conn, call->id, err, CL_STR(""));
 }
@@ -387,7 +392,8 @@ run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     struct cl_seat *seat = cl_v2_seat(conn, params->agent);
     if (seat != NULL)
         seat_free(seat);
-    enum cl_err err = register_agent(conn, call);
+    struct cl_wait *wait;
+    enum cl_err err = register_agent(conn, call, &wait);
     seat = err == CL_OK ? seat_new(conn, params->agent) : NULL;
     if (err == CL_OK)
         err = seat == NULL ? CL_ERR_NO_MEMORY : attach(seat, params);
@@ -398,6 +404,8 @@ run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     }
     if (seat != NULL)
         seat_free(seat);
+    if (wait != NULL)
+        cl_wait_free(wait); // one answer is enough
     cl_v2_refuse(conn, call->id, err, CL_STR(""));
 }
 
