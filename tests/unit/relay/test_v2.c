@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Protocol v2 in a whole relay on memory streams: what no client outside can bring about, such as a
+ * minute that passes at once, or memory that runs out at a certain place. All else is
+ * tests/integration/test_v2*.py's.
+ */
+#include "relay/v2.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/relay.h"
+#include "relay/state.h"
+#include "support/fault.h"
+#include "support/memory_stream.h"
+#include "support/test.h"
+#include "support/test_journal.h"
+#include "wire/base64url.h"
+
+#define HOST "Host: localhost\r\n"
+#define OPEN                                                                    \
+    "GET /v2 HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+static struct cl_journal *journal;
+static struct cl_relay *relay;
+static struct memory_stream streams[4];
+static int64_t passed_ms;
+static uint64_t seq;
+
+static cl_time
+wall(void)
+{
+    return (cl_time){INT64_C(1775304000000) + passed_ms};
+}
+
+static cl_instant
+steady(void)
+{
+    return (cl_instant){1000 + passed_ms};
+}
+
+/* A relay that lives by passed_ms, which is past whatever the machine's clock says. */
+static void
+begin(uint32_t commit_delay)
+{
+    struct test_journal_options options = {.seed = 1, .delay_max = commit_delay};
+    struct cl_why why = {""};
+    journal = test_journal_open(&options);
+    CHECK(journal != NULL);
+    struct cl_relay_config config = {.host = CL_STR("127.0.0.1"),
+                                     .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
+                                     .inbox_bytes_max = CL_INBOX_BYTES_MAX,
+                                     .inboxes_bytes_max = CL_INBOXES_BYTES_MAX,
+                                     .log = {.fd = -1},
+                                     .journal = journal};
+    CHECK_OK(cl_relay_open(&config, &relay, &why));
+    memory_loop_clock(relay->loop);
+    passed_ms = 10 * INT64_C(31536000000);
+    relay->wall = wall;
+    relay->steady = steady;
+    cl_stamp_init(&relay->stamp, wall(), steady());
+    relay->now.ms = 0;                                  // read anew
+    for (uint32_t i = 0; i < 2 * commit_delay + 1; i++) // until its first command is committed
+        cl_loop_turn(relay->loop, false);
+    seq = 0;
+}
+
+static void
+end(void)
+{
+    cl_session_check(relay->session, relay->core);
+    cl_core_check(relay->core);
+    cl_relay_free(relay);
+    cl_journal_close(journal);
+}
+
+static void
+pass(int64_t ms)
+{
+    passed_ms += ms;
+    memory_loop_advance(relay->loop, ms);
+}
+
+/* -- connections ------------------------------------------------------------------------------- */
+
+static struct memory_stream *
+open_stream(size_t at, const char *bytes)
+{
+    struct memory_stream *stream = &streams[at];
+    memory_stream_init(stream, relay->loop);
+    cl_http_server_take(relay->http, &stream->stream);
+    memory_stream_put(stream, cl_str_z(bytes));
+    memory_stream_run(stream);
+    return stream;
+}
+
+static void
+hang_up(struct memory_stream *stream)
+{
+    memory_stream_reset(stream);
+    cl_loop_turn(relay->loop, false);
+    cl_loop_turn(relay->loop, false);
+}
+
+static unsigned
+count(const struct memory_stream *stream, const char *text)
+{
+    cl_str written = memory_stream_written(stream);
+    size_t len = strlen(text);
+    unsigned found = 0;
+    for (size_t i = 0; i + len <= written.len; i++)
+        found += memcmp(written.ptr + i, text, len) == 0;
+    return found;
+}
+
+static bool
+has(const struct memory_stream *stream, const char *text)
+{
+    return count(stream, text) > 0;
+}
+
+/* The request of one call. */
+static const char *
+post(const char *method, const char *params)
+{
+    static char text[4096], body[3072];
+    (void)snprintf(body, sizeof body,
+                   "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method,
+                   params);
+    (void)snprintf(text, sizeof text, "POST /v2 HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n%s",
+                   strlen(body), body);
+    return text;
+}
+
+/* A frame on a WebSocket, its mask zero. */
+static void
+say(struct memory_stream *stream, const char *method, const char *params)
+{
+    char text[3072], bytes[4096];
+    const uint8_t mask[CL_WS_MASK_BYTES] = {0};
+    int len =
+        snprintf(text, sizeof text,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
+    size_t head = cl_ws_frame_head(CL_WS_TEXT, true, (size_t)len, mask, (uint8_t *)bytes);
+    memcpy(bytes + head, text, (size_t)len);
+    memory_stream_put(stream, cl_str_of(bytes, head + (size_t)len));
+    memory_stream_run(stream);
+}
+
+static struct memory_stream *
+attach(size_t at, const char *params)
+{
+    struct memory_stream *stream = open_stream(at, OPEN);
+    say(stream, "hello", "{\"versions\":[\"2.0\"],\"instance\":\"m\"}");
+    say(stream, "attach", params);
+    return stream;
+}
+
+/* params of a send from m/mira, with that number in her stream. */
+static const char *
+envelope(const char *to, uint64_t number, bool is_sent_once)
+{
+    static char params[3072];
+    char header[1024], name[32], protected[2048];
+    long long now = (long long)(wall().ms / 1000);
+    int id_len = snprintf(name, sizeof name, "number %09llu", (unsigned long long)number);
+    char id[CL_BASE64URL_LEN(16) + 1] = "";
+    CHECK_INT(id_len, 16);
+    cl_base64url_encode(cl_str_of(name, 16), id);
+    int len = snprintf(header, sizeof header,
+                       "{\"typ\":\"clawlink-msg+jws\",\"from\":\"m/mira\",\"to\":\"%s\",\"id\":"
+                       "\"%s\",\"iat\":%lld,\"exp\":%lld,\"str\":\"oKGio6Slpqc\",\"seq\":%llu}",
+                       to, id, now, now + 604800, (unsigned long long)number);
+    cl_base64url_encode(cl_str_of(header, (size_t)len), protected);
+    protected[CL_BASE64URL_LEN((size_t)len)] = '\0';
+    (void)snprintf(params, sizeof params,
+                   "{\"envelope\":{\"protected\":\"%s\",\"payload\":\"eA\"}%s}", protected,
+                   is_sent_once ? ",\"attempts\":1" : "");
+    return params;
+}
+
+/* One call over HTTP, whose answer must have that in it. */
+static void
+check_call(const char *method, const char *params, const char *text)
+{
+    struct memory_stream *stream = open_stream(3, post(method, params));
+    if (!has(stream, text))
+        test_note("%s: %.*s", method, CL_STR_ARG(memory_stream_written(stream)));
+    CHECK(has(stream, text));
+    hang_up(stream);
+}
+
+static uint64_t
+waiting(void)
+{
+    return cl_core_stats(relay->core).waiting;
+}
+
+/* -- time -------------------------------------------------------------------------------------- */
+
+TEST(a_lease_that_nobody_acknowledges_ends_after_a_minute)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    check_call("receive", "{\"agent\":\"m/otto\"}", "\"attempts\":0");
+    CHECK_INT(cl_session_leased(relay->session), 1);
+    pass(CL_V2_LEASE_MS - 1);
+    check_call("receive", "{\"agent\":\"m/otto\"}", "\"messages\":[]");
+    pass(1);
+    CHECK_INT(cl_session_leased(relay->session), 0);
+    check_call("receive", "{\"agent\":\"m/otto\"}", "\"attempts\":1");
+    CHECK_INT(cl_session_leased(relay->session), 1);
+    end();
+}
+
+TEST(a_wait_ends_with_nothing_when_its_seconds_are_over)
+{
+    begin(0);
+    struct memory_stream *stream =
+        open_stream(0, post("receive", "{\"agent\":\"m/otto\",\"wait\":7}"));
+    pass(6999);
+    CHECK_INT(memory_stream_written(stream).len, 0);
+    pass(1);
+    CHECK(has(stream, "\"result\":{\"messages\":[]}"));
+    CHECK(cl_list_is_empty(&relay->leases));
+    end();
+}
+
+TEST(an_agent_that_is_silent_for_two_minutes_is_stale_and_offers_nothing)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\",\"capabilities\":[\"review\"]}", "\"waiting\"");
+    pass(CL_AGENT_FRESH_MS - 1);
+    check_call("agents", "{}", "\"status\":\"online\"");
+    check_call("send", envelope("cap:review", 1, false), "\"to\":\"m/otto\"");
+    pass(CL_AGENT_FRESH_MS);
+    check_call("agents", "{}", "\"status\":\"stale\"");
+    check_call("send", envelope("cap:review", 2, false), "no_such_agent");
+    check_call("send", envelope("m/otto", 3, false), "\"accepted\"");
+    check_call("receive", "{\"agent\":\"m/otto\"}", "\"lease\"");
+    check_call("agents", "{}", "\"status\":\"online\"");
+    check_call("send", envelope("cap:review", 4, false), "\"to\":\"m/otto\"");
+    end();
+}
+
+TEST(an_agent_that_is_attached_and_has_nothing_to_say_stays_online)
+{
+    begin(0);
+    static const char *const params[] = {
+        "{\"agent\":\"m/otto\",\"capabilities\":[\"review\"]}",
+        "{\"agent\":\"m/otto\",\"capabilities\":[\"review\"],\"quiet\":true}"};
+    for (size_t i = 0; i < 2; i++) {
+        struct memory_stream *stream = attach(0, params[i]);
+        for (int seconds = 0; seconds < 180; seconds += 20) {
+            const uint8_t mask[CL_WS_MASK_BYTES] = {0};
+            uint8_t pong[CL_WS_HEAD_BYTES_MAX];
+            size_t len = cl_ws_frame_head(CL_WS_PONG, true, 0, mask, pong);
+            pass(20000);
+            memory_stream_put(stream, cl_str_of(pong, len));
+            memory_stream_run(stream);
+        }
+        test_note("row %zu", i);
+        check_call("agents", "{}", "\"status\":\"online\",\"connected\":true");
+        check_call("send", envelope("cap:review", ++seq, false), "\"to\":\"m/otto\"");
+        hang_up(stream);
+    }
+    end();
+}
+
+/* -- a commit that takes its time -------------------------------------------------------------- */
+
+TEST(nothing_is_handed_out_before_what_came_back_is_counted)
+{
+    begin(TEST_JOURNAL_DELAY_MAX);
+    for (unsigned round = 0; round < 20; round++) {
+        uint64_t number = ++seq;
+        struct memory_stream *otto = attach(0, "{\"agent\":\"m/otto\"}");
+        for (int i = 0; i < 400 && cl_core_agent(relay->core, CL_STR("m/otto")) == NULL; i++)
+            cl_loop_turn(relay->loop, false);
+        struct memory_stream *mira = open_stream(1, post("send", envelope("m/otto", number, true)));
+        for (int i = 0; i < 400 && !has(otto, "\"method\":\"message\""); i++)
+            cl_loop_turn(relay->loop, false);
+        CHECK(has(otto, "\"attempts\":0"));
+        hang_up(otto);
+        hang_up(mira);
+        otto = attach(0, "{\"agent\":\"m/otto\"}");
+        for (int i = 0; i < 400; i++)
+            cl_loop_turn(relay->loop, false);
+        CHECK(!has(otto, "\"method\":\"message\"")); // it was a dead letter by then
+        CHECK_INT(waiting(), 0);
+        hang_up(otto);
+    }
+    end();
+}
+
+TEST(a_journal_that_fails_answers_who_waits_and_hands_out_what_came_back)
+{
+    begin(0);
+    struct memory_stream *otto = attach(0, "{\"agent\":\"m/otto\"}");
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    cl_loop_turn(relay->loop, false);
+    CHECK(has(otto, "\"method\":\"message\""));
+    memory_stream_clear(otto);
+    test_journal_fail(journal);
+    say(otto, "release", "{\"agent\":\"m/otto\",\"ranges\":[[2,1,1]]}");
+    CHECK(has(otto, "\"method\":\"message\""));
+    check_call("send", envelope("m/otto", 2, false), "\"read_only\"");
+    check_call("inbox", "{\"agent\":\"m/otto\"}", "\"waiting\":1");
+    CHECK(cl_list_is_empty(&relay->recounts));
+    end();
+}
+
+/* -- memory ------------------------------------------------------------------------------------ */
+
+struct call {
+    const char *method;
+    const char *params;
+};
+
+/* None of them changes anything for good, but for what `settle` takes away again. */
+static const struct call calls[] = {
+    {"hello", "{\"versions\":[\"2.0\"],\"instance\":\"m\"}"},
+    {"hello", "{\"versions\":[\"3.0\",\"3.1\"],\"instance\":\"m\"}"},
+    {"attach", "{\"agent\":\"m/otto\",\"capabilities\":[\"review\"],\"metadata\":{\"a\":1}}"},
+    {"detach", "{\"agent\":\"m/otto\"}"},
+    {"report", "{\"agent\":\"m/otto\",\"id\":\"bnVtYmVyIDAwMDAwMDAwMQ\",\"rung\":\"seen\"}"},
+    {"agents", "{}"},
+    {"inbox", "{\"agent\":\"m/otto\"}"},
+    {"trace", "{\"agent\":\"m/otto\",\"id\":\"bnVtYmVyIDAwMDAwMDAwMQ\"}"},
+    {"dead.list", "{\"agent\":\"m/otto\"}"},
+    {"dead.show", "{\"agent\":\"m/otto\",\"id\":\"bnVtYmVyIDAwMDAwMDAwMQ\"}"},
+    {"receive", "{\"agent\":\"m/otto\"}"},
+    {"receive", "{\"agent\":\"m/nobody\",\"wait\":9}"},
+    {"release", "{\"agent\":\"m/otto\",\"lease\":\"0000000000000000\"}"},
+    {"no.such", "{}"},
+};
+
+static void
+check_rest(void)
+{
+    pass(CL_V2_LEASE_MS); // of those whose answer got lost
+    for (int i = 0; i < 5; i++)
+        cl_loop_turn(relay->loop, false);
+    cl_session_check(relay->session, relay->core);
+    CHECK_INT(cl_session_leased(relay->session), 0);
+    CHECK_INT(waiting(), 1);
+    CHECK(cl_list_is_empty(&relay->exchanges));
+    CHECK(cl_list_is_empty(&relay->leases));
+    CHECK(cl_list_is_empty(&relay->ready));
+    CHECK(cl_list_is_empty(&relay->recounts));
+}
+
+TEST(without_memory_each_call_over_http_is_refused_or_cut_and_nothing_is_lost)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        test_note("%s %s", calls[i].method, calls[i].params);
+        FOR_EACH_FAULT
+        {
+            struct memory_stream *stream = open_stream(0, post(calls[i].method, calls[i].params));
+            bool is_waiting = !cl_list_is_empty(&relay->leases);
+            CHECK(fault_happened() || is_waiting || has(stream, "HTTP/1.1 "));
+            hang_up(stream);
+            check_rest();
+        }
+    }
+    end();
+}
+
+TEST(without_memory_a_connection_is_cut_or_goes_on_and_nothing_is_lost)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    FOR_EACH_FAULT
+    {
+        struct memory_stream *stream = attach(0, "{\"agent\":\"m/otto\",\"receipts_after\":0}");
+        if (has(stream, " 101 ") && !stream->is_closed)
+            CHECK_INT(count(stream, "{\"jsonrpc\":\"2.0\",\"id\":"), 2); // an answer each
+        if (!stream->is_closed)
+            say(stream, "release", "{\"agent\":\"m/otto\",\"ranges\":[[2,1,9]]}");
+        if (!stream->is_closed)
+            say(stream, "receive", "{\"agent\":\"m/otto\",\"wait\":60}");
+        if (!stream->is_closed)
+            say(stream, "agents", "{}");
+        CHECK(fault_happened() || has(stream, "\"method\":\"message\""));
+        hang_up(stream);
+        check_rest();
+        CHECK(cl_list_is_empty(&relay->v2_conns));
+        CHECK_INT(relay->seats.count, 0);
+    }
+    end();
+}
