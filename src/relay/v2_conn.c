@@ -292,6 +292,8 @@ attach(struct cl_seat *seat, const struct cl_v2_attach *params)
     enum cl_err err = params->quiet ? CL_OK : open_holder(seat);
     if (err == CL_OK)
         err = cl_relay_submit(relay, &draft, seat->peer.handle);
+    if (err == CL_ERR_STALE)
+        err = CL_ERR_UNAVAILABLE; // the relay's own first command is not committed yet
     seat->is_attached = err == CL_OK;
     seat->told = params->receipts_after.is_set ? params->receipts_after.value : newest;
     return err;
