@@ -193,6 +193,10 @@ def the_door_is_that_of_v1(relay):
         answer = requests.post(relay.url + "/v2", json=envelope, headers=header, timeout=10)
         equal(answer.status_code, 401, f"status with {header}")
         equal(answer.json()["code"], "unauthorized", "code")
+    for path in ("/v2?token=secret", "/v2?a=b&token=wrong"):
+        equal(relay.post(path, envelope).status_code, 400, "status with a token in the URL")
+        with Http(relay) as connection:
+            equal(connection.ask("GET", path, fields=UPGRADE).status, 400, "status of an upgrade")
     with Http(relay) as connection:
         equal(connection.ask("GET", "/v2", fields=UPGRADE).status, 101, "status with the token")
     for verb in ("PUT", "DELETE", "PATCH"):

@@ -8,6 +8,7 @@ agent on one of them, and numbers what it sends.
 import asyncio
 import base64
 import collections
+import contextlib
 import itertools
 import json
 import os
@@ -166,7 +167,10 @@ class Socket(Calls):
         return await websockets.connect(url, max_size=None, max_queue=None, **options)
 
     def raw(self, text):
-        Library.run(self.library.send(text))
+        try:
+            Library.run(self.library.send(text))
+        except websockets.ConnectionClosed as closed:
+            raise Failure(f"the connection has ended: {closed}") from None
 
     def read(self, timeout=WAIT):
         """The next text, as an object."""
@@ -223,9 +227,10 @@ class Socket(Calls):
                    for note in self.notes)
 
     def drop(self):
-        """An orderly end."""
+        """An orderly end, unless the relay has gone already."""
         self.relay.opened.discard(self)
-        Library.run(self.library.close())
+        with contextlib.suppress(websockets.ConnectionClosed):
+            Library.run(self.library.close())
 
     def cut(self):
         """Away without a word: the relay sees a reset."""
