@@ -709,6 +709,27 @@ def a_full_inbox_and_an_unfair_share_are_refused(relay):
     equal(first.post(refused)["duplicate"], False, "what was refused may be sent again")
 
 
+@test("--all-inboxes-bytes", "200000")
+def full_inboxes_are_refused_together(relay):
+    """Limits: all inboxes, then `storage_full`, for one agent and for a topic."""
+    socket, caller = Socket(relay, "m"), Caller(relay)
+    otto = Agent(socket, "m/otto", quiet=True)
+    senders = [Agent(socket, "m/a"), Agent(socket, "m/b")]
+    try:
+        for number in range(100):
+            senders[number % 2].send("m/otto", 10000 * b"x")
+        raise Failure("a hundred were taken")
+    except Refused as refused:
+        equal((refused.name, refused.error["data"]["retry"]), ("storage_full", True), "refusal")
+    for to in ("m/otto", "topic:any"):
+        envelope = senders[0].pack(to, 10000 * b"x")
+        for way in (socket, caller):
+            way.fails("storage_full", "send", envelope=envelope)
+    lease, messages = otto.receive(max=4)
+    otto.call("ack", lease=lease)
+    equal((len(messages), senders[0].post(envelope)["duplicate"]), (4, False), "once there is room")
+
+
 @test("--rate", "2")
 def a_sender_that_is_too_fast_is_told_when_to_come_back(relay):
     """Errors: rate_limited, with retry_after and, over HTTP, Retry-After."""
