@@ -260,6 +260,8 @@ def a_respond_says_nothing_of_what_is_not_its_agents(relay):
                                   ("old", "mini/otto", 7)):
         relay.good("/respond", {"from_agent": sender, "to_agent": target, "message_id": about,
                                 "result": "x", "status": "failed"})
+        if target == "mini/otto":
+            holds("re" not in otto.take().header, f"an answer to {about} of {sender}")
     trace = otto.trace(message_id)
     equal((rungs_of(trace), trace.get("ended")), (["accepted", "delivered"], None), "the receipt")
 
