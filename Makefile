@@ -71,7 +71,7 @@ bench-instructions: ## instructions per message, against bench/INSTRUCTIONS
 soak:         ## a relay under load for SOAK_MINUTES (20), then the simulator until interrupted
 	@tools/build release clawlink
 	@tests/abuse/run soak
-	@tools/build dev sim
+	@tools/build release sim sim_disk
 	@tools/soak
 
 abuse:        ## slow clients, a flood, 50 000 cut connections, against a relay (root)

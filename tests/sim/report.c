@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sim/report.h"
 
+#include "sim/journal.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -227,7 +229,7 @@ show_counts(void)
 int
 report_end(cl_hash128 state_hash, bool is_complete)
 {
-    unsigned zeros = show_counts();
+    unsigned zeros = show_counts() + sim_journal.show();
     bool failed = is_complete && zeros > 0;
     printf("state hash ");
     for (unsigned i = 0; i < sizeof state_hash.bytes; i++)

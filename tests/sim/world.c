@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/journal.h"
 #include "sim/keep.h"
 #include "sim/report.h"
 #include "sim/told.h"
@@ -519,7 +520,7 @@ world_turn(struct world *world)
     keep_check(world);
     if (rng_percent(&world->rng, 2))
         keep_sweep(world);
-    sim_counts.faults[SIM_DELAYED] += test_journal_waiting(world->journal) > 0;
+    sim_counts.faults[SIM_DELAYED] += sim_journal.waiting(world->journal) > 0;
     end_what_is_due(world);
     for (uint32_t a = 0; a < MODEL_AGENTS; a++)
         if (world->is_ready[a])
@@ -566,8 +567,9 @@ relay_up(struct world *world)
         ;
 }
 
+/* But the first of what was submitted, which the journal has though nobody was told. */
 static void
-forget_all(struct world *world)
+forget_all(struct world *world, uint64_t found)
 {
     CL_LIST_EACH(&world->acks, at)
     {
@@ -578,7 +580,10 @@ forget_all(struct world *world)
     }
     CL_LIST_EACH(&world->submitted, at)
     {
-        forget_submitted(at);
+        if (found > 0)
+            found--;
+        else
+            forget_submitted(at);
     }
 }
 
@@ -624,10 +629,9 @@ begin_core(struct world *world)
 void
 world_restart(struct world *world)
 {
-    uint64_t lost = test_journal_counts(world->journal).lost;
     apply_committed(world); // so it counts
     struct cl_buf before = dump(world);
-    test_journal_restart(world->journal);
+    sim_counts.faults[SIM_JOURNAL_LOST] += sim_journal.restart(world->journal);
     cl_core_free(world->core);
     cl_session_free(world->session);
     begin_core(world);
@@ -635,17 +639,17 @@ world_restart(struct world *world)
               "a journal can be replayed");
     SIM_CHECK(is_same_state(world, &before), "replaying the journal gives the state that died");
     rules_check_resume(world->model, world->core);
-    forget_all(world);
+    forget_all(world, sim_journal.found(world->journal));
     model_restart(world->model);
     sim_counts.faults[SIM_RESTART]++;
     world->restarts++;
-    sim_counts.faults[SIM_JOURNAL_LOST] += test_journal_counts(world->journal).lost - lost;
     world->is_ticking = false;
+    report_event("restart");
+    apply_committed(world); // what was committed when it died
     for (uint8_t blob = 1; blob <= SIM_BLOBS; blob++)
         world->blobs[blob - 1].mark = 0;
     keep_check(world);
     keep_sweep(world);
-    report_event("restart");
     relay_up(world);
 }
 
@@ -653,6 +657,7 @@ void
 world_reload(struct world *world)
 {
     struct cl_core *loaded = NULL;
+    sim_journal.keep(world->journal, world->core);
     struct cl_buf before = dump(world);
     enum cl_err err = cl_core_load(cl_buf_str(&before), next_hash_key(world), &loaded);
     SIM_CHECK(err == CL_OK, "what the core dumps can be loaded");
@@ -686,7 +691,7 @@ world_begin(struct world *world, uint64_t seed)
     options.read_only_per_million = rng_percent(&world->rng, 50) ? 1000 : 0;
     options.refused_per_million = rng_percent(&world->rng, 50) ? 20000 : 0;
     world->large_percent = rng_percent(&world->rng, 50) ? 8 : 40;
-    world->journal = test_journal_open(&options);
+    world->journal = sim_journal.open(&options);
     world->model = model_new();
     CL_ASSERT(world->journal != NULL);
     begin_core(world);
@@ -703,7 +708,7 @@ void
 world_end(struct world *world)
 {
     sim_counts.faults[SIM_REDELIVERED] += world->model->retaken;
-    forget_all(world);
+    forget_all(world, 0);
     for (unsigned i = 0; i < SIM_OUTBOX; i++)
         cl_command_free(world->outbox[i]);
     cl_effects_done(&world->core_effects);
@@ -761,7 +766,7 @@ world_drain(struct world *world)
             poll_once(world, a);
         }
         world_turn(world);
-        left += test_journal_waiting(world->journal);
+        left += sim_journal.waiting(world->journal);
     }
     world->is_draining = false;
 }
