@@ -391,6 +391,10 @@
 #define CL_V2_DESCRIPTION_BYTES_MAX 1024
 #define CL_V2_CAPABILITIES_MAX      64
 #define CL_V2_METADATA_BYTES_MAX    (4 * CL_KIB)
+/* Of so many new agents within a second each connection of v2 is told: where ten thousand come back
+ * to a relay that forgot them, telling each of each other would keep both ends busy for minutes. Of
+ * the others nobody is told; `agents` lists them. */
+#define CL_V2_JOINED_PER_SECOND 100
 /* Versions that a hello may name; more is malformed. */
 #define CL_V2_VERSIONS_MAX 16
 /* Agents, dead letters or messages in one answer; the next call goes on behind it. */

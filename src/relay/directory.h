@@ -11,11 +11,14 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/time.h"
 #include "proto/shape.h"
 
 struct cl_directory {
-    struct cl_map agents; // struct entry by id
-    struct cl_map words;  // struct word by its kind and text
+    struct cl_map agents;   // struct entry by id
+    struct cl_map words;    // struct word by its kind and text
+    cl_instant joined_from; // a second in which agents joined,
+    uint32_t joined;        // so many of them: v2_look.c tells of the first ones
 };
 
 enum cl_word { CL_WORD_NAME, CL_WORD_CAPABILITY };

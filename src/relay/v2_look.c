@@ -67,10 +67,23 @@ describe_agent(struct cl_relay *relay, const struct cl_agent *agent, struct cl_v
     return err == CL_OK ? cl_v2_read_record(&reader, cl_body_str(agent->record), ret_agent) : err;
 }
 
+static bool
+may_tell_joined(struct cl_relay *relay)
+{
+    cl_instant now = cl_loop_now(relay->loop);
+    if (now.ms - relay->directory.joined_from.ms >= 1000) {
+        relay->directory.joined_from = now;
+        relay->directory.joined = 0;
+    }
+    return relay->directory.joined++ < CL_V2_JOINED_PER_SECOND;
+}
+
 void
 cl_v2_tell_joined(struct cl_relay *relay, const struct cl_agent *agent)
 {
     struct cl_v2_agent said;
+    if (!may_tell_joined(relay))
+        return;
     cl_buf_clear(&relay->text);
     enum cl_err err = describe_agent(relay, agent, &said);
     if (err == CL_OK)

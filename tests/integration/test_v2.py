@@ -749,4 +749,19 @@ def a_sender_that_is_too_fast_is_told_when_to_come_back(relay):
     holds(int(answer.headers["Retry-After"]) >= 1, "Retry-After")
 
 
+@test()
+def of_many_new_agents_only_so_many_are_told(relay):
+    """agent.joined: of more than 100 within a second nobody is told of the rest."""
+    watcher, crowd = Socket(relay, "watcher"), Socket(relay, "crowd")
+    began = time.monotonic()
+    calls = [crowd.begin("attach", agent=f"crowd/a{i}") for i in range(300)]
+    for call in calls:
+        crowd.end(call)
+    seconds = time.monotonic() - began
+    watcher.has_note("agent.joined")  # all that were sent are here now
+    told = sum(note["method"] == "agent.joined" for note in watcher.notes)
+    holds(100 <= told <= 100 * (int(seconds) + 2), f"{told} were told in {seconds:.1f} s")
+    equal(len(watcher.call("agents")["agents"]), 300, "agents listed")
+
+
 main()
