@@ -10,7 +10,7 @@ T ?= json
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
-.PHONY: release demo test check discovery sim fuzz asan tsan valgrind cover bench \
+.PHONY: release demo test check discovery sim fuzz asan tsan valgrind cover bench storms \
 	bench-instructions soak abuse install deb debtest deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
@@ -63,6 +63,10 @@ cover:        ## covered lines and branches of each room
 bench:        ## the relay beside its peers, every row: about 15 minutes
 	@tools/build release bench
 	@bench/run
+
+storms:       ## 200, then 10 000 clients come back after an outage: a minute and a half
+	@tools/build release bench
+	@bench/storms
 
 bench-instructions: ## instructions per message, against bench/INSTRUCTIONS
 	@tools/build release clawlink bench_loadgen
