@@ -11,7 +11,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
 .PHONY: release demo test check discovery sim fuzz asan tsan valgrind cover bench storms \
-	bench-instructions soak abuse install deb debtest deps fresh clean help
+	bench-instructions soak abuse crash install deb debtest deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
 	@tools/build release
@@ -82,6 +82,11 @@ abuse:        ## slow clients, a flood, 50 000 cut connections, against a relay 
 	@tools/deps --ci
 	@tools/build release clawlink
 	@tests/abuse/run slow flood churn
+
+crash:        ## crashes of a real relay under load, and what its disk may do to it
+	@tools/deps --ci
+	@tools/build release clawlink programs
+	@tests/crash/run
 
 install:      ## make install DESTDIR= PREFIX=/usr/local
 	@tools/build release

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "support/crash_vfs.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,7 @@ static enum crash_vfs_fault planned;
 static uint32_t due;
 static bool has_happened;
 static bool is_off;
+static bool dies; // of a power failure
 
 static struct handle *
 handle_of(sqlite3_file *file)
@@ -177,6 +180,8 @@ node_of(const char *path)
     (void)snprintf(node->disk, sizeof node->disk, "%s.disk", path);
     cl_list_init(&node->changes);
     cl_list_append(&nodes, &node->link);
+    if (dies && access(node->disk, F_OK) == 0)
+        return node; // it has outlived another process
     if (access(path, F_OK) == 0)
         copy(path, node->disk);
     else
@@ -193,6 +198,8 @@ sync_folder(void)
     {
         struct node *node = CL_LIST_ENTRY(at, struct node, link);
         node->is_gone = node->is_deleted;
+        if (dies && node->is_gone)
+            (void)unlink(node->disk); // it may be gone for long
     }
 }
 
@@ -206,14 +213,25 @@ look_up(bool is_sync)
         due -= due > 0;
         return CRASH_VFS_NONE;
     }
-    if (planned != CRASH_VFS_POWER && is_sync != (planned == CRASH_VFS_SYNC_ERROR))
+    bool is_of_syncs = planned == CRASH_VFS_SYNC_ERROR || planned == CRASH_VFS_LIE;
+    if (planned != CRASH_VFS_POWER && is_sync != is_of_syncs)
         return CRASH_VFS_NONE;
     enum crash_vfs_fault fault = planned;
     has_happened = true;
     is_off = fault == CRASH_VFS_POWER;
-    if (fault != CRASH_VFS_FULL)
+    if (fault != CRASH_VFS_FULL && fault != CRASH_VFS_LIE)
         planned = CRASH_VFS_NONE;
     return fault;
+}
+
+static void
+die(void)
+{
+    CL_LIST_EACH(&nodes, at)
+    {
+        settle(CL_LIST_ENTRY(at, struct node, link));
+    }
+    (void)kill(getpid(), SIGKILL); // does not come back
 }
 
 static enum crash_vfs_fault
@@ -221,6 +239,8 @@ befalls(bool is_sync)
 {
     (void)pthread_mutex_lock(&plan_lock); // cannot fail
     enum crash_vfs_fault fault = look_up(is_sync);
+    if (fault == CRASH_VFS_POWER && dies)
+        die(); // with the lock, so that nobody writes meanwhile
     (void)pthread_mutex_unlock(&plan_lock);
     return fault;
 }
@@ -281,6 +301,8 @@ shim_sync(sqlite3_file *file, int flags)
     enum crash_vfs_fault fault = befalls(true);
     if (fault == CRASH_VFS_POWER)
         return SQLITE_IOERR_FSYNC;
+    if (fault == CRASH_VFS_LIE)
+        return SQLITE_OK;
     int fd = open_disk(node, O_RDWR);
     CL_LIST_EACH(&node->changes, at)
     {
@@ -362,7 +384,7 @@ shim_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int
     CL_ASSERT((flags & kept) != 0); // else it is a temporary file, which should be in memory
     struct node *node = node_of(path);
     if (node->is_deleted && access(path, F_OK) != 0)
-        (void)close(open_disk(node, O_RDWR | O_TRUNC)); // a new file under an old name
+        (void)close(open_disk(node, O_RDWR | O_CREAT | O_TRUNC)); // a new file under an old name
     handle->real = (sqlite3_file *)(void *)(handle + 1);
     handle->node = node;
     handle->is_new = (flags & SQLITE_OPEN_MAIN_DB) == 0 && access(path, F_OK) != 0;
@@ -409,6 +431,25 @@ crash_vfs_install(void)
     shim.xDelete = shim_delete;
     cl_list_init(&nodes);
     CL_ASSERT(sqlite3_vfs_register(&shim, 1) == SQLITE_OK);
+}
+
+void
+crash_vfs_boot(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    char from[512], to[512];
+    dies = true;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        if (len < 5 || strcmp(entry->d_name + len - 5, ".disk") != 0)
+            continue;
+        (void)snprintf(from, sizeof from, "%s/%s", folder, entry->d_name);
+        (void)snprintf(to, sizeof to, "%.*s", (int)(strlen(from) - 5), from);
+        copy(from, to);
+    }
+    if (dir != NULL)
+        (void)closedir(dir); // only read
 }
 
 void

@@ -22,6 +22,7 @@ enum crash_vfs_fault {
     CRASH_VFS_WRITE_ERROR, // that write, or the next one, fails half done
     CRASH_VFS_SYNC_ERROR,  // that sync, or the next one, fails, and nobody tries again
     CRASH_VFS_FULL,        // from then on until another plan: each write fails half done
+    CRASH_VFS_LIE,         // likewise: each sync says that it is done, and does nothing
 };
 
 /* From now on SQLite uses it, in this process. Harmless a second time. */
@@ -34,6 +35,11 @@ void crash_vfs_plan(enum crash_vfs_fault fault, uint32_t after);
 bool crash_vfs_happened(void);
 /* The power goes now, if it has not gone. All files must be closed by now. */
 void crash_vfs_restart(void);
+
+/* For a process that is itself the one that dies: what SIGKILL finds unsynced is lost, and
+ * CRASH_VFS_POWER ends the process. Before SQLite opens anything this makes the files of that
+ * folder what their .disk files have been left as; a folder that is not there has none. */
+void crash_vfs_boot(const char *folder);
 
 struct crash_vfs_counts {
     uint64_t writes;
