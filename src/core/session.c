@@ -339,6 +339,21 @@ apply_heartbeat(struct run *run, cl_str id)
     return CL_OK;
 }
 
+/* A newer connection begins with what an older one has not acknowledged: it may have broken without
+ * a word, and what it holds would come late, after what was sent later. One of them at most holds
+ * anything. */
+static void
+take_over(struct run *run, const struct cl_session_peer *peer)
+{
+    CL_LIST_EACH(&peer->sockets, at)
+    {
+        struct cl_session_holder *older = cl_session_holder_at(at);
+        if (older->kind != CL_HOLDER_RANGED || older->messages == 0)
+            continue;
+        tell_released(run->session, peer, release_all(run->session, older), run->effects);
+    }
+}
+
 static enum cl_err
 apply_open(struct run *run, const struct cl_command_open *fields)
 {
@@ -368,6 +383,8 @@ apply_open(struct run *run, const struct cl_command_open *fields)
     holder->peer = peer;
     holder->lapse.tie = holder->number;
     cl_list_init(&holder->held);
+    if (holder->kind == CL_HOLDER_RANGED)
+        take_over(run, peer);
     cl_list_append(holder->kind != CL_HOLDER_POLL ? &peer->sockets : &peer->polls, &holder->link);
     peer->seen = run->now;
     if (holder->kind == CL_HOLDER_POLL)

@@ -29,6 +29,7 @@
  *   HEARTBEAT agent            was heard of now. NO_AGENT unless registered.
  *   OPEN      holder, agent, messages_max   as said; counts as a heartbeat. Any id. A poll takes
  *                              so many at most, 0: CL_POLL_MESSAGES_MAX. STALE: number in use.
+ *                              What an older RANGED holder has goes back when a RANGED one opens.
  *   CLOSE     holder           what it holds is released; what settles goes on. NOT_FOUND.
  *   RENEW     holder, until    a poll's answer was written: released at `until` if no proof
  *                              comes (LAPSE). NOT_FOUND, also for sockets.

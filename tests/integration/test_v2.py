@@ -344,6 +344,25 @@ def of_two_connections_the_newer_is_pushed_and_the_older_takes_over(relay):
 
 
 @test()
+def a_newer_connection_begins_with_what_the_older_did_not_acknowledge(relay):
+    """attach: the older one may have broken without a word, and order holds."""
+    mira, older = Agent(Caller(relay), "laptop/mira"), Agent(Socket(relay, "mini"), "mini/otto")
+    for text in ("one", "two", "three"):
+        mira.send("mini/otto", text)
+    first, second, third = older.messages(3)
+    older.ack(second)
+    newer = Agent(Socket(relay, "mini"), "mini/otto")
+    mira.send("mini/otto", "four")
+    found = newer.messages(3)
+    equal([(message.text, message.attempts) for message in found],
+          [("one", 1), ("three", 1), ("four", 0)], "what the newer is pushed")
+    older.ack(first, third)  # too late: it is passed over
+    equal(newer.conn.call("inbox", agent="mini/otto")["waiting"], 3, "waiting")
+    newer.ack(*found)
+    until(lambda: newer.conn.call("inbox", agent="mini/otto")["waiting"] == 0, "all of it taken")
+
+
+@test()
 def a_quiet_agent_is_pushed_nothing_but_receipts(relay):
     """attach, quiet: it sends, hears receipts, may receive; an agent that is here."""
     socket = Socket(relay, "mini")

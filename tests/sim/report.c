@@ -34,6 +34,7 @@ static const char *const fault_names[SIM_FAULT_COUNT] = {
     [SIM_STATE_RELOADED] = "state dumped and loaded",
     [SIM_REDELIVERED] = "message handed out again",
     [SIM_OLDER_SOCKET_TOOK_OVER] = "older socket took over",
+    [SIM_NEWER_SOCKET_TOOK_OVER] = "newer socket took over",
     [SIM_CREDIT_USED_UP] = "credit used up",
     [SIM_SHARES_KEPT] = "turn with a long inbox",
     [SIM_ANSWER_LOST] = "answer to a sender lost",

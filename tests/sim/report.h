@@ -25,6 +25,7 @@ enum sim_fault {
     SIM_STATE_RELOADED,
     SIM_REDELIVERED,
     SIM_OLDER_SOCKET_TOOK_OVER,
+    SIM_NEWER_SOCKET_TOOK_OVER, // while the older one held messages
     SIM_CREDIT_USED_UP,
     SIM_SHARES_KEPT, // an inbox had become long
     SIM_ANSWER_LOST, // a v2 sender does not know whether its message was accepted

@@ -80,6 +80,20 @@ tell_close(struct model *model, struct model_holder *holder)
     return released;
 }
 
+/* A newer RANGED holder is there: what an older one has goes back. */
+static uint32_t
+tell_newer(struct model *model, const struct model_holder *newer)
+{
+    uint32_t released = 0;
+    for (struct model_holder *h = model->holders; h != NULL; h = h->older)
+        if (h != newer && h->is_open && h->agent == newer->agent && h->kind == CL_HOLDER_RANGED &&
+            model_held(h) > 0) {
+            sim_counts.faults[SIM_NEWER_SOCKET_TOOK_OVER]++;
+            released += model_release(model, h);
+        }
+    return released;
+}
+
 /* What the model makes of a volatile command that the session took. */
 static struct wanted
 tell_model(struct world *world, const struct cl_command *draft)
@@ -93,6 +107,8 @@ tell_model(struct world *world, const struct cl_command *draft)
                             (enum cl_holder_kind)draft->open.kind);
         if (draft->open.messages_max > 0)
             holder->messages_max = draft->open.messages_max;
+        if (holder->kind == CL_HOLDER_RANGED)
+            wanted.released = tell_newer(model, holder);
         world->is_ready[model_agent(model, draft->open.agent)] = true; // the shell looks itself
         break;
     case CL_COMMAND_CLOSE:

@@ -223,3 +223,31 @@ TEST(a_ranged_holder_has_the_credit_of_a_socket)
     cl_session_check(m.session, m.core);
     mesh_done(&m);
 }
+
+TEST(a_newer_connection_begins_with_what_the_older_one_holds)
+{
+    struct mesh m;
+    uint64_t base = begin(&m, CL_HOLDER_RANGED);
+    struct cl_range proven = range(base + 1, base + 1);
+    CHECK_OK(settle(&m, proven, false));
+    mesh_open(&m, "b", 2, CL_HOLDER_RANGED);
+    const struct cl_effect *released = mesh_effect(&m, CL_EFFECT_RELEASED);
+    CHECK_STR(released->agent, CL_STR("b"));
+    CHECK_INT(released->released.ranges.len, 2);
+    check_range(released->released.ranges, 0, base, base);
+    check_range(released->released.ranges, 1, base + 2, base + 4);
+    cl_session_check(m.session, m.core);
+    (void)mesh_take(&m, 2);
+    CHECK_INT(m.batch.len, 4);
+    CHECK_INT(m.batch.msgs[0]->seq, 1);
+    CHECK_OK(settle(&m, range(1, UINT64_MAX), false)); // of holder 1, which has nothing
+    CHECK_INT(m.effects.len, 0);
+    mesh_open(&m, "b", 3, CL_HOLDER_SOCKET); // an agent of v1 under the same name
+    CHECK_INT(mesh_effects(&m, CL_EFFECT_RELEASED, "b"), 0);
+    mesh_open(&m, "b", 4, CL_HOLDER_RANGED);
+    CHECK_INT(mesh_effects(&m, CL_EFFECT_RELEASED, "b"), 1);
+    (void)mesh_take(&m, 4);
+    CHECK_INT(m.batch.len, 4);
+    cl_session_check(m.session, m.core);
+    mesh_done(&m);
+}
