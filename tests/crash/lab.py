@@ -89,12 +89,15 @@ class Relay:
         elif self.is_own:
             log(f"     left as it is: {self.folder}")
 
+    def command_of(self, command):
+        return command or self.command
+
     def launch(self, env=None, command=None):
         """Starts it and does not wait."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("CLAWLINK_")}
         with open(self.log_path, "ab") as out:
             self.process = subprocess.Popen(
-                [*(command or self.command), "relay", "--port", str(self.port), "--data", self.data,
+                [*self.command_of(command), "relay", "--port", str(self.port), "--data", self.data,
                  "--no-mdns", "--admin-socket", "none", *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out, text=True,
                 env={**clean, **self.env, **(env or {})})
@@ -110,6 +113,9 @@ class Relay:
         self.process.stdout.close()
         if "listening on" not in line:
             raise Died(f"exit {self.process.wait()}: {self.log().splitlines()[-1:]}")
+        if self.command_of(command)[0] == "strace":  # which ends with what it looks at
+            with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
+                self.pid = int(children.read().split()[0])
         took = time.monotonic() - begin
         self.starting_s += took
         return took

@@ -18,6 +18,7 @@ import time
 import zlib
 
 BACK_S = (0.002, 0.02)  # until the next attempt to come back: there are a hundred crashes
+REFUSED_S = 0.2             # until the next attempt after a refusal
 PRIORITIES = (2, 2, 2, 2, 1, 3, 0)
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 UPGRADE = ("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -167,14 +168,14 @@ class Http(Line):
 class Post:
     """All agents of one load against whatever relay listens at the port."""
 
-    def __init__(self, port, seed, tag="", patience=None):
-        self.port, self.tag, self.patience = port, tag, patience
+    def __init__(self, port, seed, patience=None):
+        self.port, self.patience = port, patience
         self.random = random.Random(seed)
         self.begun, self.is_enough = 0, False  # messages sent, and none is to be sent any more
         self.rows, self.agents, self.tasks = [], [], []
         self.is_over = False
         self.lines, self.cut = set(), []  # and what was unanswered when a line broke
-        self.accepted = self.duplicates = self.settled = 0
+        self.accepted = self.duplicates = 0
         self.errors = collections.Counter()
         self.undelivered, self.untold, self.taken = set(), set(), set()
         self.on_accepted = None
@@ -334,7 +335,7 @@ class Sender(Agent):
 
     def ready(self):
         self.is_ready = True
-        for message in list(self.unanswered.values()):
+        for _, message in sorted(self.unanswered.items()):
             self.send(message)
         self.pump()
 
@@ -392,14 +393,26 @@ class Sender(Agent):
 
     def answered(self, message, said):
         post = self.post
-        self.unanswered.pop(message.number, None)
         if "result" in said:
+            self.unanswered.pop(message.number, None)
             post.was_accepted(message, said["result"]["duplicate"])
             return
-        post.errors[said["error"]["data"]["error"]] += 1
+        error = said["error"]["data"]["error"]
+        post.errors[error] += 1
+        self.is_ready = False
+        if error == "read_only":  # it may be there after a restart, and is sent again then
+            return
+        self.unanswered.pop(message.number, None)
         post.untold.discard(message.name)  # unless it was accepted before, and then it may be told
         if message.times == 1:
             post.note({"op": "refused", "id": message.name})
+        asyncio.get_running_loop().call_later(REFUSED_S, self.go_on, self.line)
+
+    def go_on(self, line):
+        """After a refusal, and a pause."""
+        if self.line is line and line is not None and not line.transport.is_closing():
+            self.is_ready = True
+            self.pump()
 
     def receipts(self, receipts):
         post = self.post
@@ -478,10 +491,16 @@ class V1Sender(Agent):
         self.message = None
         if status == 200:
             self.post.was_accepted(message)
-        else:
-            self.post.errors[said.get("code")] += 1
+            self.pump()
+            return
+        self.post.errors[said.get("code")] += 1
+        if said.get("code") != "read_only":  # else it may be there after a restart
             self.post.note({"op": "refused", "id": message.name})
-        self.pump()
+        asyncio.get_running_loop().call_later(REFUSED_S, self.go_on, line)
+
+    def go_on(self, line):
+        if self.line is line and not line.transport.is_closing():
+            self.pump()
 
     def lost(self, line):
         self.message = None
@@ -563,7 +582,8 @@ class Receiver(Taker):
     def done(self, line, what, said):
         if "error" in said:
             self.post.errors["receiver: " + said["error"]["data"]["error"]] += 1
-            line.drop()  # what it holds goes back, and it comes again
+            # What it holds goes back, and it comes again.
+            asyncio.get_running_loop().call_later(REFUSED_S, line.drop)
         elif what == "attach":
             self.was_there = True
         elif what:
@@ -596,8 +616,7 @@ class HttpReceiver(Receiver):
     def answer(self, line, key, _status, said):
         what = line.asked.pop(key, None)
         if "result" not in said:
-            self.post.errors["receiver: " + str(said.get("error"))] += 1
-            line.drop()
+            self.done(line, what, said)
         elif what == "receive" and said["result"]["messages"]:
             names = [self.look(line, letter) for letter in said["result"]["messages"]]
             self.call("ack", {"agent": self.address, "lease": said["result"]["lease"]},
@@ -682,16 +701,13 @@ class Listener(Poller):
             self.take(line, message)
 
 
-def usual_crowd(post, with_http_receiver=True):
-    """Five senders and five receivers of all kinds, and one who sleeps."""
-    tag = post.tag
-    targets = [Receiver(post, f"r{tag}/one"), Receiver(post, f"r{tag}/two"),
-               Poller(post, f"poll{tag}"), Listener(post, f"listen{tag}")]
-    if with_http_receiver:
-        targets.append(HttpReceiver(post, f"r{tag}/http"))
-    sleeper = Sleeper(post, f"r{tag}/asleep")
+def usual_crowd(post, without=()):
+    """Five senders and five receivers of all kinds, and one who sleeps; without those kinds."""
+    kinds = ((Receiver, "r/one"), (Receiver, "r/two"), (HttpReceiver, "r/http"), (Poller, "poll"),
+             (Listener, "listen"))
+    targets = [kind(post, address) for kind, address in kinds if kind not in without]
+    sleeper = None if Sleeper in without else Sleeper(post, "r/asleep")
     for number in range(3):
-        Sender(post, f"s{tag}/{number}", targets, sleeper)
-    HttpSender(post, f"h{tag}/0", targets)
-    V1Sender(post, f"v1s{tag}", [target for target in targets])
-    return targets + [sleeper]
+        Sender(post, f"s/{number}", targets, sleeper)
+    HttpSender(post, "h/0", targets)
+    V1Sender(post, "v1s", targets)

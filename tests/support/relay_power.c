@@ -6,7 +6,7 @@
  * RELAY_POWER="DIR SEED SNAPSHOT FAULT AFTER" in the environment says the folder once more, the
  * dice, of how many bytes of log it makes a snapshot, and what happens after so many writes and
  * syncs (tests/support/crash_vfs.h): "none"; "opening", the power goes, counted from the first one;
- * "power", it goes, counted from when the journal is open; "lie".
+ * "power", it goes, counted from when the journal is open; "lie"; "plain": it is an ordinary disk.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -45,9 +45,11 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "RELAY_POWER: DIR SEED SNAPSHOT FAULT AFTER are wanted\n");
         return 2;
     }
-    crash_vfs_install();
-    crash_vfs_reset(seed);
-    crash_vfs_boot(folder);
+    if (strcmp(fault, "plain") != 0) {
+        crash_vfs_install();
+        crash_vfs_reset(seed);
+        crash_vfs_boot(folder);
+    }
     if (strcmp(fault, "opening") == 0)
         crash_vfs_plan(CRASH_VFS_POWER, after);
     else if (strcmp(fault, "lie") == 0)
