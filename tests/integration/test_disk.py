@@ -17,6 +17,7 @@ import threading
 
 from support import (BIN, Failure, Http, Relay, WebSocket, environment, equal, holds, main, refused,
                      start_fails, test, until)
+from v2_support import Agent, Caller, Socket
 
 os.environ.pop("CLAWLINK_RELAY_CMD", None)  # these are about clawlink's own journals
 CI = os.environ.get("CI") == "true"
@@ -486,6 +487,29 @@ def work(relay):
     relay.good("/broadcast", {"from_agent": "a", "content": "c"})
     relay.good("/files", {"file_key": "k", "content": "c", "agent_id": "a"})
     equal(len(relay.poll("b")) > 0, True, "messages")
+    work_v2(relay)
+
+
+def work_v2(relay):
+    """Both transports, what is taken, refused, given back and reported, and a dead letter."""
+    socket = Socket(relay, "mini")
+    otto, mira = Agent(socket, "mini/otto"), Agent(Caller(relay), "laptop/mira")
+    for number in range(50):
+        mira.send("mini/otto", str(number) + "t" * 1000)
+        otto.take()
+    mira.send("mini/otto", "refused")
+    otto.call("refuse", at=otto.message().at, reason="no")
+    mira.send("mini/otto", "dies", attempts=1)
+    otto.call("release", ranges=[otto.message().range])
+    mira.send("v1/b", "to v1")
+    equal([m["task"] for m in relay.poll("b")], ["to v1"], "b's messages")
+    otto.send("laptop/mira", "back")
+    lease, messages = mira.receive()
+    equal(len(messages), 1, "messages for mira")
+    mira.call("ack", lease=lease)
+    mira.call("report", id=messages[0].id, outcome="completed")
+    until(lambda: len(mira.call("dead.list")["dead"]) == 2, "dead letters")
+    socket.drop()
 
 
 def written(trace):
