@@ -26,14 +26,14 @@ static unsigned after;
 static enum cl_err
 run_relay(struct cl_opts *opts, struct cl_why *why)
 {
-    struct cl_journal *journal;
-    enum cl_err err = cl_data_open(opts, &journal, why);
+    struct cl_data data;
+    enum cl_err err = cl_data_open(opts, &data, why);
     if (err != CL_OK)
         return err;
-    cl_journal_sqlite_set_snapshot_bytes(journal, snapshot);
+    cl_journal_sqlite_set_snapshot_bytes(data.journal, snapshot);
     if (strcmp(fault, "power") == 0)
         crash_vfs_plan(CRASH_VFS_POWER, after);
-    return cl_start_relay(opts, journal, why);
+    return cl_start_relay(opts, &data, why);
 }
 
 int
