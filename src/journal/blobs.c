@@ -226,7 +226,8 @@ info_of(const struct cl_blob *blob)
                                  .size = blob->size,
                                  .have = blob->have,
                                  .touched = blob->touched,
-                                 .mark = blob->mark};
+                                 .mark = blob->mark,
+                                 .claims = blob->claims};
 }
 
 struct cl_blob_info
@@ -261,13 +262,14 @@ cl_blobs_next(const struct cl_blobs *blobs, uint32_t *at, cl_digest *ret_digest,
 }
 
 void
-cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest, cl_time now, uint64_t mark)
+cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest, const struct cl_blob_info *info)
 {
     struct cl_blob *blob = find(blobs, digest);
     if (blob == NULL)
         return;
-    blob->touched = now;
-    blob->mark = mark;
+    blob->touched = info->touched;
+    blob->mark = info->mark;
+    blob->claims = info->claims;
 }
 
 enum cl_err

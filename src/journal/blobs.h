@@ -32,6 +32,7 @@ struct cl_blob_info {
     uint64_t have;   // bytes from the front whose write has come out
     cl_time touched; // when it was begun, written, noted or found at the start
     uint64_t mark;   // what was noted last; 0: nothing since the start
+    uint32_t claims; // the same
 };
 
 struct cl_blobs_config {
@@ -63,8 +64,9 @@ uint64_t cl_blobs_bytes_max(const struct cl_blobs *blobs);
  * the one it was handed. */
 bool cl_blobs_next(const struct cl_blobs *blobs, uint32_t *at, cl_digest *ret_digest,
                    struct cl_blob_info *ret_info);
-/* Sets `touched` and `mark` of one that is there. */
-void cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest, cl_time now, uint64_t mark);
+/* Takes over `touched`, `mark` and `claims` of one that is there. */
+void cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest,
+                   const struct cl_blob_info *info);
 
 /* Of 1 byte or more. CL_OK as well where it is there with that size already; CL_ERR_STALE: with
  * another. CL_ERR_TOO_LARGE, FULL, NO_MEMORY. */

@@ -18,6 +18,7 @@ struct cl_blob {
     uint32_t writes;  // that were not asked for
     cl_time touched;
     uint64_t mark;
+    uint32_t claims;
     uint64_t filled;              // in memory: bytes that lie there
     struct cl_digester *digester; // in memory: of these
     struct cl_body *chunks[];     // in memory: of CL_BLOB_CHUNK_BYTES, the last one shorter

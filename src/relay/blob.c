@@ -81,6 +81,7 @@ answer_kept(struct cl_blob_call *call)
     (void)snprintf(text, sizeof text, "{\"sha256\":%.*s,\"size\":%llu}",
                    CL_STR_ARG(fields[0].value), (unsigned long long)call->length);
     struct cl_part part = cl_part_of(cl_str_z(text));
+    cl_blob_claim(exchange->relay, &call->digest);
     struct cl_http_answer answer = {
         .status = 201, .fields = fields, .fields_len = 2, .parts = &part, .parts_len = 1};
     cl_http_answer(exchange->conn, &answer);

@@ -62,8 +62,10 @@ uint64_t cl_blob_bytes_max(const struct cl_relay *relay);
 CL_MUST_CHECK enum cl_err cl_blob_of_send(struct cl_relay *relay, const struct cl_v2_call *call,
                                           const struct cl_command *draft, cl_str *ret_blob,
                                           struct cl_why *why);
+/* Somebody is told that it is whole, and may name it. */
+void cl_blob_claim(struct cl_relay *relay, const cl_digest *digest);
 /* The last message that named it has gone, and with it the blob, unless another one is on its way
- * or somebody reads. */
+ * or may yet come, or somebody reads. */
 void cl_blob_unnamed(struct cl_relay *relay, const cl_digest *digest);
 /* Nobody reads it any more, or one less does. */
 void cl_blob_was_read(struct cl_relay *relay, const cl_digest *digest);

@@ -44,11 +44,25 @@ is_wanted(const struct cl_relay *relay, const cl_digest *digest, uint64_t mark)
     return is_on_its_way || relay->is_read_only || cl_core_names_blob(relay->core, digest);
 }
 
+/* Whoever was told that it is whole may name it in a message: as many as were told and have not yet
+ * done so claim it. Who never does has an hour. */
+void
+cl_blob_claim(struct cl_relay *relay, const cl_digest *digest)
+{
+    struct cl_blob_info info = cl_blobs_look(relay->config.blobs, digest);
+    info.touched = cl_relay_time(relay);
+    info.claims++;
+    cl_blobs_note(relay->config.blobs, digest, &info);
+}
+
 static void
 mark_sent(struct cl_relay *relay, const cl_digest *digest)
 {
-    cl_blobs_note(relay->config.blobs, digest, cl_relay_time(relay),
-                  cl_core_applied(relay->core) + relay->uncommitted + 1);
+    struct cl_blob_info info = cl_blobs_look(relay->config.blobs, digest);
+    info.touched = cl_relay_time(relay);
+    info.mark = cl_core_applied(relay->core) + relay->uncommitted + 1;
+    info.claims -= info.claims > 0;
+    cl_blobs_note(relay->config.blobs, digest, &info);
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */
@@ -104,10 +118,11 @@ cl_blob_unnamed(struct cl_relay *relay, const cl_digest *digest)
     if (store == NULL)
         return;
     struct cl_blob_info info = cl_blobs_look(store, digest);
-    if (info.state != CL_BLOB_WHOLE || is_wanted(relay, digest, info.mark))
+    if (info.state != CL_BLOB_WHOLE || info.claims > 0 || is_wanted(relay, digest, info.mark))
         return;
+    info.mark = TO_GO;
     if (is_read(relay, digest))
-        cl_blobs_note(store, digest, cl_relay_time(relay), TO_GO);
+        cl_blobs_note(store, digest, &info);
     else
         (void)cl_blobs_remove(store, digest); // it is whole
 }

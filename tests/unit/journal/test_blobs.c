@@ -293,9 +293,12 @@ IN_BOTH(notes_stay_with_the_blob)
     begin();
     cl_digest digest = put(CL_STR("noted")), nothing = digest_of(CL_STR("nothing"));
     CHECK_INT(cl_blobs_look(blobs, &digest).mark, 0);
-    cl_blobs_note(blobs, &digest, later, 77);
-    cl_blobs_note(blobs, &nothing, later, 77);
+    const struct cl_blob_info info = {.touched = later, .mark = 77, .claims = 3};
+    cl_blobs_note(blobs, &digest, &info);
+    cl_blobs_note(blobs, &nothing, &info);
     CHECK_INT(cl_blobs_look(blobs, &digest).mark, 77);
+    CHECK_INT(cl_blobs_look(blobs, &digest).claims, 3);
+    check_info(&digest, CL_BLOB_WHOLE, 5, 5);
     CHECK_INT(cl_blobs_look(blobs, &digest).touched.ms, later.ms);
     CHECK_INT(cl_blobs_look(blobs, &nothing).state, CL_BLOB_ABSENT);
     CHECK_INT(cl_blobs_bytes_max(blobs), LARGE);

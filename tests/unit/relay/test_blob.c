@@ -383,6 +383,23 @@ TEST(message_on_its_way_keeps_its_blob_when_another_one_goes)
     end();
 }
 
+TEST(blob_that_was_put_again_stays_for_the_message_that_will_name_it)
+{
+    begin();
+    attach_receiver();
+    ask(0, put(0, "abc"));
+    CHECK(says(ask(1, send(1, NAMES_ABC)), "HTTP/1.1 200"));
+    CHECK(says(ask(0, put(0, "abc")), "HTTP/1.1 201")); // it is there, and that is a promise
+    take_all();
+    cl_loop_turn(relay->loop, false);
+    CHECK_INT(state(), CL_BLOB_WHOLE);
+    CHECK(says(ask(1, send(2, NAMES_ABC)), "HTTP/1.1 200"));
+    take_all();
+    cl_loop_turn(relay->loop, false);
+    CHECK_INT(state(), CL_BLOB_ABSENT);
+    end();
+}
+
 TEST(blob_whose_message_goes_while_it_is_read_goes_behind_its_reader)
 {
     begin();
