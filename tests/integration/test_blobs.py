@@ -395,7 +395,9 @@ def name_of(data, cty="text/plain", size=None):
 
 def send(relay, target, data, **header):
     """Sends what was uploaded, by its name."""
-    return call(relay, "send", envelope=envelope(target, name_of(data), cty=BLOB, **header))
+    sent = call(relay, "send", envelope=envelope(target, name_of(data), cty=BLOB, **header))
+    equal(sent.get("status"), "accepted", f"what send says ({sent})")
+    return sent
 
 
 def receive(relay, agent):
@@ -415,7 +417,7 @@ def message_takes_its_blob_along(relay):
     data = content(3 * STEP)
     call(relay, "attach", agent="m/b")
     upload(relay, data)
-    equal(send(relay, "m/b", data)["status"], "accepted", "what send says")
+    send(relay, "m/b", data)
     [(header, body)], lease = receive(relay, "m/b")
     equal(header["cty"], BLOB, "cty")
     equal(json.loads(body)["sha256"], sha256(data), "what it names")
@@ -459,17 +461,17 @@ def dead_letter_keeps_its_blob(relay):
 def send_of_what_is_not_whole_is_refused(relay):
     data = content(1000)
     call(relay, "attach", agent="m/b")
-    equal(send(relay, "m/b", data)["data"]["error"], "not_found", "nothing of it is there")
-    put(relay, data, piece=data[:999])
-    equal(send(relay, "m/b", data)["data"]["error"], "not_found", "a part of it is there")
+    for there in 0, 999:
+        put(relay, data, piece=data[:there])
+        early = call(relay, "send", envelope=envelope("m/b", name_of(data), cty=BLOB))
+        equal(early["data"]["error"], "not_found", f"{there} bytes of it are there")
     upload(relay, data, 999)
     wrong = envelope("m/b", name_of(data, size=999), cty=BLOB)
     equal(call(relay, "send", envelope=wrong)["data"]["error"], "not_found", "another size")
     for body in b"text", b"{}", name_of(data)[:-1] + b',"more":1}':
         wrong = call(relay, "send", envelope=envelope("m/b", body, cty=BLOB))
         holds(wrong["data"]["error"] in ("malformed", "missing_field"), f"{body}: {wrong}")
-    sent = send(relay, "m/b", data)
-    equal(sent["status"], "accepted", "what send says")
+    send(relay, "m/b", data)
 
 
 @both()
@@ -502,7 +504,10 @@ def blob_and_its_message_outlive_a_kill():
         shutil.rmtree(os.path.join(place, "blobs"))
         with Relay("--data", place) as relay:
             until(lambda: "event=blob.missing count=1" in relay.stderr(), "what is missing is told")
+            refused(relay.get(path(data)), 404, code="not_found")
             upload(relay, data)
+            send(relay, "m/b", data)
+            is_kept(relay, data)
             call(relay, "ack", agent="m/b", lease=receive(relay, "m/b")[1])
             until(lambda: os.listdir(os.path.join(place, "blobs")) == [], "the file goes")
 
