@@ -559,7 +559,8 @@ take_back_refused(struct cl_relay *relay)
         if (!relay->is_full)
             cl_log_error(&relay->config.log, "journal.full", CL_F("next", "make room on the disk"));
         relay->is_full = true;
-        relay->retry_at = cl_instant_add(cl_loop_now(relay->loop), RETRY_MS);
+        if (may_retry(relay)) // not ever later while others are refused too
+            relay->retry_at = cl_instant_add(cl_loop_now(relay->loop), RETRY_MS);
         relay->uncommitted--;
         refuse(relay, command);
     }

@@ -295,6 +295,9 @@ def agents_attach_and_detach_within_their_instance(relay):
     otto.fails("forbidden", "detach")
     otto.fails("forbidden", "inbox")
     equal(Caller(relay).call("detach", agent="mini/otto"), {}, "result of detach over HTTP")
+    Caller(relay).fails("forbidden", "dead.list")  # of all agents: the administrator's
+    for method in ("trace", "dead.show", "dead.retry", "dead.drop"):
+        Caller(relay).fails("forbidden", method, id="AAECAwQFBgcICQoLDA0ODw")
 
 
 @test()
