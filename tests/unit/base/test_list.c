@@ -113,3 +113,73 @@ TEST(a_splice_moves_all_elements_behind_the_others)
     CHECK_INT(read_list(), 123);
     CHECK_INT(read_backwards(), 321);
 }
+
+/* Two lists in one struct, walked and emptied in one loop: gcc 12 -O3 walked what was gone. */
+struct mover {
+    uint64_t turns;
+    struct cl_list waiting, done;
+    uint64_t waiting_len;
+};
+
+struct timed {
+    struct cl_link link;
+    uint64_t due;
+    char bytes[1];
+};
+
+static unsigned walked;
+
+__attribute__((noinline)) static int
+walk(const char *bytes)
+{
+    walked++;
+    return bytes == NULL;
+}
+
+static uint64_t
+count_due(struct mover *mover)
+{
+    uint64_t len = 0;
+    CL_LIST_EACH(&mover->waiting, at)
+    {
+        const struct timed *timed = CL_LIST_ENTRY(at, struct timed, link);
+        if (timed->due > mover->turns || walk(timed->bytes) != 0)
+            break;
+        len++;
+    }
+    return len;
+}
+
+static void
+move_first(struct mover *mover, uint64_t len, struct cl_list *to)
+{
+    for (; len > 0; len--) {
+        struct cl_link *first = cl_list_first(&mover->waiting);
+        cl_list_remove(first);
+        cl_list_append(to, first);
+        mover->waiting_len--;
+    }
+}
+
+__attribute__((noinline)) static void
+take_turn(struct cl_link *inside)
+{
+    struct mover *mover = CL_LIST_ENTRY(inside, struct mover, waiting);
+    uint64_t len;
+    mover->turns++;
+    while ((len = count_due(mover)) > 0)
+        move_first(mover, len, &mover->done);
+}
+
+TEST(what_was_taken_out_in_a_loop_is_not_walked_again)
+{
+    struct mover mover = {.waiting_len = 3};
+    struct timed timed[3] = {{.due = 1}, {.due = 1}, {.due = 2}};
+    cl_list_init(&mover.waiting);
+    cl_list_init(&mover.done);
+    for (unsigned i = 0; i < 3; i++)
+        cl_list_append(&mover.waiting, &timed[i].link);
+    take_turn(&mover.waiting.head);
+    CHECK_INT(walked, 2);
+    CHECK_INT(mover.waiting_len, 1);
+}
