@@ -45,20 +45,35 @@ first_high(uint64_t word)
 
 /* The index of the first of eight bytes that needs a look inside a JSON string, or 8. */
 static size_t
-first_special(const char *bytes, bool beyond_ascii)
+first_special(uint64_t word, bool beyond_ascii)
 {
-    uint64_t word = load(bytes);
     uint64_t special = (word - EACH_BYTE(' ')) & ~word; // below ' '
     special |= HAS_ZERO(word ^ EACH_BYTE('"')) | HAS_ZERO(word ^ EACH_BYTE('\\'));
     return first_high(beyond_ascii ? special : special | word);
+}
+
+/* The end of the bytes as one word: of less than eight the first four and the last four. */
+static uint64_t
+load_end(const char *bytes, size_t len)
+{
+    uint32_t halves[2];
+    uint64_t word;
+    if (len >= 8)
+        return load(bytes + len - 8);
+    memcpy(&halves[0], bytes, 4);
+    memcpy(&halves[1], bytes + len - 4, 4);
+    memcpy(&word, halves, sizeof word);
+    return word;
 }
 
 size_t
 cl_bytes_json_scalar(const char *bytes, size_t len, bool beyond_ascii)
 {
     size_t at = 0, first = 8;
-    while (len - at >= 8 && (first = first_special(bytes + at, beyond_ascii)) == 8)
+    while (len - at >= 8 && (first = first_special(load(bytes + at), beyond_ascii)) == 8)
         at += 8;
+    if (first == 8 && len >= 4 && first_special(load_end(bytes, len), beyond_ascii) == 8)
+        return len; // some of them were seen already
     at += first % 8;
     for (; at < len; at++) {
         uint8_t byte = (uint8_t)bytes[at];

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/limits.h"
 #include "wire/http1_parts.h"
@@ -10,14 +12,20 @@
 static enum cl_err
 append(struct cl_buf *out, const cl_str *parts, size_t parts_len)
 {
-    size_t before = out->len;
-    enum cl_err err = CL_OK;
-
-    for (size_t i = 0; i < parts_len && err == CL_OK; i++)
-        err = cl_buf_append(out, parts[i]);
+    size_t len = 0;
+    char *at;
+    for (size_t i = 0; i < parts_len; i++) // each of them is in memory, and they are few
+        len += parts[i].len;
+    enum cl_err err = cl_buf_reserve(out, len, &at);
     if (err != CL_OK)
-        cl_buf_truncate(out, before);
-    return err;
+        return err;
+    for (size_t i = 0; i < parts_len; i++) {
+        if (parts[i].len > 0)
+            memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    cl_buf_commit(out, len);
+    return CL_OK;
 }
 
 #define APPEND(out, ...)                       \
