@@ -428,7 +428,10 @@ class Traced(Relay):
     """A relay whose system calls strace sees, or makes fail."""
 
     def __init__(self, command, *options):
-        os.environ["CLAWLINK_RELAY_CMD"] = " ".join([*command, BIN, "relay"])
+        # Leaks cannot be looked for where somebody else traces.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        os.environ["CLAWLINK_RELAY_CMD"] = " ".join(
+            [*command, "-E", f"ASAN_OPTIONS={sanitizer}", BIN, "relay"])
         try:
             super().__init__(*options)
         finally:

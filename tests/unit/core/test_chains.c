@@ -182,9 +182,10 @@ run_ring(struct mesh *m, unsigned size, bool is_mixed)
         const char *who = names[sent % size];
         const char *next = names[(sent + 1) % size];
         const struct cl_msg *msg = first(m, who);
+        ids++;
         struct cl_command_send echo = {.from = cl_str_z(who),
                                        .to = cl_str_z(next),
-                                       .id = mesh_id(++ids),
+                                       .id = mesh_id(ids),
                                        .stream = 1,
                                        .seq = ids};
         if (is_mixed && sent % 2 == 1) {
