@@ -74,6 +74,9 @@ def upload(relay, data, offset=0):
         if answer.status_code == 201:
             equal(answer.headers["Upload-Complete"], "?1", "what a 201 says")
             return requests
+        if answer.status_code == 409 and requests < 10:  # dropped with the last that named it
+            offset = int(answer.headers["Upload-Offset"])
+            continue
         equal(answer.status_code, 204, f"status of a piece ({answer.text})")
         equal(int(answer.headers["Upload-Offset"]), min(offset + REQUEST_MAX, len(data)), "where on")
         offset = int(answer.headers["Upload-Offset"])
@@ -591,7 +594,7 @@ def many_agents_of_v1_are_shown_one_blob(relay):
 @both("--all-blobs-bytes", str(80 << 20))
 def slow_readers_hold_a_piece_each(relay):
     """64 MiB, read by ten that hardly read: the relay holds a piece for each, not all of it."""
-    data = content(64 << 20)
+    data = content(1 << 20) * 64
     upload(relay, data)
     before = relay.memory_kib()
     readers = [Http(relay, receive_buffer=4096) for _ in range(10)]
