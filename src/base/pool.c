@@ -67,3 +67,17 @@ cl_pool_put(void *block, size_t size)
     *list = spare;
     kept += rounded(size);
 }
+
+void
+cl_pool_clear(void)
+{
+    for (size_t i = 0; i < CLASSES; i++) {
+        struct spare *next;
+        for (struct spare *spare = spares[i]; spare != NULL; spare = next) {
+            next = spare->next;
+            cl_free(spare);
+        }
+        spares[i] = NULL;
+    }
+    kept = 0;
+}

@@ -27,5 +27,7 @@
 void *cl_pool_get(size_t size);
 /* With the size that it was asked for. Accepts NULL. */
 void cl_pool_put(void *block, size_t size);
+/* Frees what waits in this thread's lists: the last thing that a thread does but the first one. */
+void cl_pool_clear(void);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/pool.h"
 
 /* -- the thread -------------------------------------------------------------------------------- */
 
@@ -109,6 +110,7 @@ work(void *ctx)
         cl_lock_hold(&keeper->lock);
     }
     cl_lock_leave(&keeper->lock);
+    cl_pool_clear(); // of the commands that it read
     return NULL;
 }
 
