@@ -62,10 +62,13 @@ cl_err_from_http(unsigned status)
 enum cl_err
 cl_err_from_wire(cl_str wire)
 {
+    enum cl_err err = CL_ERR_INTERNAL;
     for (unsigned i = 0; i < CL_ERR_COUNT; i++)
         if (cl_str_eq(wire, cl_str_z(rows[i].wire)))
-            return (enum cl_err)i;
-    return CL_ERR_INTERNAL;
+            err = (enum cl_err)i;
+    bool is_ours = err == CL_OK || err == CL_ERR_NO_RELAY || err == CL_ERR_CLOSED ||
+                   err == CL_ERR_UNTRUSTED || err == CL_ERR_UNPROVEN || err == CL_ERR_ENDED;
+    return is_ours ? CL_ERR_INTERNAL : err;
 }
 
 enum cl_err

@@ -92,7 +92,9 @@ bool cl_err_retry_helps(enum cl_err err);
 /* The first error of the table with that HTTP status; for one that is not in it CL_ERR_INTERNAL
  * from 500 on, CL_ERR_MALFORMED from 400 on, else CL_ERR_IO. */
 enum cl_err cl_err_from_http(unsigned status);
-/* The error with that wire name; CL_ERR_INTERNAL for a name that is not in the table. */
+/* The error that a peer names; CL_ERR_INTERNAL for a name that is not in the table, for "ok", and
+ * for those that this machine alone can say of a peer: NO_RELAY, CLOSED, UNTRUSTED, UNPROVEN,
+ * ENDED. */
 enum cl_err cl_err_from_wire(cl_str wire);
 
 /* Room for one sentence to a person: what failed, with which value, what to do next. */

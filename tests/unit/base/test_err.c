@@ -5,12 +5,20 @@
 
 #include "support/test.h"
 
+/* No peer can say these of itself; and an error that is none would pass for a success. */
+static bool
+is_ours(enum cl_err err)
+{
+    return err == CL_OK || err == CL_ERR_NO_RELAY || err == CL_ERR_CLOSED ||
+           err == CL_ERR_UNTRUSTED || err == CL_ERR_UNPROVEN || err == CL_ERR_ENDED;
+}
+
 TEST(each_error_has_a_name_of_its_own_that_leads_back)
 {
     for (unsigned i = 0; i < CL_ERR_COUNT; i++) {
         cl_str wire = cl_str_z(cl_err_wire((enum cl_err)i));
         CHECK(wire.len > 0);
-        CHECK_INT(cl_err_from_wire(wire), i);
+        CHECK_INT(cl_err_from_wire(wire), is_ours((enum cl_err)i) ? CL_ERR_INTERNAL : i);
         for (size_t at = 0; at < wire.len; at++)
             CHECK((wire.ptr[at] >= 'a' && wire.ptr[at] <= 'z') || wire.ptr[at] == '_');
     }
