@@ -171,7 +171,9 @@ def first_line(text):
 
 def known(build):
     """All servers by name, with the relay and the raw server of that build directory."""
+    # Two agents that ask and answer for ever are a loop to the relay; here they may.
     relay = [build / "clawlink", "relay", "--port", "0", "--log-level", "warn",
+             "--inherited-hops", "0", "--inherited-messages", "0",
              "--max-connections", "20000"]
 
     def needs_tls():

@@ -12,6 +12,7 @@ _Static_assert(CL_INBOX_MESSAGES_MAX == 100000 && CL_INBOX_BYTES_MAX == 67108864
                    CL_CHAIN_HOPS_MAX == 8 && CL_CHAIN_MESSAGES_MAX == 200 &&
                    CL_CHAIN_THREAD_MINUTE_MAX == 30 && CL_CHAIN_INHERITED_MESSAGES_MAX == 10000,
                "the help says so");
+_Static_assert(CL_CHAIN_INHERITED_HOPS_MAX == 64, "and so");
 _Static_assert(CL_BLOB_BYTES_MAX == 67108864, "the help says so");
 _Static_assert(CL_BLOBS_MEMORY_BYTES_MAX == 268435456, "the help says so");
 _Static_assert(CL_BLOBS_FOLDER_BYTES_MAX == 4294967296, "the help says so");
@@ -62,10 +63,12 @@ static const struct cl_opt options[] = {
      CL_OPT_OPTIONAL},
     {"chain-messages", "N", "messages of such a chain in all; default 200", CL_OPT_OPTIONAL},
     {"thread-rate", "N", "its messages a minute in one thread; default 30", CL_OPT_OPTIONAL},
-    {"inherited-messages", "N",
-     "messages of a chain that nobody declares, which ends\n"
-     "when its agents rest for 10 minutes; default 10000",
+    {"inherited-hops", "N",
+     "messages that follow from each other where nobody declares\n"
+     "it: each from who took the one before less than 10 minutes\n"
+     "ago, answers not counted; default 64",
      CL_OPT_OPTIONAL},
+    {"inherited-messages", "N", "messages of such a chain in all; default 10000", CL_OPT_OPTIONAL},
     {"blob-bytes", "N", "bytes of one blob; 0: it keeps none; default 67108864", CL_OPT_OPTIONAL},
     {"all-blobs-bytes", "N",
      "bytes of all blobs together; default 268435456 in memory,\n"
@@ -106,6 +109,7 @@ static const struct cl_number numbers[] = {
     {"chain-hops", 0, UINT32_MAX},
     {"chain-messages", 0, UINT32_MAX},
     {"thread-rate", 0, UINT32_MAX},
+    {"inherited-hops", 0, UINT32_MAX},
     {"inherited-messages", 0, UINT32_MAX},
     {"blob-bytes", 0, UINT32_MAX},
     {"all-blobs-bytes", 1, UINT64_MAX},

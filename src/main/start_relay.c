@@ -58,6 +58,8 @@ read_numbers(const struct cl_opts *opts, struct cl_relay_config *config)
     config->chain_hops_max = (uint32_t)number(opts, "chain-hops", CL_CHAIN_HOPS_MAX);
     config->chain_messages_max = (uint32_t)number(opts, "chain-messages", CL_CHAIN_MESSAGES_MAX);
     config->thread_minute_max = (uint32_t)number(opts, "thread-rate", CL_CHAIN_THREAD_MINUTE_MAX);
+    config->inherited_hops_max =
+        (uint32_t)number(opts, "inherited-hops", CL_CHAIN_INHERITED_HOPS_MAX);
     config->inherited_messages_max =
         (uint32_t)number(opts, "inherited-messages", CL_CHAIN_INHERITED_MESSAGES_MAX);
 }

@@ -244,6 +244,7 @@ open_state(struct cl_relay *relay, struct cl_why *why)
     up.relay_up.hops_max = relay->config.chain_hops_max;
     up.relay_up.chain_messages_max = relay->config.chain_messages_max;
     up.relay_up.thread_minute_max = relay->config.thread_minute_max;
+    up.relay_up.inherited_hops_max = relay->config.inherited_hops_max;
     up.relay_up.inherited_messages_max = relay->config.inherited_messages_max;
     err = cl_relay_submit(relay, &up, 0);
     return err == CL_OK ? CL_OK

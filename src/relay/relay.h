@@ -44,8 +44,9 @@ struct cl_relay_config {
     uint32_t chain_hops_max; // of chains that are declared (core/chain.h); 0: no limit
     uint32_t chain_messages_max;
     uint32_t thread_minute_max;
-    uint32_t inherited_messages_max; // of those that are inherited; 0: no limit
-    cl_str name;                     // on the local network; empty: "ClawLink Relay (machine)"
+    uint32_t inherited_hops_max; // of those that are inherited; 0: no limit
+    uint32_t inherited_messages_max;
+    cl_str name; // on the local network; empty: "ClawLink Relay (machine)"
     enum cl_relay_discovery discovery;
     struct cl_log log;
     const char *log_file;       // where log.fd leads, to be opened again at SIGHUP; NULL: nowhere

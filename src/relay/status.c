@@ -163,6 +163,7 @@ put_limits(struct cl_relay *relay, struct cl_json_writer *json)
     put(json, "chain_hops", config->chain_hops_max);
     put(json, "chain_messages", config->chain_messages_max);
     put(json, "thread_rate", config->thread_minute_max);
+    put(json, "inherited_hops", config->inherited_hops_max);
     put(json, "inherited_messages", config->inherited_messages_max);
     put(json, "rate_per_second", config->rate_per_second);
     put(json, "rate_burst", config->rate_burst);

@@ -195,12 +195,13 @@ def status_shows_the_relay_to_people_and_programs(relay):
 
 @test("--inbox-messages", "1", "--inbox-bytes", "1", "--all-inboxes-bytes", "1", "--rate", "7,1",
       "--max-connections", "1", "--chain-hops", "1", "--chain-messages", "1", "--thread-rate", "0",
-      "--inherited-messages", "0")
+      "--inherited-hops", "0", "--inherited-messages", "0")
 def status_shows_the_smallest_limits_as_well(relay):
     code, out, err = status(relay)
     equal((code, err), (0, ""), "status")
     holds("1 connection, 256 strangers, 32 strangers per address, 1 inbox message, 1 inbox byte, "
-          "1 all inboxes byte, 1 chain hop, 1 chain message, no thread rate, no inherited messages, "
+          "1 all inboxes byte, 1 chain hop, 1 chain message, no thread rate, no inherited hops, "
+          "no inherited messages, "
           "7 rate per second, 1 rate burst\n" in out, out)
 
 

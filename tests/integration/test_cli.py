@@ -913,7 +913,8 @@ def the_relay_takes_every_option_of_its_help():
                   "allow-host": "relay.example", "allow-origin": "http://page.example",
                   "inbox-messages": "10", "inbox-bytes": "100000", "all-inboxes-bytes": "1000000",
                   "chain-hops": "0", "chain-messages": "9", "thread-rate": "9",
-                  "inherited-messages": "0", "blob-bytes": "0", "all-blobs-bytes": "9",
+                  "inherited-hops": "0", "inherited-messages": "0", "blob-bytes": "0",
+                  "all-blobs-bytes": "9",
                   "max-connections": "10", "rate": "10/s,50", "user": "nobody",
                   "name": "Studio", "discovery": "on", "data": os.path.join(home.path, "data"),
                   "admin-socket": os.path.join(home.path, "door")}
