@@ -311,25 +311,21 @@ bool
 cl_outage_wait(struct cl_outage *outage, struct cl_run *run, enum cl_err err,
                const struct cl_why *why)
 {
-    uint32_t chance;
+    uint64_t chance;
     if (!outage->was_well || !cl_err_retry_helps(err))
         return false;
-    if (outage->backoff_ms == 0) {
+    if (!outage->is_out)
         cl_view_note(&run->view, "%.300s Waiting for the relay to come back.", why->text);
-        outage->backoff_ms = CL_CLIENT_BACKOFF_FIRST_MS;
-    }
+    outage->is_out = true;
     cl_random_bytes(&chance, sizeof chance);
-    cl_client_pause(run->client, chance % (outage->backoff_ms + 1));
-    outage->backoff_ms *= 2;
-    if (outage->backoff_ms > CL_CLIENT_BACKOFF_LAST_MS)
-        outage->backoff_ms = CL_CLIENT_BACKOFF_LAST_MS;
+    cl_client_pause(run->client, cl_backoff_next(&outage->backoff, chance));
     return true;
 }
 
 void
 cl_outage_over(struct cl_outage *outage, struct cl_run *run)
 {
-    if (outage->backoff_ms > 0)
+    if (outage->is_out)
         cl_view_note(&run->view, "The relay is back.");
     *outage = (struct cl_outage){.was_well = true};
 }

@@ -11,6 +11,7 @@
 #include "cli/opts.h"
 #include "cli/state.h"
 #include "cli/view.h"
+#include "client/backoff.h"
 #include "client/call_v2.h"
 #include "client/client.h"
 #include "wire/json_write.h"
@@ -76,8 +77,9 @@ CL_MUST_CHECK enum cl_err cl_run_find(struct cl_run *run, cl_str wanted, bool ma
 /* -- a relay that goes away for a while ----------------------------------------------------- */
 
 struct cl_outage {
-    bool was_well;       // a call has succeeded before: what fails now may come back
-    uint32_t backoff_ms; // the longest next pause; 0: there is no outage
+    bool was_well; // a call has succeeded before: what fails now may come back
+    bool is_out;   // a call has failed since
+    struct cl_backoff backoff;
 };
 
 /* A call failed with err. True: the relay may come back, some time was waited, try again. The
