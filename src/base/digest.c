@@ -70,3 +70,15 @@ cl_digest_read(cl_str text, cl_digest *ret_digest)
     *ret_digest = digest;
     return true;
 }
+
+enum cl_err
+cl_digest_of(cl_str bytes, cl_digest *ret_digest)
+{
+    struct cl_digester *digester = cl_digester_new();
+    if (digester == NULL)
+        return CL_ERR_NO_MEMORY;
+    cl_digester_add(digester, bytes);
+    *ret_digest = cl_digester_end(digester);
+    cl_digester_free(digester);
+    return CL_OK;
+}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/str.h"
 
 typedef struct {
@@ -36,5 +37,7 @@ void cl_digester_free(struct cl_digester *digester);
 void cl_digester_add(struct cl_digester *digester, cl_str bytes);
 /* Of all that was added; nothing can be added behind that. */
 cl_digest cl_digester_end(struct cl_digester *digester);
+/* Of bytes that are all there. Only CL_ERR_NO_MEMORY can happen. */
+CL_MUST_CHECK enum cl_err cl_digest_of(cl_str bytes, cl_digest *ret_digest);
 
 #endif

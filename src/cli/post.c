@@ -346,7 +346,7 @@ seal_blob(struct post *post, struct cl_why *why)
             CL_ERR_TOO_LARGE, why, "The message has %zu bytes, and this relay takes at most %llu.",
             letter->body.len,
             (unsigned long long)(post->blob_bytes > 0 ? post->blob_bytes : post->body_bytes));
-    enum cl_err err = cl_blob_digest(cl_buf_str(&letter->body), &digest);
+    enum cl_err err = cl_digest_of(cl_buf_str(&letter->body), &digest);
     if (err != CL_OK)
         return cl_fail(err, why, "Out of memory.");
     err = upload(post, &digest, why);

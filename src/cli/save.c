@@ -105,10 +105,7 @@ static bool
 is_right(const struct fetching *fetching)
 {
     cl_digest digest = cl_digester_end(fetching->digester);
-    char text[2 * sizeof digest + 1];
-    for (size_t i = 0; i < sizeof digest.bytes; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", (unsigned)digest.bytes[i]);
-    return cl_str_eq(cl_str_z(text), fetching->mail->sha256);
+    return cl_digest_eq(&digest, &fetching->mail->blob.digest);
 }
 
 static enum cl_err

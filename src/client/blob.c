@@ -6,24 +6,8 @@
 /* Answers that move nothing forward, one after the other, before it is given up. */
 #define STALLS_MAX 8
 
-void
-cl_blob_name(const cl_digest *digest, char ret_name[static CL_BLOB_NAME_CAP])
-{
-    for (size_t i = 0; i < sizeof digest->bytes; i++)
-        (void)snprintf(ret_name + 2 * i, 3, "%02x", digest->bytes[i]); // 64 digits and a NUL
-}
-
-enum cl_err
-cl_blob_digest(cl_str bytes, cl_digest *ret_digest)
-{
-    struct cl_digester *digester = cl_digester_new();
-    if (digester == NULL)
-        return CL_ERR_NO_MEMORY;
-    cl_digester_add(digester, bytes);
-    *ret_digest = cl_digester_end(digester);
-    cl_digester_free(digester);
-    return CL_OK;
-}
+#define PATH_START "/v2/blobs/"
+#define PATH_CAP   (sizeof PATH_START + CL_DIGEST_TEXT_LEN)
 
 /* One request; *is_whole: the relay has all of it. Else *offset is where to go on. */
 static enum cl_err
@@ -50,12 +34,12 @@ enum cl_err
 cl_client_put_blob(struct cl_client *client, const struct cl_blob_upload *upload,
                    struct cl_why *why)
 {
-    char path[sizeof "/v2/blobs/" + CL_BLOB_NAME_CAP] = "/v2/blobs/";
+    char path[PATH_CAP] = PATH_START; // and NULs behind the digits
     struct cl_client_upload part = {.size = 0};
     uint64_t before = 0;
     unsigned stalls = 0;
     bool is_whole = false;
-    cl_blob_name(&upload->digest, path + sizeof "/v2/blobs/" - 1);
+    cl_digest_text(&upload->digest, path + sizeof PATH_START - 1);
     struct cl_client_call call = {.method = "HEAD", .path = cl_str_z(path), .upload = &part};
     enum cl_err err = exchange(client, &call, &part.offset, &is_whole, why);
     call.method = "PUT";
@@ -106,20 +90,20 @@ enum cl_err
 cl_client_get_blob(struct cl_client *client, const struct cl_blob_fetch *fetch, struct cl_buf *buf,
                    struct cl_why *why)
 {
-    char path[sizeof "/v2/blobs/" + CL_BLOB_NAME_CAP] = "/v2/blobs/";
+    char path[PATH_CAP] = PATH_START; // and NULs behind the digits
     cl_digest digest;
     enum cl_err err = CL_OK;
-    cl_blob_name(&fetch->digest, path + sizeof "/v2/blobs/" - 1);
+    cl_digest_text(&fetch->digest, path + sizeof PATH_START - 1);
     while (err == CL_OK && buf->len < fetch->size) {
         err = fetch_piece(client, fetch, path, buf, why);
         if (err == CL_OK && fetch->progress != NULL)
             fetch->progress(fetch->ctx, buf->len, fetch->size);
     }
     if (err == CL_OK)
-        err = cl_blob_digest(cl_buf_str(buf), &digest);
+        err = cl_digest_of(cl_buf_str(buf), &digest);
     if (err != CL_OK || cl_digest_eq(&digest, &fetch->digest))
         return err;
     cl_buf_clear(buf);
     return cl_fail(CL_ERR_IO, why, "What came for the blob %.16s... has another hash. Try again.",
-                   path + sizeof "/v2/blobs/" - 1);
+                   path + sizeof PATH_START - 1);
 }

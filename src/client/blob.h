@@ -9,9 +9,6 @@
 #include "base/digest.h"
 #include "client/client.h"
 
-/* SHA-256 as 64 hexadecimal digits, with a NUL. */
-#define CL_BLOB_NAME_CAP 65
-
 /* So many bytes of so many are there. */
 typedef void cl_blob_progress_fn(void *ctx, uint64_t done, uint64_t size);
 
@@ -41,9 +38,5 @@ struct cl_blob_fetch {
 CL_MUST_CHECK enum cl_err cl_client_get_blob(struct cl_client *client,
                                              const struct cl_blob_fetch *fetch, struct cl_buf *buf,
                                              struct cl_why *why);
-
-void cl_blob_name(const cl_digest *digest, char ret_name[static CL_BLOB_NAME_CAP]);
-/* CL_ERR_NO_MEMORY. */
-CL_MUST_CHECK enum cl_err cl_blob_digest(cl_str bytes, cl_digest *ret_digest);
 
 #endif

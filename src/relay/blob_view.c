@@ -101,12 +101,9 @@ make_room(struct cl_relay *relay)
 static struct view *
 view_new(struct cl_relay *relay, uint64_t number, cl_str content)
 {
-    struct cl_digester *digester = cl_digester_new();
-    if (digester == NULL)
+    cl_digest digest;
+    if (cl_digest_of(content, &digest) != CL_OK)
         return NULL;
-    cl_digester_add(digester, content);
-    cl_digest digest = cl_digester_end(digester);
-    cl_digester_free(digester);
     struct view *view = find(relay, &digest);
     if (view != NULL)
         return view;
