@@ -24,16 +24,6 @@ struct claim {
     cl_str reason;
 };
 
-/* The index of the word, at least first and below end; end when it is none. */
-static uint8_t
-word_index(const cl_str *words, unsigned first, unsigned end, cl_str word)
-{
-    unsigned i = first;
-    while (i < end && !cl_str_eq(words[i], word))
-        i++;
-    return (uint8_t)i;
-}
-
 /* What is new to the relay is that the message was seen, unless something else is said: an outcome
  * alone of a message that was taken earlier says no more than it says. */
 static struct claim
@@ -42,10 +32,10 @@ claim_of(const struct cl_opts *opts)
     const char *rung = opts->values[RUNG], *outcome = opts->values[OUTCOME];
     struct claim claim = {.rung = CL_RUNG_SEEN, .reason = cl_str_z(opts->values[REASON])};
     if (rung != NULL)
-        claim.rung = word_index(cl_v2_rungs, CL_RUNG_DELIVERED, CL_RUNG_COUNT, cl_str_z(rung));
+        claim.rung = cl_v2_word_find(cl_v2_rungs, CL_RUNG_DELIVERED, CL_RUNG_COUNT, cl_str_z(rung));
     if (outcome != NULL)
-        claim.outcome = word_index(cl_v2_outcomes, CL_V2_OUTCOME_COMPLETED, CL_V2_OUTCOME_EXPIRED,
-                                   cl_str_z(outcome));
+        claim.outcome = cl_v2_word_find(cl_v2_outcomes, CL_V2_OUTCOME_COMPLETED,
+                                        CL_V2_OUTCOME_EXPIRED, cl_str_z(outcome));
     return claim;
 }
 

@@ -126,7 +126,8 @@ const struct cl_cmd cl_cmd_relay = {
         "When it listens it prints one line with its URL, with TLS a second one with its pin;\n"
         "events go to standard error.\n"
         "Without --data it writes nothing to a disk, and all is gone when it stops.\n"
-        "SIGTERM and Ctrl-C end it in order, within 5 seconds. SIGHUP makes it read its\n"
+        "SIGTERM and Ctrl-C end it in order, within 5 seconds; with --data it then writes a\n"
+        "snapshot, which takes longer where very much waits. SIGHUP makes it read its\n"
         "certificate and open its log file again; connections stay.",
     .examples = "clawlink relay\n"
                 "clawlink relay --host 0.0.0.0 --tls-self-signed --token-file ~/.clawlink/token\n"

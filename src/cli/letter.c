@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "cli/file.h"
 #include "proto/id_text.h"
+#include "proto/v2_words.h"
 
 static const cl_str levels[CL_PRIORITY_COUNT] = {CL_STR_INIT("urgent"), CL_STR_INIT("high"),
                                                  CL_STR_INIT("normal"), CL_STR_INIT("low")};
@@ -69,6 +70,13 @@ check_address(const struct cl_opts *opts, struct cl_why *why)
                    CL_STR_ARG(cl_str_part(to, 0, 100)));
 }
 
+/* CL_V2_OUTCOME_EXPIRED: it is none that a recipient could claim. */
+static uint8_t
+outcome_of(cl_str word)
+{
+    return cl_v2_word_find(cl_v2_outcomes, CL_V2_OUTCOME_COMPLETED, CL_V2_OUTCOME_EXPIRED, word);
+}
+
 enum cl_err
 cl_letter_check(const struct cl_opts *opts, struct cl_why *why)
 {
@@ -81,6 +89,13 @@ cl_letter_check(const struct cl_opts *opts, struct cl_why *why)
         return cl_fail(CL_ERR_USAGE, why,
                        "--priority \"%.*s\" is none of low, normal, high and urgent.",
                        CL_STR_ARG(cl_str_part(level, 0, 80)));
+    if (opts->values[CL_LETTER_OUTCOME] != NULL &&
+        outcome_of(given(opts, CL_LETTER_OUTCOME)) == CL_V2_OUTCOME_EXPIRED)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "--outcome \"%.80s\" is none of completed, failed, rejected and canceled.",
+                       opts->values[CL_LETTER_OUTCOME]);
+    if (opts->values[CL_LETTER_OUTCOME] != NULL && opts->values[CL_LETTER_RE] == NULL)
+        return cl_fail(CL_ERR_USAGE, why, "--outcome is that of the message in --re: give both.");
     if ((opts->values[CL_LETTER_ROOT] == NULL) != (opts->values[CL_LETTER_HOPS] == NULL))
         return cl_fail(CL_ERR_USAGE, why, "--root and --hops say one thing together: give both.");
     enum cl_err err = check_address(opts, why);
@@ -147,6 +162,8 @@ cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts, const struc
     header->to = given(opts, CL_LETTER_TO);
     header->cty = given(opts, CL_LETTER_TYPE);
     header->thr = given(opts, CL_LETTER_THREAD);
+    if (opts->values[CL_LETTER_OUTCOME] != NULL)
+        letter->outcome = outcome_of(given(opts, CL_LETTER_OUTCOME));
     cl_str level = given(opts, CL_LETTER_PRIORITY);
     header->pri = (uint8_t)(level.ptr == NULL ? CL_PRIORITY_NORMAL : level_of(level));
     (void)cl_id_from_text(given(opts, CL_LETTER_RE), &header->re); // none stays none

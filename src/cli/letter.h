@@ -17,6 +17,7 @@ enum cl_letter_option {
     CL_LETTER_THREAD,
     CL_LETTER_PRIORITY,
     CL_LETTER_RE,
+    CL_LETTER_OUTCOME,
     CL_LETTER_TTL,
     CL_LETTER_DEADLINE,
     CL_LETTER_ATTEMPTS,
@@ -39,6 +40,8 @@ enum cl_letter_option {
     [CL_LETTER_PRIORITY] = {"priority", "LEVEL",                                                   \
         "low, normal (the default), high or urgent", CL_OPT_OPTIONAL},                             \
     [CL_LETTER_RE] = {"re", "ID", "the message that this one answers", CL_OPT_OPTIONAL},           \
+    [CL_LETTER_OUTCOME] = {"outcome", "STATUS",                                                    \
+        "how that one ended: completed, failed, rejected or canceled", CL_OPT_OPTIONAL},           \
     [CL_LETTER_TTL] = {"ttl", "SECONDS", "how long it may wait to be taken; default 7 days",       \
         CL_OPT_OPTIONAL},                                                                          \
     [CL_LETTER_DEADLINE] = {"deadline", "SECONDS", "when an answer is wanted at the latest",       \
@@ -62,6 +65,7 @@ struct cl_letter {
     uint32_t ttl_s;
     uint32_t deadline_s; // 0: none
     uint8_t attempts;    // 0: as often as it takes
+    uint8_t outcome;     // of what it answers; 0: nothing is said
 };
 
 /* Are the values of these options good ones? For struct cl_cmd's check. */

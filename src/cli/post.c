@@ -375,7 +375,8 @@ seal_and_send(struct post *post, struct cl_why *why)
     if (err != CL_OK)
         return err;
     const struct cl_v2_send params = {.envelope = cl_letter_envelope(letter),
-                                      .attempts = letter->attempts};
+                                      .attempts = letter->attempts,
+                                      .outcome = letter->outcome};
     call(post,
          &(struct cl_uplink_call){
              .method = CL_V2_SEND, .params = &params, .is_kept = true, .fn = on_sent, .ctx = post});

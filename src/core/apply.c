@@ -285,6 +285,8 @@ apply_send(struct run *run, const struct cl_command_send *fields)
                            .hops = run->place.hops,
                            .attempts_max = fields->attempts_max,
                            .trust = fields->trust,
+                           .re_rung = fields->re_rung,
+                           .re_outcome = fields->re_outcome,
                            .expires = fields->expires,
                            .body = fields->body,
                            .blob = name_blob(core, fields->blob)};

@@ -59,6 +59,8 @@ dump_msg(struct cl_pack *pack, const struct cl_msg *msg)
     cl_pack_u8(pack, msg->hops);
     cl_pack_u8(pack, msg->attempts_max);
     cl_pack_u8(pack, msg->trust);
+    cl_pack_u8(pack, msg->re_rung);
+    cl_pack_u8(pack, msg->re_outcome);
     cl_pack_u32(pack, msg->attempts);
     cl_pack_time(pack, msg->created);
     cl_pack_time(pack, msg->expires);

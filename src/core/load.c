@@ -119,6 +119,8 @@ load_msg(struct load *load)
     draft.hops = cl_unpack_u8(in, UINT8_MAX);
     draft.attempts_max = cl_unpack_u8(in, UINT8_MAX);
     draft.trust = cl_unpack_u8(in, CL_TRUST_COUNT - 1);
+    draft.re_rung = cl_unpack_u8(in, CL_RUNG_COUNT - 1);
+    draft.re_outcome = cl_unpack_u8(in, CL_OUTCOME_CLAIMED_MAX);
     draft.attempts = cl_unpack_u32(in);
     draft.created = cl_unpack_time(in);
     draft.expires = cl_unpack_time(in);

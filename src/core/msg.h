@@ -37,6 +37,8 @@ struct cl_msg {
     uint8_t hops;         // behind the root
     uint8_t attempts_max; // 0: any number; of a broadcast always
     uint8_t trust;
+    uint8_t re_rung; // what it says of the message `re`, as in a REPORT; 0: nothing
+    uint8_t re_outcome;
     uint32_t attempts; // taken and given back so often
     cl_time created;   // when it was accepted and queued
     cl_time expires;

@@ -107,6 +107,18 @@ check_report(const struct cl_v2_report *report, struct cl_why *why)
     return CL_OK;
 }
 
+/* Only of the message that it answers. */
+static enum cl_err
+check_claim(const struct cl_v2_send *send, const struct cl_envelope_header *header,
+            struct cl_why *why)
+{
+    if (send->rung == 0 && send->outcome == 0)
+        return CL_OK;
+    if (cl_id_is_none(header->re))
+        return cl_fail(CL_ERR_MALFORMED, why, "rung and outcome are an answer's, which has re");
+    return CL_OK;
+}
+
 /* What `cap:` can name. */
 static enum cl_err
 check_capabilities(cl_strs capabilities, struct cl_why *why)
@@ -137,7 +149,9 @@ check_params(const struct cl_envelope_reader *reader, cl_time now, struct cl_v2_
         return check_capabilities(call->params.attach.capabilities, why);
     case CL_V2_SEND:
         err = cl_envelope_read(reader, envelope, &call->header, why);
-        return err == CL_OK ? cl_envelope_check_sent(envelope, &call->header, now, why) : err;
+        if (err == CL_OK)
+            err = cl_envelope_check_sent(envelope, &call->header, now, why);
+        return err == CL_OK ? check_claim(&call->params.send, &call->header, why) : err;
     case CL_V2_ACK:
         return check_ranges_or_lease(call->params.ack.ranges, call->params.ack.lease, why);
     case CL_V2_RELEASE:

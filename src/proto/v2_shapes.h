@@ -91,7 +91,9 @@
     F(S, ADDRESS,  REQUIRED, agent,           CL_ADDRESS_AGENT,     NULL)
 #define CL_FIELDS_v2_send(F, S)                                                  \
     F(S, ENVELOPE, REQUIRED, envelope,        0,                    NULL)        \
-    F(S, NUMBER,   OPTIONAL, attempts,        UINT8_MAX,            NULL)
+    F(S, NUMBER,   OPTIONAL, attempts,        UINT8_MAX,            NULL)        \
+    F(S, WORD,     OPTIONAL, rung,            CL_RUNG_COUNT,        cl_v2_rungs) \
+    F(S, WORD,     OPTIONAL, outcome,         CL_V2_OUTCOME_EXPIRED, cl_v2_outcomes)
 /* Either ranges or a lease. */
 #define CL_FIELDS_v2_ack(F, S)                                                   \
     F(S, ADDRESS,  REQUIRED, agent,           CL_ADDRESS_AGENT,     NULL)        \

@@ -15,3 +15,12 @@ const cl_str cl_v2_trusts[CL_V2_TRUST_COUNT] = {CL_V2_TRUST_MAP(X)};
 const cl_str cl_v2_durabilities[CL_V2_DURABILITY_COUNT] = {CL_V2_DURABILITY_MAP(X)};
 const cl_str cl_v2_presences[CL_V2_PRESENCE_COUNT] = {CL_V2_PRESENCE_MAP(X)};
 #undef X
+
+uint8_t
+cl_v2_word_find(const cl_str *words, unsigned first, unsigned end, cl_str word)
+{
+    unsigned i = first;
+    while (i < end && !cl_str_eq(words[i], word))
+        i++;
+    return (uint8_t)i;
+}

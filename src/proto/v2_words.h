@@ -69,4 +69,7 @@ extern const cl_str cl_v2_trusts[CL_V2_TRUST_COUNT];
 extern const cl_str cl_v2_durabilities[CL_V2_DURABILITY_COUNT];
 extern const cl_str cl_v2_presences[CL_V2_PRESENCE_COUNT];
 
+/* The index of the word, at least first and below end; end when it is none of these. */
+uint8_t cl_v2_word_find(const cl_str *words, unsigned first, unsigned end, cl_str word);
+
 #endif

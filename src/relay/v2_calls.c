@@ -89,7 +89,7 @@ refuse_address(struct run *run, enum cl_err err, const struct cl_found *found)
 }
 
 /* What SEND and PUBLISH have in common is the same members, but not the same struct. */
-#define FILL_MESSAGE(fields, header, envelope_text, attempts)                                     \
+#define FILL_MESSAGE(fields, header, envelope_text, params)                                       \
     do {                                                                                          \
         (fields)->id = (header)->id;                                                              \
         (fields)->re = (header)->re;                                                              \
@@ -101,7 +101,9 @@ refuse_address(struct run *run, enum cl_err err, const struct cl_found *found)
         (fields)->flags = CL_MSG_TRACKED | (cl_id_is_none((header)->root) ? 0 : CL_MSG_DECLARED); \
         (fields)->root = (header)->root;                                                          \
         (fields)->hops = (uint8_t)(header)->hops.value;                                           \
-        (fields)->attempts_max = (uint8_t)(attempts);                                             \
+        (fields)->attempts_max = (uint8_t)(params)->attempts;                                     \
+        (fields)->re_rung = (params)->rung;                                                       \
+        (fields)->re_outcome = (params)->outcome;                                                 \
         (fields)->trust = CL_TRUST_RELAY;                                                         \
         (fields)->expires = (cl_time){(int64_t)(header)->exp * 1000};                             \
         (fields)->thread = (header)->thr;                                                         \
@@ -112,7 +114,7 @@ static void
 submit_message(struct run *run, const struct cl_found *found, struct cl_body *body)
 {
     const struct cl_envelope_header *header = &run->call->header;
-    uint64_t attempts = run->call->params.send.attempts;
+    const struct cl_v2_send *params = &run->call->params.send;
     struct cl_command draft = {.kind = found->is_topic ? CL_COMMAND_PUBLISH : CL_COMMAND_SEND};
     struct cl_why why = {""};
     struct cl_wait *wait;
@@ -120,11 +122,11 @@ submit_message(struct run *run, const struct cl_found *found, struct cl_body *bo
     if (found->is_topic) {
         draft.publish.topic = found->id;
         draft.publish.from = header->from;
-        FILL_MESSAGE(&draft.publish, header, body, attempts);
+        FILL_MESSAGE(&draft.publish, header, body, params);
     } else {
         draft.send.to = found->id;
         draft.send.from = header->from;
-        FILL_MESSAGE(&draft.send, header, body, attempts);
+        FILL_MESSAGE(&draft.send, header, body, params);
     }
     cl_str *blob = found->is_topic ? &draft.publish.blob : &draft.send.blob;
     enum cl_err err = cl_blob_of_send(run->relay, run->call, &draft, blob, &why);

@@ -67,6 +67,9 @@ claim_of(const struct cl_relay *relay, const struct cl_msg *msg)
 {
     const struct cl_receipt *receipt =
         cl_id_is_none(msg->re) ? NULL : cl_core_receipt(relay->core, msg->re);
+    if ((msg->re_rung | msg->re_outcome) != 0)
+        return (struct cl_v2_claim){.rung = (enum cl_rung)msg->re_rung,
+                                    .outcome = (enum cl_v2_outcome)msg->re_outcome};
     if (receipt == NULL || !cl_str_eq(receipt->to, msg->from))
         return (struct cl_v2_claim){.rung = CL_RUNG_ACCEPTED};
     return (struct cl_v2_claim){.rung = receipt->rung,

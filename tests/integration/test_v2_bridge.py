@@ -122,6 +122,29 @@ def the_status_of_an_answer_is_what_its_sender_has_reported(relay):
 
 
 @test()
+def an_answer_says_itself_how_a_task_of_v1_ended(relay):
+    """send, rung and outcome: what is said with an answer, and only with one."""
+    otto = mesh(relay)
+    for said, status in (({}, "completed"), ({"outcome": "completed"}, "completed"),
+                         ({"outcome": "failed"}, "failed"), ({"outcome": "rejected"}, "failed"),
+                         ({"rung": "in_progress"}, "in_progress")):
+        with row(str(said)):
+            task = relay.delegate("old", "mini/otto", "Review it")["message_id"]
+            question = otto.take()
+            otto.post(otto.pack(question.sender, "a", re=question.id), **said)
+            answer = relay.poll("old")[0]
+            equal((answer["status"], answer["message_id"]), (status, task), "answer")
+    mira = Agent(otto.conn, "mini/mira")
+    asked = mira.send("mini/otto", "q")["id"]
+    otto.take()
+    otto.post(otto.pack("mini/mira", "a", re=asked), rung="seen", outcome="failed")
+    equal(mira.ended(asked)["outcome"], "failed", "of a message of v2")
+    otto.fails("malformed", "send", envelope=otto.pack("mini/mira", "a"), outcome="failed")
+    otto.fails("malformed", "send", envelope=otto.pack("mini/mira", "a", re=asked),
+               outcome="expired")
+
+
+@test()
 def what_v1_takes_is_delivered_and_no_more(relay):
     """respond is a report: polled or pushed, `delivered` at most, with the proof tcp or pong."""
     otto = mesh(relay)
