@@ -234,9 +234,11 @@ cl_chain_took(struct cl_core *core, struct cl_agent *agent, struct cl_took took)
 {
     if (cl_id_is_none(took.root))
         return;
+    int64_t until = cl_time_add(took.at, CL_CHAIN_MEMORY_MS).ms;
+    int64_t *slot = &core->chains.remembers_until[cl_chain_slot(agent->id)];
     agent->took = took;
-    core->chains.remembers_until[cl_chain_slot(agent->id)] =
-        cl_time_add(took.at, CL_CHAIN_MEMORY_MS).ms;
+    if (until > *slot) // loading comes to agents in another order than time did
+        *slot = until;
 }
 
 uint64_t

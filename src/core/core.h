@@ -133,7 +133,7 @@ const struct cl_msg *cl_core_inbox_next(const struct cl_core *core, const struct
 
 /* The receipt of that message; NULL when none is kept. */
 const struct cl_receipt *cl_core_receipt(const struct cl_core *core, cl_id id);
-/* The same by the first CL_ID_SHORT_BYTES of its id; of several the newest. */
+/* The same by the first CL_ID_SHORT_BYTES of its id; of several the first. */
 const struct cl_receipt *cl_core_receipt_by_short(const struct cl_core *core, cl_id id);
 /* Of what that sender sent, the receipt that changed first after that version, then by the next
  * function the others in order; NULL when there is none. O(receipts that changed). */

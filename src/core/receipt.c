@@ -25,11 +25,12 @@ short_key_of(const struct cl_receipt *receipt)
     return cl_str_of(receipt->id.bytes, CL_ID_SHORT_BYTES);
 }
 
-/* Ids are random, so that two are alike is a sender's doing; it hides its own older one. */
+/* Ids are random, so that two are alike is a sender's doing; it shall hide nobody else's. */
 static enum cl_err
 put_short(struct cl_receipts *receipts, struct cl_receipt *receipt)
 {
-    (void)cl_map_remove(&receipts->by_short, short_key_of(receipt));
+    if (cl_map_get(&receipts->by_short, short_key_of(receipt)) != NULL)
+        return CL_OK;
     return cl_map_put(&receipts->by_short, short_key_of(receipt), receipt);
 }
 

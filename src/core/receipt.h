@@ -64,7 +64,7 @@ struct cl_receipt {
 
 struct cl_receipts {
     struct cl_map by_id;
-    struct cl_map by_short; // by CL_ID_SHORT_BYTES of the id; of several the one made last
+    struct cl_map by_short; // by CL_ID_SHORT_BYTES of the id; of several the one made first
     struct cl_list all;
     struct cl_list ended;
     struct cl_list touched; // senders whose receipts the command at hand changed

@@ -281,7 +281,7 @@ cl_blobs_begin(struct cl_blobs *blobs, const cl_digest *digest, uint64_t size, c
         return blob->size == size ? CL_OK : CL_ERR_STALE;
     if (size == 0 || size > config->blob_bytes_max)
         return CL_ERR_TOO_LARGE;
-    if (size > config->all_bytes_max - blobs->bytes)
+    if (blobs->bytes >= config->all_bytes_max || size > config->all_bytes_max - blobs->bytes)
         return CL_ERR_FULL;
     blob = cl_blobs_add(blobs, digest, size, blobs->folder == NULL ? chunks_of(size) : 0);
     if (blob == NULL)

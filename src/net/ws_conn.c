@@ -257,6 +257,12 @@ cl_ws_ping(struct cl_ws_conn *ws, cl_str payload)
     return queue_control(ws, CL_WS_PING, payload);
 }
 
+bool
+cl_ws_is_open(const struct cl_ws_conn *ws)
+{
+    return ws->state == WS_OPEN;
+}
+
 size_t
 cl_ws_waiting(const struct cl_ws_conn *ws)
 {

@@ -67,6 +67,8 @@ CL_MUST_CHECK enum cl_err cl_ws_send_frames(struct cl_ws_conn *ws, struct cl_bod
 /* The payload has 1 to CL_WS_CONTROL_BYTES_MAX bytes and comes back in on_pong. Errors as above,
  * but never CL_ERR_FULL. */
 CL_MUST_CHECK enum cl_err cl_ws_ping(struct cl_ws_conn *ws, cl_str payload);
+/* Can it still be sent to: neither side has begun to close it. */
+bool cl_ws_is_open(const struct cl_ws_conn *ws);
 /* Bytes queued and not yet taken by the system. */
 size_t cl_ws_waiting(const struct cl_ws_conn *ws);
 

@@ -336,6 +336,23 @@ unsettle(struct cl_relay *relay, const struct cl_effect *ack)
     cl_err_ignore(apply_volatile(relay, &draft, &none)); // it knows them, they were its own words
 }
 
+/* At once: what its agent sends next follows from what it took. Where the journal is full the
+ * turn's end sees to it; with one that has failed nothing will, and who asked is told. */
+static enum cl_err
+submit_now(struct cl_relay *relay, struct cl_ack *ack)
+{
+    enum cl_err err = CL_OK;
+    if (relay->is_read_only)
+        err = CL_ERR_READ_ONLY;
+    else if (may_retry(relay))
+        err = submit_ack(relay, ack);
+    if (err != CL_ERR_READ_ONLY)
+        return CL_OK;
+    ack->asker = 0;
+    relay->asking.is_taken = false;
+    return err;
+}
+
 enum cl_err
 cl_relay_session(struct cl_relay *relay, struct cl_command *draft)
 {
@@ -344,11 +361,10 @@ cl_relay_session(struct cl_relay *relay, struct cl_command *draft)
     if (ack.kind != CL_EFFECT_ACK)
         return err;
     struct cl_ack *made = ack_new(relay, &ack);
-    if (made == NULL)
-        unsettle(relay, &ack);
-    else if (may_retry(relay)) // at once: what its agent sends next follows from what it took
-        cl_err_ignore(submit_ack(relay, made)); // the turn's end sees to it then
-    return err;
+    if (made != NULL)
+        return submit_now(relay, made);
+    unsettle(relay, &ack);
+    return CL_ERR_NO_MEMORY;
 }
 
 void

@@ -72,13 +72,15 @@ cl_exchange_free(struct cl_exchange *exchange)
 /* -- the handler ------------------------------------------------------------------------------- */
 
 /* URLs end up in logs: v2 never had them carry a token. */
-static void
+static bool
 refuse_query_token(struct cl_exchange *exchange, const struct cl_http_head *head)
 {
     cl_str value;
-    if (cl_uri_query_find(head->query, CL_STR("token"), &value))
-        cl_exchange_refuse(exchange, CL_ERR_MALFORMED,
-                           CL_STR("here the token goes into Authorization: Bearer"));
+    if (!cl_uri_query_find(head->query, CL_STR("token"), &value))
+        return false;
+    cl_exchange_refuse(exchange, CL_ERR_MALFORMED,
+                       CL_STR("here the token goes into Authorization: Bearer"));
+    return true;
 }
 
 /* Host and Origin, then the token, then all else: the order of clawlink-v1.md. */
@@ -121,15 +123,13 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
         return;
     }
-    if (is_blob) {
-        cl_blob_head(exchange, head);
-        return;
-    }
     exchange->is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
-    if (exchange->is_v2) {
-        refuse_query_token(exchange, head);
+    if ((exchange->is_v2 || is_blob) && refuse_query_token(exchange, head))
         return;
-    }
+    if (is_blob)
+        cl_blob_head(exchange, head);
+    if (exchange->is_v2 || is_blob)
+        return;
     err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
     if (err == CL_ERR_METHOD) {
         cl_http_refuse_with(conn, err, cl_str_z(why.text),

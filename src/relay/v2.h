@@ -44,6 +44,7 @@ struct cl_seat {
     uint64_t told;          // receipts up to that version were told, or are none of its business
     bool is_attached;       // the core was told
     bool is_quiet;          // it takes no messages
+    bool is_held;           // it takes none before what waits for the connection has gone out
     bool is_behind;         // more receipts are told once it has read the last
     uint32_t id_len;
     char id[];

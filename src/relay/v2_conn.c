@@ -296,6 +296,8 @@ attach(struct cl_seat *seat, const struct cl_v2_attach *params)
         err = CL_ERR_UNAVAILABLE; // the relay's own first command is not committed yet
     seat->is_attached = err == CL_OK;
     seat->told = params->receipts_after.is_set ? params->receipts_after.value : newest;
+    if (seat->told > newest) // of a relay that has lost its memory: all are news
+        seat->told = 0;
     return err;
 }
 

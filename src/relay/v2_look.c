@@ -12,6 +12,8 @@
 
 /* An answer is as long as a text may be, less what may still have to stand behind its list. */
 #define PAGE_BYTES_MAX (CL_HTTP_BODY_BYTES_MAX - 4 * CL_KIB)
+/* What an agent of v2 can say of itself, as JSON in the worst case. */
+#define AGENT_BYTES_MAX (32 * CL_KIB)
 /* A connection for which so much waits is not told who joins. */
 #define ASIDE_BYTES_MAX CL_MIB
 
@@ -20,7 +22,8 @@ struct page {
     struct cl_relay *relay;
     struct cl_json_writer json;
     uint64_t left; // of its elements
-    bool is_full;  // there is more
+    bool has_one;
+    bool is_full; // there is more
 };
 
 static void
@@ -32,12 +35,14 @@ page_begin(struct page *page, struct cl_relay *relay, const struct cl_v2_call *c
     cl_v2_result_begin(&page->json, call->id);
 }
 
-/* Is there room for one more of so many bytes? */
+/* Is there room for one more of so many bytes? One there always is, or the list would end there. */
 static bool
 page_takes(struct page *page, size_t bytes)
 {
-    page->is_full = page->left == 0 || page->relay->text.len + bytes > PAGE_BYTES_MAX;
+    bool fits = !page->has_one || page->relay->text.len + bytes <= PAGE_BYTES_MAX;
+    page->is_full = page->left == 0 || !fits;
     page->left -= !page->is_full;
+    page->has_one = page->has_one || !page->is_full;
     return !page->is_full;
 }
 
@@ -50,10 +55,12 @@ page_end(struct page *page)
 
 /* -- agents ------------------------------------------------------------------------------------ */
 
+/* What is read lies in the arena. */
 static enum cl_err
-describe_agent(struct cl_relay *relay, const struct cl_agent *agent, struct cl_v2_agent *ret_agent)
+describe_agent(struct cl_relay *relay, const struct cl_agent *agent, struct cl_arena *arena,
+               struct cl_v2_agent *ret_agent)
 {
-    struct cl_envelope_reader reader = cl_v2_reader(relay);
+    struct cl_envelope_reader reader = {.arena = arena, .hash_key = &relay->hash_key};
     struct cl_v1_presence presence = cl_relay_presence(relay, agent->id);
     *ret_agent = (struct cl_v2_agent){
         .status = presence.is_online ? CL_V2_PRESENCE_ONLINE : CL_V2_PRESENCE_STALE,
@@ -63,7 +70,7 @@ describe_agent(struct cl_relay *relay, const struct cl_agent *agent, struct cl_v
         .polled = (uint64_t)cl_session_polled(relay->session, agent->id).ms,
         .proven = (uint64_t)agent->proven.ms,
         .waiting = agent->inbox.count};
-    enum cl_err err = cl_address_of_id(agent->id, &relay->arena, &ret_agent->agent);
+    enum cl_err err = cl_address_of_id(agent->id, arena, &ret_agent->agent);
     return err == CL_OK ? cl_v2_read_record(&reader, cl_body_str(agent->record), ret_agent) : err;
 }
 
@@ -85,7 +92,7 @@ cl_v2_tell_joined(struct cl_relay *relay, const struct cl_agent *agent)
     if (!may_tell_joined(relay))
         return;
     cl_buf_clear(&relay->text);
-    enum cl_err err = describe_agent(relay, agent, &said);
+    enum cl_err err = describe_agent(relay, agent, &relay->arena, &said);
     if (err == CL_OK)
         err = cl_v2_encode_note(CL_V2_NOTE_JOINED, &said, &relay->text);
     cl_arena_clear(&relay->arena);
@@ -125,28 +132,40 @@ agent_behind(const struct cl_relay *relay, cl_str after)
     return cl_core_agent_next(relay->core, cl_agent_is_registered(agent) ? agent : NULL);
 }
 
+/* As much of a record as may be shown: v1 has records without bounds. */
+static size_t
+shown_bytes(const struct cl_agent *agent)
+{
+    size_t len = cl_body_str(agent->record).len;
+    return CL_KIB + (len < AGENT_BYTES_MAX ? len : AGENT_BYTES_MAX);
+}
+
 static enum cl_err
-put_agents(struct page *page, const struct cl_v2_agents *params)
+put_agents(struct page *page, const struct cl_v2_agents *params, struct cl_arena *arena)
 {
     struct cl_relay *relay = page->relay;
     struct cl_v2_agent said;
-    cl_str last = CL_STR("");
+    const struct cl_agent *last = NULL;
+    cl_str next;
     enum cl_err err = CL_OK;
     cl_json_put_name(&page->json, CL_STR("agents"));
     cl_json_array_begin(&page->json);
     for (const struct cl_agent *agent = agent_behind(relay, params->after);
          agent != NULL && err == CL_OK; agent = cl_core_agent_next(relay->core, agent)) {
-        err = describe_agent(relay, agent, &said);
+        cl_arena_clear(arena);
+        err = describe_agent(relay, agent, arena, &said);
         if (err != CL_OK || !offers(&said, params->capability))
             continue;
-        if (!page_takes(page, cl_body_str(agent->record).len + CL_KIB))
+        if (!page_takes(page, shown_bytes(agent)))
             break;
         cl_shape_put(&page->json, &cl_v2_agent_shape, &said);
-        last = said.agent;
+        last = agent;
     }
     cl_json_array_end(&page->json);
-    if (page->is_full && last.len > 0) {
-        cl_json_put_member(&page->json, CL_STR("next"), last);
+    if (err == CL_OK && page->is_full && last != NULL) {
+        err = cl_address_of_id(last->id, arena, &next);
+        if (err == CL_OK)
+            cl_json_put_member(&page->json, CL_STR("next"), next);
     }
     return err;
 }
@@ -155,14 +174,25 @@ static enum cl_err
 look_at_agents(struct cl_relay *relay, const struct cl_v2_call *call)
 {
     struct page page;
+    struct cl_arena arena; // of one agent after the other
     page_begin(&page, relay, call, call->params.agents.limit);
     cl_json_put_member_u64(&page.json, CL_STR("time"), (uint64_t)cl_relay_time(relay).ms);
-    enum cl_err err = put_agents(&page, &call->params.agents);
+    cl_arena_init(&arena, CL_RELAY_ARENA_BYTES);
+    enum cl_err err = put_agents(&page, &call->params.agents, &arena);
+    cl_arena_done(&arena);
     enum cl_err ended = page_end(&page);
     return err == CL_OK ? ended : err;
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */
+
+/* As much as its envelope may take: what is long in v1 is shown as a blob. */
+static size_t
+envelope_bytes(const struct cl_msg *msg)
+{
+    size_t len = cl_body_str(msg->body).len;
+    return 2 * (len < CL_ENVELOPE_BODY_BYTES_MAX ? len : CL_ENVELOPE_BODY_BYTES_MAX) + 4 * CL_KIB;
+}
 
 /* From that place on, in the order in which they will be handed out. */
 static enum cl_err
@@ -181,7 +211,7 @@ put_inbox(struct page *page, const struct cl_agent *agent, struct cl_range after
                (msg = cl_core_inbox_next(relay->core, agent, lane, seq, &seq)) != NULL;
              seq++) {
             struct cl_range at = {lane, seq, seq};
-            if (!page_takes(page, 2 * cl_body_str(msg->body).len + CL_KIB))
+            if (!page_takes(page, envelope_bytes(msg)))
                 break;
             err = cl_v2_show(relay, agent->id, msg, at, &view);
             if (err == CL_OK)

@@ -8,6 +8,9 @@
 
 /* Receipts in one note. */
 #define RECEIPTS_IN_NOTE 32
+/* With more on its way to a connection its agents take nothing: each of them has a credit of its
+ * own, and many of them together would have the connection cut. */
+#define HELD_BYTES CL_MIB
 /* While more than that waits for its reader, receipts do too: a sender that was away has up to
  * CL_RECEIPTS_MAX of them, more than a connection may have on its way. */
 #define TELLING_BYTES_MAX (256 * CL_KIB)
@@ -139,7 +142,10 @@ bool
 cl_seat_pump(struct cl_seat *seat)
 {
     struct cl_relay *relay = seat->conn->relay;
-    if (seat->is_quiet)
+    if (seat->is_quiet || !cl_ws_is_open(seat->conn->ws))
+        return false;
+    seat->is_held = cl_ws_waiting(seat->conn->ws) > HELD_BYTES;
+    if (seat->is_held)
         return false;
     enum cl_err err =
         cl_session_take(relay->session, relay->core, seat->peer.handle, &relay->batch);
@@ -265,6 +271,11 @@ cl_v2_go_on(struct cl_v2_conn *conn)
     CL_LIST_EACH(&conn->seats, at)
     {
         struct cl_seat *seat = CL_LIST_ENTRY(at, struct cl_seat, peer.link);
+        if (seat->is_held) {
+            seat->is_held = false;
+            cl_relay_mark_ready(relay, cl_seat_agent(seat));
+            cl_loop_again(relay->loop);
+        }
         if (!seat->is_behind)
             continue;
         seat->is_behind = false;

@@ -139,8 +139,9 @@ def an_answer_says_itself_how_a_task_of_v1_ended(relay):
     otto.take()
     otto.post(otto.pack("mini/mira", "a", re=asked), rung="seen", outcome="failed")
     equal(mira.ended(asked)["outcome"], "failed", "of a message of v2")
-    otto.fails("malformed", "send", envelope=otto.pack("mini/mira", "a"), outcome="failed")
-    otto.fails("malformed", "send", envelope=otto.pack("mini/mira", "a", re=asked),
+    otto.fails("malformed", "send", -32602, envelope=otto.pack("mini/mira", "a"),
+               outcome="failed")
+    otto.fails("malformed", "send", -32602, envelope=otto.pack("mini/mira", "a", re=asked),
                outcome="expired")
 
 

