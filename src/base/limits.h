@@ -197,10 +197,12 @@
 #define CL_MDNS_READS_PER_SLICE    100
 #define CL_MDNS_SPENT_US_PER_SLICE 10000
 #define CL_MDNS_SLICE_MS           200
-/* `clawlink scan`, and the search of a client that knows no relay. */
+/* `clawlink scan`, and the search of a client that knows no relay: whoever has just multicast its
+ * record says it again a second and up to 120 ms later (RFC 6762 section 6), and some gather
+ * answers for 200 ms more. One that is missed would leave the other as the only one. */
 #define CL_MDNS_SCAN_MS       3000
 #define CL_MDNS_SCAN_MAX_S    60
-#define CL_MDNS_LOOK_ABOUT_MS 1200
+#define CL_MDNS_LOOK_ABOUT_MS 1600
 
 /* -- the core ------------------------------------------------------------------------------ */
 
