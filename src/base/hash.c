@@ -100,15 +100,6 @@ cl_hash_short(const cl_hash_key *key, cl_str bytes)
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
-uint64_t
-cl_hash64(const cl_hash_key *key, cl_str bytes)
-{
-    struct sip s = absorb(key, bytes, 2, false);
-    s.v2 ^= 0xff;
-    rounds(&s, 4);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
-}
-
 cl_hash128
 cl_hash_long(const cl_hash_key *key, cl_str bytes)
 {

@@ -311,14 +311,19 @@
 /* Commits, and pieces of old snapshots, that one step of tidying removes. */
 #define CL_DISKLOG_TIDY_COMMITS 256
 #define CL_DISKLOG_TIDY_PIECES  16
-/* Pages beside the tables (of 4 KiB) from which on they are moved into them: so long a commit
- * waits behind that, and so much a start reads twice. */
-#define CL_DISKLOG_WAL_PAGES 4096
+/* What SQLite reads and writes at once: each commit writes one page at least, and a large one is
+ * dearer in smaller pages. A number alone: it goes into a statement. */
+#define CL_DISKLOG_PAGE_BYTES 16384
+/* Pages beside the tables from which on they are moved into them: a quarter of what the tables
+ * have, within these bounds (128 KiB, 16 MiB). So long a commit waits behind that, and so much a
+ * start reads twice. */
+#define CL_DISKLOG_WAL_PAGES_MIN 8
+#define CL_DISKLOG_WAL_PAGES     1024
 /* A relay's log, in bytes of commands, that makes a snapshot due; later, as much as the last
  * snapshot takes, if that is more. So much is read one command at a time at a start. */
 #define CL_SNAPSHOT_LOG_BYTES (64 * CL_MIB)
 /* Pages that one step of a backup copies. */
-#define CL_DISKLOG_BACKUP_PAGES 256
+#define CL_DISKLOG_BACKUP_PAGES 64
 
 /* -- blobs --------------------------------------------------------------------------------- */
 

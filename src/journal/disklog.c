@@ -24,7 +24,10 @@
 #include "core/pack.h"
 #include "journal/disklog_private.h"
 
-#define LAYOUT 1
+#define LAYOUT              1
+#define TEXT_OF(number)     #number
+#define NUMBER_TEXT(number) TEXT_OF(number)
+#define SET_PAGE_SIZE       "PRAGMA page_size = " NUMBER_TEXT(CL_DISKLOG_PAGE_BYTES) ";"
 
 enum statement {
     PUT_COMMIT,
@@ -59,14 +62,15 @@ static const char *const statement_text[STATEMENTS] = {
 };
 
 /* Before anything is read, and without touching a file that is not ours. */
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
-                               "PRAGMA synchronous = FULL;"
-                               "PRAGMA fullfsync = ON;" // on macOS a sync alone is a wish
-                               "PRAGMA checkpoint_fullfsync = ON;"
-                               "PRAGMA temp_store = MEMORY;"
-                               "PRAGMA mmap_size = 0;" // an error is a status, not a signal
-                               "PRAGMA cell_size_check = ON;"
-                               "PRAGMA trusted_schema = OFF;";
+static const char settings[] =
+    SET_PAGE_SIZE "PRAGMA locking_mode = EXCLUSIVE;"
+                  "PRAGMA synchronous = FULL;"
+                  "PRAGMA fullfsync = ON;" // on macOS a sync alone is a wish
+                  "PRAGMA checkpoint_fullfsync = ON;"
+                  "PRAGMA temp_store = MEMORY;"
+                  "PRAGMA mmap_size = 0;" // an error is a status, not a signal
+                  "PRAGMA cell_size_check = ON;"
+                  "PRAGMA trusted_schema = OFF;";
 
 /* place: the generation of a snapshot, and in the low 32 bits the number of the piece. */
 #define COMMITS_TABLE                                                    \
@@ -105,6 +109,7 @@ struct cl_disklog {
     bool is_broken; // nobody knows what the disk has
     bool is_unsure; // make_sure found the disk full
     int wal_pages;  // of commits that are not in the tables yet
+    int wal_pages_max;
     uint64_t first; // last + 1 when there is no commit
     uint64_t last;
     struct snapshot snapshot;
@@ -126,7 +131,7 @@ hash_of(uint64_t one, uint64_t two, cl_str bytes)
         key.bytes[i] = (uint8_t)(one >> (8 * i));
         key.bytes[8 + i] = (uint8_t)(two >> (8 * i));
     }
-    return (int64_t)cl_hash64(&key, bytes);
+    return (int64_t)cl_hash_short(&key, bytes);
 }
 
 static int64_t
@@ -153,6 +158,24 @@ cl_disklog_read_error(int status)
     }
 }
 
+/* The first column of the only row: a number, or whether it is this text. */
+static enum cl_err
+ask(struct cl_disklog *log, const char *question, const char *text, int64_t *ret_number)
+{
+    sqlite3_stmt *statement;
+    int status = sqlite3_prepare_v2(log->db, question, -1, &statement, NULL);
+    if (status == SQLITE_OK)
+        status = sqlite3_step(statement);
+    if (status == SQLITE_ROW && text != NULL) {
+        const char *found = (const char *)sqlite3_column_text(statement, 0);
+        *ret_number = found != NULL && strcmp(found, text) == 0;
+    } else if (status == SQLITE_ROW) {
+        *ret_number = sqlite3_column_int64(statement, 0);
+    }
+    (void)sqlite3_finalize(statement); // accepts NULL; says how its step ended
+    return status == SQLITE_ROW ? CL_OK : cl_disklog_read_error(status);
+}
+
 /* From now on nothing is written, at the end neither. */
 static enum cl_err
 break_off(struct cl_disklog *log)
@@ -160,6 +183,19 @@ break_off(struct cl_disklog *log)
     log->is_broken = true;
     (void)sqlite3_db_config(log->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); // cannot fail
     return CL_ERR_IO;
+}
+
+/* Beside small tables there is little, so that it does not take the room on a small disk that they
+ * need to grow. */
+static void
+decide_when_to_move(struct cl_disklog *log)
+{
+    int64_t pages = 0;
+    log->wal_pages_max = CL_DISKLOG_WAL_PAGES;
+    if (ask(log, "PRAGMA page_count", NULL, &pages) != CL_OK || pages / 4 >= CL_DISKLOG_WAL_PAGES)
+        return;
+    log->wal_pages_max =
+        pages / 4 > CL_DISKLOG_WAL_PAGES_MIN ? (int)pages / 4 : CL_DISKLOG_WAL_PAGES_MIN;
 }
 
 /* Moves what is committed into the tables, so that the log beside them begins anew. It is committed
@@ -171,17 +207,20 @@ move_into_tables(struct cl_disklog *log)
     log->wal_pages = 0; // where the disk was full: after as many more it is tried again
     if (status != SQLITE_OK && (status & 0xff) != SQLITE_FULL)
         (void)break_off(log);
+    else
+        decide_when_to_move(log);
 }
 
-/* A full disk was rolled back; behind anything else there is no telling, short memory included: it
- * may have been short behind the sync. */
-static enum cl_err
-write_error(struct cl_disklog *log, int status)
+/* Where the disk is full, once more when what lay beside the tables can be written over. */
+static int
+step(struct cl_disklog *log, sqlite3_stmt *statement)
 {
+    int status = sqlite3_step(statement);
     if ((status & 0xff) != SQLITE_FULL)
-        return break_off(log);
-    move_into_tables(log); // what it took up beside them can be used again
-    return CL_ERR_FULL;
+        return status;
+    (void)sqlite3_reset(statement); // says the same again
+    move_into_tables(log);
+    return log->is_broken ? status : sqlite3_step(statement);
 }
 
 static int
@@ -217,24 +256,6 @@ run(struct cl_disklog *log, const char *text)
     return (status & 0xff) == SQLITE_FULL ? CL_ERR_FULL : cl_disklog_read_error(status);
 }
 
-/* The first column of the only row: a number, or whether it is this text. */
-static enum cl_err
-ask(struct cl_disklog *log, const char *question, const char *text, int64_t *ret_number)
-{
-    sqlite3_stmt *statement;
-    int status = sqlite3_prepare_v2(log->db, question, -1, &statement, NULL);
-    if (status == SQLITE_OK)
-        status = sqlite3_step(statement);
-    if (status == SQLITE_ROW && text != NULL) {
-        const char *found = (const char *)sqlite3_column_text(statement, 0);
-        *ret_number = found != NULL && strcmp(found, text) == 0;
-    } else if (status == SQLITE_ROW) {
-        *ret_number = sqlite3_column_int64(statement, 0);
-    }
-    (void)sqlite3_finalize(statement); // accepts NULL; says how its step ended
-    return status == SQLITE_ROW ? CL_OK : cl_disklog_read_error(status);
-}
-
 /* If an earlier run ended because a sync failed, what it committed may be in the system's memory
  * and not on the disk. So it goes into the tables, which are synced. And the log beside them is
  * begun anew by a commit that changes nothing: else after a power failure the older log that is on
@@ -261,14 +282,16 @@ static enum cl_err
 change(struct cl_disklog *log, sqlite3_stmt *statement)
 {
     enum cl_err err = log->is_unsure ? make_sure(log) : CL_OK;
-    int status = err == CL_OK ? sqlite3_step(statement) : SQLITE_FULL;
+    int status = err == CL_OK ? step(log, statement) : SQLITE_FULL;
     (void)sqlite3_reset(statement); // says the same again
     (void)sqlite3_clear_bindings(statement);
     if (err != CL_OK && err != CL_ERR_FULL)
         return break_off(log);
+    // A full disk was rolled back; behind anything else there is no telling, short memory included:
+    // it may have been short behind the sync.
     if (status != SQLITE_DONE)
-        return write_error(log, status);
-    if (log->wal_pages >= CL_DISKLOG_WAL_PAGES)
+        return (status & 0xff) == SQLITE_FULL ? CL_ERR_FULL : break_off(log);
+    if (log->wal_pages >= log->wal_pages_max)
         move_into_tables(log);
     return CL_OK;
 }
@@ -499,6 +522,7 @@ cl_disklog_open(const char *path, struct cl_disklog_kind kind, struct cl_disklog
         return say_where(path, &reason, err, why);
     }
     (void)sqlite3_wal_hook(log->db, on_committed, log); // and no longer SQLite's own
+    decide_when_to_move(log);
     *ret_log = log;
     return CL_OK;
 }

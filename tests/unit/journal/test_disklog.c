@@ -393,12 +393,12 @@ TEST(damaged_bytes_are_never_taken_for_records)
     CHECK_OK(cl_disklog_snapshot_end(log));
     cl_disklog_close(log);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    static char good[64 * 1024], bad[64 * 1024];
+    static char good[256 * 1024], bad[256 * 1024];
     ssize_t size = read(fd, good, sizeof good);
     CHECK(size > 4096 && size < (ssize_t)sizeof good);
     (void)close(fd);
     unsigned refused = 0;
-    for (ssize_t at = 0; at < size; at += at < 200 ? 1 : 7) {
+    for (ssize_t at = 0; at < size; at += at < 200 ? 1 : 31) {
         test_note("byte %zd", at);
         memcpy(bad, good, (size_t)size);
         bad[at] = (char)(bad[at] ^ 1 << at % 8);
