@@ -2,7 +2,6 @@
 #include "cli/run.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/file.h"
 #include "wire/json.h"
@@ -52,11 +51,9 @@ save(struct cl_run *run, const char *output, struct cl_why *why)
     struct cl_page page;
     cl_page_init(&page, SIZE_MAX, false);
     draw_content(&page, run->answer);
-    mode_t mask = umask(0);
-    (void)umask(mask); // the only way to read it
     enum cl_err err = page.err;
     if (err == CL_OK)
-        err = cl_file_write(output, 0666 & ~mask, cl_buf_str(&page.buf), why);
+        err = cl_file_write(output, cl_file_mode(output), cl_buf_str(&page.buf), why);
     else
         err = cl_fail(err, why, "The file could not be read (%s).", cl_err_wire(err));
     cl_page_done(&page);

@@ -148,6 +148,15 @@ cl_file_write(const char *path, mode_t mode, cl_str bytes, struct cl_why *why)
     return err == CL_OK ? replace(real, mode, bytes, why) : err;
 }
 
+mode_t
+cl_file_mode(const char *path)
+{
+    struct stat info;
+    mode_t mask = umask(0);
+    (void)umask(mask); // the only way to read it
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? info.st_mode & 0777 : 0666 & ~mask;
+}
+
 /* -- a file that comes in pieces --------------------------------------------------------------- */
 
 enum cl_err
@@ -169,9 +178,13 @@ cl_file_part_open(const char *path, const char *tag, struct cl_file_part *part, 
     part->fd = open(part->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (part->fd < 0)
         return fail("write", part->temporary, why);
-    if (fstat(part->fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    // In a folder of many somebody else may have put it there, to write to what is kept later.
+    if (fstat(part->fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid() ||
+        info.st_nlink != 1) {
         cl_file_part_close(part);
-        return cl_fail(CL_ERR_USAGE, why, "\"%.200s\" is in the way: it is no regular file.",
+        return cl_fail(CL_ERR_USAGE, why,
+                       "\"%.200s\" is in the way: it is no regular file of yours, or has other "
+                       "names as well.",
                        part->temporary);
     }
     part->len = (uint64_t)info.st_size;
@@ -219,9 +232,7 @@ cl_file_part_restart(struct cl_file_part *part, struct cl_why *why)
 enum cl_err
 cl_file_part_keep(struct cl_file_part *part, struct cl_why *why)
 {
-    mode_t mask = umask(0);
-    (void)umask(mask); // the only way to read it
-    if (fchmod(part->fd, 0666 & ~mask) != 0 || fsync(part->fd) != 0 ||
+    if (fchmod(part->fd, cl_file_mode(part->path)) != 0 || fsync(part->fd) != 0 ||
         rename(part->temporary, part->path) != 0)
         return fail("write", part->path, why);
     sync_folder(part->path);

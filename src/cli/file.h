@@ -20,6 +20,9 @@ CL_MUST_CHECK enum cl_err cl_file_read_stdin(struct cl_buf *out, struct cl_why *
 CL_MUST_CHECK enum cl_err cl_file_write(const char *path, mode_t mode, cl_str bytes,
                                         struct cl_why *why);
 
+/* The mode that a file keeps when its content is replaced: its own, or that of a new one. */
+mode_t cl_file_mode(const char *path);
+
 /* -- a file that comes in pieces ----------------------------------------------------------- */
 
 /* It grows beside its place, over as many runs as it takes. */
@@ -31,7 +34,8 @@ struct cl_file_part {
 };
 
 /* Opens the one beside path that has that tag, or begins it. CL_ERR_USAGE: path names something
- * that is no regular file, or is too long; CL_ERR_IO. Nothing is open then. */
+ * that is no regular file, or is too long, or what has the part's name is somebody else's, or has
+ * other names as well; CL_ERR_IO. Nothing is open then. */
 CL_MUST_CHECK enum cl_err cl_file_part_open(const char *path, const char *tag,
                                             struct cl_file_part *part, struct cl_why *why);
 /* Leaves what there is for another run. */
@@ -45,7 +49,7 @@ CL_MUST_CHECK enum cl_err cl_file_part_append(struct cl_file_part *part, cl_str 
                                               struct cl_why *why);
 /* Empties it. CL_ERR_IO. */
 CL_MUST_CHECK enum cl_err cl_file_part_restart(struct cl_file_part *part, struct cl_why *why);
-/* It is whole: puts it in its place, as cl_file_write does, with the rights of a new file. */
+/* It is whole: puts it in its place, as cl_file_write does, with the mode of cl_file_mode. */
 CL_MUST_CHECK enum cl_err cl_file_part_keep(struct cl_file_part *part, struct cl_why *why);
 
 #endif

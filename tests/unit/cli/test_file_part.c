@@ -121,6 +121,25 @@ TEST(through_a_link_the_file_is_replaced_not_the_link)
     CHECK(lstat(path_of("link"), &info) == 0 && S_ISLNK(info.st_mode));
 }
 
+TEST(a_file_that_is_replaced_keeps_its_mode)
+{
+    struct cl_file_part part;
+    struct stat info;
+    mode_t mask = umask(022);
+    begin();
+    CHECK_INT(cl_file_mode(path_of("a")), 0644);
+    CHECK_INT(cl_file_mode(folder), 0644); // it is none
+    CHECK_OK(cl_file_write(path_of("a"), 0600, CL_STR("private"), &why));
+    CHECK_INT(cl_file_mode(path_of("a")), 0600);
+    CHECK_OK(cl_file_part_open(path_of("a"), "tag", &part, &why));
+    CHECK_OK(cl_file_part_append(&part, CL_STR("new"), &why));
+    CHECK_OK(cl_file_part_keep(&part, &why));
+    cl_file_part_close(&part);
+    CHECK_STR(content_of("a"), CL_STR("new"));
+    CHECK(stat(path_of("a"), &info) == 0 && (info.st_mode & 0777) == 0600);
+    (void)umask(mask);
+}
+
 TEST(what_is_no_regular_file_is_not_written_to)
 {
     struct cl_file_part part;
@@ -132,5 +151,13 @@ TEST(what_is_no_regular_file_is_not_written_to)
     CHECK(symlink("b", path_of("a.tag.part")) == 0);
     CHECK_INT(cl_file_part_open(path_of("a"), "tag", &part, &why), CL_ERR_IO);
     CHECK_STR(content_of("b"), CL_STR("other"));
+    CHECK(unlink(path_of("a.tag.part")) == 0); // or a second name of a file
+    CHECK(link(path_of("b"), path_of("a.tag.part")) == 0);
+    CHECK_INT(cl_file_part_open(path_of("a"), "tag", &part, &why), CL_ERR_USAGE);
+    CHECK(strstr(why.text, "is in the way") != NULL);
+    CHECK(unlink(path_of("a.tag.part")) == 0);
+    CHECK_OK(cl_file_write(path_of("a.tag.part"), 0666, CL_STR("theirs"), &why));
+    if (chown(path_of("a.tag.part"), 65534, (gid_t)-1) == 0) // as root alone
+        CHECK_INT(cl_file_part_open(path_of("a"), "tag", &part, &why), CL_ERR_USAGE);
     CHECK_INT(cl_file_part_open(path_of("no/such/folder"), "tag", &part, &why), CL_ERR_IO);
 }
