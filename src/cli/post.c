@@ -279,7 +279,10 @@ on_sent(void *ctx, const struct cl_uplink_answer *answer)
 {
     struct post *post = ctx;
     post->is_made = answer->error == NULL; // what was refused is nowhere
-    if (answer->err == CL_OK)
+    const struct cl_v2_sent *sent = answer->result;
+    if (answer->err == CL_OK && !cl_id_eq(sent->id, id_of(post)))
+        END(post, CL_ERR_IO, "The relay answers of another message than %s.", post->id);
+    else if (answer->err == CL_OK)
         keep_sent(post, answer);
     else if (answer->error != NULL)
         end(post, cl_explain_v2(post->run->client, CL_V2_SEND, answer->error, &post->why));
@@ -322,6 +325,7 @@ upload(struct post *post, const cl_digest *digest, struct cl_why *why)
     struct cl_backoff backoff = {0};
     const struct cl_blob_upload blob = {.bytes = cl_buf_str(&post->letter.body),
                                         .digest = *digest,
+                                        .deadline = post->deadline,
                                         .progress = show_progress,
                                         .ctx = &progress};
     enum cl_err err;
@@ -372,7 +376,7 @@ seal_and_send(struct post *post, struct cl_why *why)
     enum cl_err err = body.len > post->body_bytes
                           ? seal_blob(post, why)
                           : cl_letter_seal(letter, relay_now(post), body, letter->header.cty, why);
-    if (err != CL_OK)
+    if (err != CL_OK || post->is_over) // the connection may have ended during the upload
         return err;
     const struct cl_v2_send params = {.envelope = cl_letter_envelope(letter),
                                       .attempts = letter->attempts,
@@ -397,6 +401,7 @@ fetch_blob(struct post *post, struct cl_why *why)
         .size = mail->blob.size, .progress = show_progress, .ctx = &progress};
     enum cl_err err;
     fetch.digest = mail->blob.digest;
+    fetch.deadline = post->deadline;
     cl_progress_init(&progress, &post->run->view, "fetching");
     do {
         err = cl_client_get_blob(post->run->client, &fetch, &post->blob, why);

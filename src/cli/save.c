@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "cli/save.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/digest.h"
 #include "cli/file.h"
 #include "cli/progress.h"
 #include "cli/when.h"
+#include "client/blob.h"
 
 /* Digits of the hash in a temporary name: enough to tell two apart. */
 #define TAG_LEN 16
@@ -45,36 +44,24 @@ take_up(struct fetching *fetching, struct cl_why *why)
     return err;
 }
 
-/* The next piece, or more of it than was asked for, from a relay that knows no ranges. */
 static enum cl_err
 fetch_piece(struct fetching *fetching, struct cl_why *why)
 {
-    char path[128], range[64];
-    struct cl_file_part *part = &fetching->part;
     cl_str bytes;
-    (void)snprintf(path, sizeof path, "/v2/blobs/%.*s", CL_STR_ARG(fetching->mail->sha256)); // fits
-    uint64_t left = fetching->mail->blob.size - part->len;
-    (void)snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, part->len,
-                   part->len + (left < CL_CLIENT_PIECE_BYTES ? left : CL_CLIENT_PIECE_BYTES) - 1);
-    const struct cl_client_call call = {.method = "GET", .path = cl_str_z(path), .range = range};
-    enum cl_err err = cl_client_call(fetching->run->client, &call, &bytes, why);
+    struct cl_client *client = fetching->run->client;
+    const struct cl_blob *blob = &fetching->mail->blob;
+    struct cl_blob_fetch wanted = {.size = blob->size, .deadline = CL_INSTANT_NEVER};
+    wanted.digest = blob->digest;
+    enum cl_err err = cl_client_get_piece(client, &wanted, fetching->part.len, &bytes, why);
     if (err == CL_ERR_NOT_FOUND)
         return cl_fail(
             err, why,
             "The relay at %.*s does not keep the blob %.*s any more. Ask the sender for it.",
-            CL_STR_ARG(cl_client_url_shown(fetching->run->client)),
-            CL_STR_ARG(fetching->mail->sha256));
+            CL_STR_ARG(cl_client_url_shown(client)), CL_STR_ARG(fetching->mail->sha256));
     if (err != CL_OK)
         return err;
-    bool is_piece = cl_client_status(fetching->run->client) == 206 || part->len == 0;
-    if (!is_piece || bytes.len == 0 || bytes.len > left)
-        return cl_fail(CL_ERR_IO, why,
-                       "The relay at %.*s answers with other bytes than the %" PRIu64
-                       " that the message speaks of.",
-                       CL_STR_ARG(cl_client_url_shown(fetching->run->client)),
-                       fetching->mail->blob.size);
     cl_digester_add(fetching->digester, bytes);
-    return cl_file_part_append(part, bytes, why);
+    return cl_file_part_append(&fetching->part, bytes, why);
 }
 
 /* A relay that goes away for a while is waited for. */
@@ -146,10 +133,8 @@ enum cl_err
 cl_save_body(struct cl_run *run, const struct cl_mail *mail, const char *path, struct cl_why *why)
 {
     char size[CL_SPAN_CAP];
-    mode_t mask = umask(0);
-    (void)umask(mask); // the only way to read it
     enum cl_err err = mail->is_blob ? fetch(run, mail, path, why)
-                                    : cl_file_write(path, 0666 & ~mask, mail->body, why);
+                                    : cl_file_write(path, cl_file_mode(path), mail->body, why);
     if (err != CL_OK)
         return err;
     cl_size_text(mail->is_blob ? mail->blob.size : mail->body.len, size);

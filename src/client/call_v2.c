@@ -5,6 +5,8 @@
 #include "proto/v2_decode.h"
 #include "proto/v2_encode.h"
 
+/* One call at a time needs no other. */
+#define CALL_ID "1"
 /* Of a list of addresses or versions in a sentence. */
 #define LIST_BYTES_MAX 200
 
@@ -55,7 +57,15 @@ not_an_answer(const struct cl_client *client, const struct cl_call_v2 *call, con
         reason);
 }
 
-/* The one answer, of which only the id has to be looked at. */
+/* Is it an answer to the call, or the error of one that the relay could not even read? */
+static bool
+is_to_us(const struct cl_v2_heard *heard)
+{
+    return cl_str_eq(heard->id, CL_STR(CALL_ID)) ||
+           (heard->kind == CL_V2_HEARD_ERROR && cl_str_eq(heard->id, CL_STR("null")));
+}
+
+/* The one answer. */
 static enum cl_err
 take_answer(const struct cl_client *client, const struct cl_call_v2 *call, cl_str text,
             struct cl_v2_heard *heard, struct cl_why *why)
@@ -69,11 +79,13 @@ take_answer(const struct cl_client *client, const struct cl_call_v2 *call, cl_st
         return cl_fail(err, why, "Out of memory.");
     if (err != CL_OK)
         return not_an_answer(client, call, reason.text, why);
-    if (heard->kind == CL_V2_HEARD_ERROR)
-        return cl_explain_v2(client, call->method, &heard->error, why);
-    if (heard->kind != CL_V2_HEARD_RESULT)
+    if (heard->kind != CL_V2_HEARD_RESULT && heard->kind != CL_V2_HEARD_ERROR)
         return not_an_answer(client, call, "a note, where an answer is due", why);
-    return CL_OK;
+    if (!is_to_us(heard))
+        return not_an_answer(client, call, "the answer to another call", why);
+    return heard->kind == CL_V2_HEARD_ERROR
+               ? cl_explain_v2(client, call->method, &heard->error, why)
+               : CL_OK;
 }
 
 static enum cl_err
@@ -98,7 +110,7 @@ cl_client_call_v2(struct cl_client *client, const struct cl_call_v2 *call, void 
     struct cl_v2_heard heard;
     cl_str answer;
     cl_buf_init(&body, CL_HTTP_ANSWER_BYTES_MAX); // the client knows what a relay takes
-    enum cl_err err = cl_v2_encode_call(call->method, CL_STR("1"), call->params, &body);
+    enum cl_err err = cl_v2_encode_call(call->method, CL_STR(CALL_ID), call->params, &body);
     if (err != CL_OK) {
         cl_buf_done(&body);
         return cl_fail(err == CL_ERR_MALFORMED ? CL_ERR_USAGE : err, why,

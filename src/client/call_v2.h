@@ -3,7 +3,7 @@
  * client/call_v2.h - one call of protocol v2 over HTTP (v2.md, Transports), which blocks until its
  * answer is there.
  *
- * For what is asked once. Who wants to be told of things keeps a connection (client/link.h).
+ * For what is asked once. Who wants to be told of things keeps a connection (client/uplink.h).
  */
 #ifndef CL_CLIENT_CALL_V2_H
 #define CL_CLIENT_CALL_V2_H

@@ -372,6 +372,13 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
 
 /* -- calls --------------------------------------------------------------------------------- */
 
+static uint32_t
+timeout_ms(const struct cl_client_call *call)
+{
+    uint32_t ms = CL_CLIENT_TIMEOUT_MS + call->wait_s * 1000;
+    return call->within_ms > 0 && call->within_ms < ms ? call->within_ms : ms;
+}
+
 static enum cl_err
 send_call(struct cl_client *client, const struct cl_client_call *call, cl_str target,
           struct cl_http_reply *ret_reply)
@@ -399,7 +406,7 @@ send_call(struct cl_client *client, const struct cl_client_call *call, cl_str ta
         .fields = fields,
         .fields_len = fields_len,
         .body = call->body,
-        .timeout_ms = CL_CLIENT_TIMEOUT_MS + call->wait_s * 1000,
+        .timeout_ms = timeout_ms(call),
     };
     enum cl_err err = cl_http_client_call(client->http, &http_call, ret_reply, NULL);
     cl_secret_wipe(bearer, sizeof bearer);
@@ -517,7 +524,7 @@ cl_client_call(struct cl_client *client, const struct cl_client_call *call, cl_s
     cl_buf_done(&target);
     if (err != CL_OK)
         return explain_fault(client, err, cl_http_client_fault(client->http),
-                             CL_CLIENT_TIMEOUT_MS / 1000 + call->wait_s, why);
+                             (timeout_ms(call) + 999) / 1000, why);
     err = judge_reply(client, call, &reply, why);
     if (err == CL_OK)
         *ret_answer = call->range == NULL ? cl_str_strip(reply.body) : reply.body;

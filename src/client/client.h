@@ -27,9 +27,10 @@ struct cl_client_sign {
 
 struct cl_client_call {
     const char *method;
-    cl_str path;     // encoded, with its query; begins with '/'
-    cl_str body;     // JSON; empty: none
-    uint32_t wait_s; // how long the relay was asked to wait before it answers
+    cl_str path;        // encoded, with its query; begins with '/'
+    cl_str body;        // JSON; empty: none
+    uint32_t wait_s;    // how long the relay was asked to wait before it answers
+    uint32_t within_ms; // the answer is wanted by then at the latest; 0: as soon as any other's
     struct cl_client_sign sign;
     /* Of protocol v2: an answer of JSON-RPC is an answer, also one that says no (client/call_v2.h),
      * and a relay that does not know the path is CL_ERR_UPGRADE. */

@@ -358,6 +358,8 @@ take_greeting(struct cl_uplink *uplink, const struct cl_envelope_reader *reader,
         refused_for_good(uplink, &heard->error);
     else if (cl_v2_read_result(reader, CL_V2_HELLO, heard->result, &welcome, NULL) != CL_OK)
         broken_rule(uplink, "its answer to hello is none");
+    else if (!cl_str_eq(welcome.version, CL_STR(CL_V2_VERSION)))
+        broken_rule(uplink, "it chose a version that it was not offered");
     else
         take_welcome(uplink, &welcome);
 }

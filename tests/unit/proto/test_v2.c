@@ -378,6 +378,13 @@ TEST(a_client_passes_over_what_a_newer_relay_adds)
         &heard, &why));
     CHECK_INT(heard.error.err, CL_ERR_INTERNAL);
     CHECK_INT(heard.error.code, 499);
+
+    CHECK_OK(cl_v2_decode_heard(
+        &golden.reader,
+        CL_STR("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":200,\"message\":\"\","
+               "\"data\":{\"error\":\"ok\",\"retry\":false}}}"),
+        &heard, &why));
+    CHECK_INT(heard.error.err, CL_ERR_INTERNAL); // an error is none that is none
     golden_reader_done(&golden);
 }
 
