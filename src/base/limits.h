@@ -457,6 +457,9 @@
 /* What reading one answer of protocol v2 takes besides its text: 1000 messages, decoded. An answer
  * that needs more is refused. */
 #define CL_CLI_ANSWER_ARENA_BYTES_MAX (CL_JSON_SCAN_ARENA_BYTES_MAX + CL_HTTP_ANSWER_BYTES_MAX)
+/* Answers that one list may come in: 64 GiB of messages. A relay that always knows of more is
+ * called a liar. */
+#define CL_CLI_WALK_ANSWERS_MAX 65536
 /* `ask` and `watch` look through the own inbox so often, for what nobody pushes to them. */
 #define CL_CLI_LOOK_MS 1000
 /* `watch` asks so often who is there. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/rows.h"
-#include "cli/run.h"
+#include "cli/walk.h"
 #include "proto/address.h"
 #include "wire/json.h"
 
@@ -14,7 +14,7 @@ static const struct cl_opt options[] = {
 static const struct cl_column columns[] = {
     {"ADDRESS", "agent"},   {"NAME", "name"},
     {"STATUS", "status"},   {"HEARD", "heard"},
-    {"POLLED", "polled"},   {"READ", "proven"},
+    {"POLLED", "polled"},   {"ACKED", "proven"},
     {"WAITING", "waiting"}, {"CAPABILITIES", "capabilities"},
 };
 
@@ -56,68 +56,66 @@ draw(struct cl_page *page, cl_str answer)
 
 /* All answers as one. */
 struct list {
+    struct cl_run *run;
     struct cl_json_writer json;
+    struct cl_v2_agents params;
     uint32_t len;
     bool has_time;
-    char next[CL_ID_BYTES_MAX + 1]; // go on behind it; empty: that was all
+    char next[CL_ID_BYTES_MAX + 1]; // go on behind it
 };
 
 static enum cl_err
-add_page(struct list *list, cl_str answer, const struct cl_v2_agent_list *page, struct cl_why *why)
+add_page(void *ctx, const struct cl_envelope_reader *reader, const void *result,
+         struct cl_buf *ret_place, struct cl_why *why)
 {
+    struct list *list = ctx;
     struct cl_json_cursor cursor;
     struct cl_json_member agent;
+    const struct cl_v2_agent_list *page = result;
+    (void)reader;
     if (!list->has_time) {
         cl_json_put_member_u64(&list->json, CL_STR("time"), page->time);
         cl_json_put_name(&list->json, CL_STR("agents"));
         cl_json_array_begin(&list->json);
         list->has_time = true;
     }
-    cl_json_cursor_init(&cursor, cl_doc_find(answer, CL_STR("agents")));
+    cl_json_cursor_init(&cursor, cl_doc_find(list->run->answer, CL_STR("agents")));
     while (cl_json_cursor_next(&cursor, &agent))
         cl_json_put_raw(&list->json, agent.value);
     list->len += page->agents.len;
-    bool goes_on = page->agents.len > 0 && page->next.len > 0;
-    if (!cl_str_copy(list->next, sizeof list->next, goes_on ? page->next : CL_STR("")))
+    if (page->agents.len == 0 || page->next.len == 0 || list->json.err != CL_OK)
+        return CL_OK;
+    if (!cl_str_copy(list->next, sizeof list->next, page->next))
         return cl_fail(CL_ERR_IO, why, "The relay names an agent by more than %d bytes.",
                        CL_ID_BYTES_MAX);
-    return CL_OK;
+    list->params.after = cl_str_z(list->next);
+    return cl_buf_append(ret_place, list->params.after);
 }
 
 static enum cl_err
-ask(struct cl_run *run, struct list *list, struct cl_why *why)
+list_all(struct list *list, struct cl_why *why)
 {
-    struct cl_arena arena;
-    struct cl_v2_agent_list page;
-    const struct cl_v2_agents params = {.capability = cl_run_option(run, CAPABILITY),
-                                        .after = cl_str_z(list->next)};
-    const struct cl_call_v2 call = {.method = CL_V2_AGENTS, .params = &params, .arena = &arena};
-    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
-    enum cl_err err = cl_run_call_v2(run, &call, &page, why);
-    if (err == CL_OK)
-        err = add_page(list, run->answer, &page, why);
-    cl_arena_done(&arena);
-    return err;
+    const struct cl_walk walk = {
+        .method = CL_V2_AGENTS, .params = &list->params, .fn = add_page, .ctx = list};
+    cl_json_object_begin(&list->json);
+    enum cl_err err = cl_walk(list->run, &walk, why);
+    if (err != CL_OK)
+        return err;
+    cl_json_array_end(&list->json);
+    cl_json_object_end(&list->json);
+    err = cl_json_writer_end(&list->json);
+    return err == CL_OK ? CL_OK
+                        : cl_fail(err, why, "The list could not be kept (%s).", cl_err_wire(err));
 }
 
 static enum cl_err
 run_agents(struct cl_run *run, struct cl_why *why)
 {
     struct cl_buf text;
-    struct list list = {.len = 0};
+    struct list list = {.run = run, .params = {.capability = cl_run_option(run, CAPABILITY)}};
     cl_buf_init(&text, CL_CLI_PAGE_BYTES_MAX);
     cl_json_writer_init(&list.json, &text);
-    cl_json_object_begin(&list.json);
-    enum cl_err err = ask(run, &list, why);
-    while (err == CL_OK && list.next[0] != '\0')
-        err = ask(run, &list, why);
-    if (err == CL_OK) {
-        cl_json_array_end(&list.json);
-        cl_json_object_end(&list.json);
-        err = cl_json_writer_end(&list.json);
-        if (err != CL_OK)
-            err = cl_fail(err, why, "The list could not be kept (%s).", cl_err_wire(err));
-    }
+    enum cl_err err = list_all(&list, why);
     if (err == CL_OK && list.len == 0)
         cl_view_note(&run->view, run->opts.values[CAPABILITY] == NULL
                                      ? "No agent is known."
@@ -148,8 +146,8 @@ const struct cl_cmd cl_cmd_agents = {
     .options = options,
     .notes =
         "STATUS is connected, online (heard of less than 120 seconds ago) or stale. HEARD is when\n"
-        "the relay heard of it at all, POLLED when it last asked for messages, READ when it last\n"
-        "proved that it has read one: empty means never. Agents of v1 are v1/ID.",
+        "the relay heard of it at all, POLLED when it last asked for messages, ACKED when it last\n"
+        "acknowledged one: empty means never. Agents of v1 are v1/ID.",
     .examples = "clawlink agents\n"
                 "clawlink agents --capability review --json",
     .check = check,

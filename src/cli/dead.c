@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/dead.h"
 
+#include "cli/walk.h"
 #include "wire/json.h"
 
 /* The elements of the JSON and of the struct stand side by side. */
@@ -18,37 +19,40 @@ show_page(const struct cl_dead_walk *walk, cl_str answer, const struct cl_v2_dea
     return goes_on;
 }
 
+struct looking {
+    struct cl_run *run;
+    struct cl_dead_walk *walk;
+    struct cl_v2_dead_list params;
+};
+
 static enum cl_err
-look(struct cl_run *run, struct cl_dead_walk *walk, struct cl_v2_dead_list *params,
-     bool *ret_goes_on, struct cl_why *why)
+look(void *ctx, const struct cl_envelope_reader *reader, const void *result,
+     struct cl_buf *ret_place, struct cl_why *why)
 {
-    struct cl_arena arena;
-    struct cl_v2_dead_page page;
-    const struct cl_call_v2 call = {.method = CL_V2_DEAD_LIST, .params = params, .arena = &arena};
-    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
-    enum cl_err err = cl_run_call_v2(run, &call, &page, why);
-    if (err == CL_OK) {
-        bool is_wanted = show_page(walk, run->answer, &page);
-        walk->has_more = !cl_id_is_none(page.next) && page.dead.len > 0;
-        params->after = page.next;
-        params->limit -= page.dead.len < params->limit ? page.dead.len : params->limit;
-        *ret_goes_on = is_wanted && walk->has_more;
-    }
-    cl_arena_done(&arena);
-    return err;
+    struct looking *looking = ctx;
+    struct cl_dead_walk *walk = looking->walk;
+    struct cl_v2_dead_list *params = &looking->params;
+    const struct cl_v2_dead_page *page = result;
+    (void)reader;
+    (void)why;
+    bool goes_on = show_page(walk, looking->run->answer, page);
+    walk->has_more = !cl_id_is_none(page->next) && page->dead.len > 0;
+    params->after = page->next;
+    params->limit -= page->dead.len < params->limit ? page->dead.len : params->limit;
+    goes_on = goes_on && walk->has_more && (walk->max == 0 || params->limit > 0);
+    return goes_on ? cl_buf_append(ret_place, cl_str_of((const char *)page->next.bytes,
+                                                        sizeof page->next.bytes))
+                   : CL_OK;
 }
 
 enum cl_err
 cl_dead_walk(struct cl_run *run, struct cl_dead_walk *walk, struct cl_why *why)
 {
-    struct cl_v2_dead_list params = {.agent = cl_me_address(&run->me), .limit = walk->max};
-    bool goes_on = true;
-    enum cl_err err = CL_OK;
-    while (err == CL_OK && goes_on) {
-        err = look(run, walk, &params, &goes_on, why);
-        goes_on = goes_on && (walk->max == 0 || params.limit > 0);
-    }
-    return err;
+    struct looking looking = {
+        .run = run, .walk = walk, .params = {.agent = cl_me_address(&run->me), .limit = walk->max}};
+    const struct cl_walk calls = {
+        .method = CL_V2_DEAD_LIST, .params = &looking.params, .fn = look, .ctx = &looking};
+    return cl_walk(run, &calls, why);
 }
 
 struct meeting {

@@ -2,6 +2,7 @@
 #include "cli/inbox.h"
 
 #include "base/random.h"
+#include "cli/walk.h"
 
 struct cl_envelope_reader
 cl_inbox_reader(struct cl_arena *arena, cl_hash_key *key)
@@ -30,40 +31,40 @@ show_page(const struct cl_envelope_reader *reader, const struct cl_inbox_walk *w
     return CL_OK;
 }
 
+struct looking {
+    struct cl_inbox_walk *walk;
+    struct cl_v2_inbox params;
+};
+
 static enum cl_err
-look(struct cl_run *run, struct cl_inbox_walk *walk, struct cl_v2_inbox *params, bool *ret_goes_on,
-     struct cl_why *why)
+look(void *ctx, const struct cl_envelope_reader *reader, const void *result,
+     struct cl_buf *ret_place, struct cl_why *why)
 {
-    struct cl_arena arena;
-    struct cl_v2_inbox_view view;
-    cl_hash_key key;
-    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
-    const struct cl_envelope_reader reader = cl_inbox_reader(&arena, &key);
-    const struct cl_call_v2 call = {.method = CL_V2_INBOX, .params = params, .arena = &arena};
-    enum cl_err err = cl_run_call_v2(run, &call, &view, why);
-    if (err == CL_OK)
-        err = show_page(&reader, walk, &view, ret_goes_on, why);
-    if (err == CL_OK) {
-        walk->waiting = view.waiting;
-        params->after = view.next;
-        params->limit -= view.messages.len < params->limit ? view.messages.len : params->limit;
-        *ret_goes_on = *ret_goes_on && view.next.first > 0 && view.messages.len > 0;
-    }
-    cl_arena_done(&arena);
-    return err;
+    struct looking *looking = ctx;
+    struct cl_v2_inbox *params = &looking->params;
+    const struct cl_v2_inbox_view *view = result;
+    bool goes_on;
+    enum cl_err err = show_page(reader, looking->walk, view, &goes_on, why);
+    if (err != CL_OK)
+        return err;
+    looking->walk->waiting = view->waiting;
+    params->after = view->next;
+    params->limit -= view->messages.len < params->limit ? view->messages.len : params->limit;
+    goes_on = goes_on && view->next.first > 0 && view->messages.len > 0 &&
+              (looking->walk->max == 0 || params->limit > 0);
+    return goes_on ? cl_buf_printf(ret_place, "%u %llu", view->next.priority,
+                                   (unsigned long long)view->next.first)
+                   : CL_OK;
 }
 
 enum cl_err
 cl_inbox_walk(struct cl_run *run, struct cl_inbox_walk *walk, struct cl_why *why)
 {
-    struct cl_v2_inbox params = {.agent = cl_me_address(&run->me), .limit = walk->max};
-    bool goes_on = true;
-    enum cl_err err = CL_OK;
-    while (err == CL_OK && goes_on) {
-        err = look(run, walk, &params, &goes_on, why);
-        goes_on = goes_on && (walk->max == 0 || params.limit > 0);
-    }
-    return err;
+    struct looking looking = {.walk = walk,
+                              .params = {.agent = cl_me_address(&run->me), .limit = walk->max}};
+    const struct cl_walk calls = {
+        .method = CL_V2_INBOX, .params = &looking.params, .fn = look, .ctx = &looking};
+    return cl_walk(run, &calls, why);
 }
 
 struct meeting {
@@ -91,6 +92,20 @@ cl_inbox_meet(struct cl_run *run, struct cl_wanted *wanted, size_t len, struct c
     struct meeting meeting = {wanted, len};
     struct cl_inbox_walk walk = {.fn = meet, .ctx = &meeting};
     return cl_inbox_walk(run, &walk, why);
+}
+
+enum cl_err
+cl_inbox_find(struct cl_run *run, cl_str text, cl_id *ret_id, struct cl_why *why)
+{
+    struct cl_wanted wanted;
+    enum cl_err err = cl_wanted_read(text, &wanted, why);
+    if (err == CL_OK && !wanted.is_whole)
+        err = cl_inbox_meet(run, &wanted, 1, why);
+    if (err == CL_OK)
+        err = cl_wanted_check(&wanted, "that waits for you", why);
+    if (err == CL_OK)
+        *ret_id = wanted.id;
+    return err;
 }
 
 enum cl_err

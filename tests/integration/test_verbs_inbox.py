@@ -339,9 +339,9 @@ def presence_is_what_is_known():
                                     {"time": pages["time"] + 1, "agents": [second]}]
         shown = home.ok("agents").out
         equal(shown, """\
-ADDRESS    NAME  STATUS     HEARD   POLLED  READ  WAITING  CAPABILITIES
-mini/otto  Otto  connected  1.2 s           61 s  1        review, c
-v1/nele    Nele  stale      12 min  12 min        12       review
+ADDRESS    NAME  STATUS     HEARD   POLLED  ACKED  WAITING  CAPABILITIES
+mini/otto  Otto  connected  1.2 s           61 s   1        review, c
+v1/nele    Nele  stale      12 min  12 min         12       review
 """, "list")
         equal([call["params"].get("after") for call in script.calls], [None, "mini/otto"], "pages")
 
