@@ -184,6 +184,29 @@ explain(const struct saying *saying, const struct cl_wanted *wanted, enum cl_err
     return err;
 }
 
+/* Does the relay hold what was said of the end? The first who says it is believed. */
+static enum cl_err
+check_end(const struct saying *saying, const struct cl_v2_traced *traced, struct cl_why *why)
+{
+    char id[CL_ID_TEXT_CAP];
+    const struct cl_v2_ending *ended = traced->ended;
+    uint8_t outcome = saying->claim.outcome;
+    if (outcome == CL_V2_OUTCOME_NONE || (ended != NULL && ended->outcome == outcome))
+        return CL_OK;
+    cl_id_text(traced->id, id);
+    if (ended == NULL)
+        return cl_fail(CL_ERR_IO, why, "The relay at %.*s has not noted that message %s is %.*s.",
+                       CL_STR_ARG(cl_client_url_shown(saying->run->client)), id,
+                       CL_STR_ARG(cl_v2_outcomes[outcome]));
+    return cl_fail(CL_ERR_ENDED, why,
+                   "Message %s had ended before: %.*s, as %.*s said. That it is %.*s came too late "
+                   "and changes nothing.",
+                   id, CL_STR_ARG(cl_v2_outcomes[ended->outcome]),
+                   CL_STR_ARG(cl_str_eq(ended->by, CL_STR(CL_ADDRESS_NOBODY)) ? CL_STR("the relay")
+                                                                              : ended->by),
+                   CL_STR_ARG(cl_v2_outcomes[outcome]));
+}
+
 /* Says it, then shows what the relay now holds for proven. */
 static enum cl_err
 settle(const struct saying *saying, const struct cl_wanted *wanted, struct cl_why *why)
@@ -200,7 +223,9 @@ settle(const struct saying *saying, const struct cl_wanted *wanted, struct cl_wh
     err = call(saying, CL_V2_TRACE, &params, &traced, why);
     if (err == CL_ERR_NOT_FOUND)
         return show_untold(saying->run, wanted->id, why);
-    return err == CL_OK ? cl_run_show(saying->run, draw, why) : err;
+    if (err == CL_OK)
+        err = cl_run_show(saying->run, draw, why);
+    return err == CL_OK ? check_end(saying, &traced, why) : err;
 }
 
 /* All of them are found before the first is settled: a mistake in one word changes nothing. */
@@ -228,12 +253,20 @@ run_ack(struct cl_run *run, struct cl_why *why)
     struct saying saying = {.run = run, .arena = &arena, .claim = claim_of(&run->opts)};
     size_t len = 0;
     enum cl_err err = find_all(run, wanted, &len, why);
+    enum cl_err ended = CL_OK; // one that has ended otherwise does not stand in the others' way
     for (size_t i = 0; err == CL_OK && i < len; i++) {
+        struct cl_why reason = {""};
         cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
-        err = settle(&saying, &wanted[i], why);
+        err = settle(&saying, &wanted[i], &reason);
         cl_arena_done(&arena);
+        if (err != CL_OK)
+            *why = reason;
+        if (err == CL_ERR_ENDED) {
+            ended = err;
+            err = CL_OK;
+        }
     }
-    return err;
+    return err == CL_OK ? ended : err;
 }
 
 const struct cl_cmd cl_cmd_ack = {
@@ -244,7 +277,8 @@ const struct cl_cmd cl_cmd_ack = {
     .notes =
         "A message that waits leaves the inbox by this; one that was taken rises to the rung. Its\n"
         "sender is told. What is waiting and rejected becomes a dead letter. Printed is what the\n"
-        "relay holds for proven afterwards; a message of v1 has no receipt that could tell.",
+        "relay holds for proven afterwards; a message of v1 has no receipt that could tell. Exit\n"
+        "status 9: it had ended before, and otherwise; what was said first stays.",
     .examples = "clawlink ack AAECAwQFBgcICQoLDA0ODw\n"
                 "clawlink ack AAECAwQF --rung in_progress\n"
                 "clawlink ack AAECAwQF --outcome failed --reason \"The build is red\"",

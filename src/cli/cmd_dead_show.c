@@ -16,7 +16,7 @@ static const struct cl_opt options[] = {
 
 /* "rejected at 2026-04-04 12:00:03 UTC: no parser here", then the message. */
 static void
-draw(struct cl_page *page, cl_str answer)
+draw_letter(struct cl_page *page, cl_str answer, const char *verb)
 {
     char when[CL_WHEN_CAP];
     cl_str dead = cl_doc_find(answer, CL_STR("dead"));
@@ -28,7 +28,19 @@ draw(struct cl_page *page, cl_str answer)
     cl_page_print(page, "\nfor ");
     cl_page_value(page, cl_doc_find(dead, CL_STR("to")));
     cl_page_print(page, ":\n");
-    cl_mail_draw(page, cl_doc_find(answer, CL_STR("message")));
+    cl_mail_draw(page, cl_doc_find(answer, CL_STR("message")), verb);
+}
+
+static void
+draw(struct cl_page *page, cl_str answer)
+{
+    draw_letter(page, answer, "dead show");
+}
+
+static void
+draw_saved(struct cl_page *page, cl_str answer)
+{
+    draw_letter(page, answer, NULL);
 }
 
 /* {"dead":{...},"message":{...}} */
@@ -72,7 +84,8 @@ show(struct cl_run *run, cl_id id, const struct cl_envelope_reader *reader, stru
     err = write_letter(text, cl_doc_find(run->answer, CL_STR("dead")), &mail, why);
     if (err == CL_OK && run->opts.values[SAVE] != NULL)
         err = cl_save_body(run, &mail, run->opts.values[SAVE], why);
-    return err == CL_OK ? cl_view_result(&run->view, cl_buf_str(text), draw, why) : err;
+    cl_draw_fn *draw_it = run->opts.values[SAVE] != NULL ? draw_saved : draw;
+    return err == CL_OK ? cl_view_result(&run->view, cl_buf_str(text), draw_it, why) : err;
 }
 
 static enum cl_err

@@ -149,6 +149,19 @@ show_list(struct cl_run *run, struct cl_why *why)
 
 /* -- one message ------------------------------------------------------------------------------- */
 
+/* Its body has gone into a file. */
+static void
+draw_saved(struct cl_page *page, cl_str mail)
+{
+    cl_mail_draw(page, mail, NULL);
+}
+
+static void
+draw_mail(struct cl_page *page, cl_str mail)
+{
+    cl_mail_draw(page, mail, "inbox");
+}
+
 /* Shows it, saved first if that is wanted: what is to be acknowledged is safe then. */
 static enum cl_err
 show_mail(struct cl_run *run, const struct cl_mail *mail, const struct cl_v2_added *added,
@@ -163,7 +176,8 @@ show_mail(struct cl_run *run, const struct cl_mail *mail, const struct cl_v2_add
     if (err == CL_OK && run->opts.values[SAVE] != NULL)
         err = cl_save_body(run, mail, run->opts.values[SAVE], why);
     if (err == CL_OK)
-        err = cl_view_result(&run->view, cl_buf_str(&text), cl_mail_draw, why);
+        err = cl_view_result(&run->view, cl_buf_str(&text),
+                             run->opts.values[SAVE] != NULL ? draw_saved : draw_mail, why);
     cl_buf_done(&text);
     return err;
 }
@@ -217,15 +231,39 @@ struct taken {
     struct cl_v2_batch batch;
     struct cl_buf answer; // the text of the batch: other calls come before its end
     char lease[CL_V2_LEASE_BYTES_MAX + 1];
+    struct cl_range *whole; // where those wait that were shown whole, or saved
+    uint32_t whole_len;
+    cl_id last; // of these
 };
+
+/* What was not to be seen is not acknowledged: its bytes would be lost. */
+static void
+settle_one(struct cl_run *run, struct taken *taken, const struct cl_v2_letter *letter,
+           const struct cl_mail *mail)
+{
+    char id[CL_ID_TEXT_CAP];
+    if (run->opts.values[SAVE] != NULL || cl_mail_is_shown(mail, run->view.kind == &cl_view_json)) {
+        taken->whole[taken->whole_len++] = letter->at;
+        taken->last = mail->header.id;
+        return;
+    }
+    cl_id_text(mail->header.id, id);
+    cl_view_note(&run->view,
+                 "Message %s stays in the inbox, since its body was not shown: `clawlink inbox %s "
+                 "--save FILE` writes it to a file, `clawlink ack %s` takes it out.",
+                 id, id, id);
+}
 
 /* Everything is written out before the relay is told: only then it is gone there. */
 static enum cl_err
-show_taken(struct cl_run *run, const struct taken *taken, const struct cl_envelope_reader *reader,
+show_taken(struct cl_run *run, struct taken *taken, const struct cl_envelope_reader *reader,
            struct cl_why *why)
 {
     const struct cl_v2_letter *letters = taken->batch.messages.ptr;
     enum cl_err err = CL_OK;
+    taken->whole = cl_arena_alloc(&taken->arena, taken->batch.messages.len * sizeof *taken->whole);
+    if (taken->whole == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
     for (uint32_t i = 0; i < taken->batch.messages.len && err == CL_OK; i++) {
         struct cl_mail mail;
         struct cl_why reason = {""};
@@ -236,6 +274,8 @@ show_taken(struct cl_run *run, const struct taken *taken, const struct cl_envelo
                           reason.text);
         else
             err = show_mail(run, &mail, letters[i].relay, why);
+        if (err == CL_OK)
+            settle_one(run, taken, &letters[i], &mail);
     }
     return err;
 }
@@ -255,8 +295,52 @@ give_back(struct cl_run *run, const struct taken *taken)
     cl_arena_done(&arena);
 }
 
+/* By the places that they have in the inbox, whoever has them in hand. */
 static enum cl_err
-acknowledge(struct cl_run *run, struct taken *taken, struct cl_why *why)
+acknowledge_whole(struct cl_run *run, struct taken *taken, struct cl_why *why)
+{
+    struct cl_v2_nothing nothing;
+    enum cl_err err = CL_OK;
+    for (uint32_t at = 0; err == CL_OK && at < taken->whole_len; at += CL_ACK_RANGES_MAX) {
+        uint32_t left = taken->whole_len - at;
+        const struct cl_v2_ack params = {
+            .agent = cl_me_address(&run->me),
+            .ranges = {taken->whole + at, left < CL_ACK_RANGES_MAX ? left : CL_ACK_RANGES_MAX},
+            .rung = CL_RUNG_DELIVERED};
+        const struct cl_call_v2 call = {
+            .method = CL_V2_ACK, .params = &params, .arena = &taken->arena};
+        err = cl_run_call_v2(run, &call, &nothing, why);
+    }
+    return err;
+}
+
+/* The body is in its file, but it took longer than the lease, and the relay may have given the
+ * message to somebody else meanwhile, or up. A message of v1 has no receipt that would tell. */
+static enum cl_err
+acknowledge_late(struct cl_run *run, struct taken *taken, struct cl_why *why)
+{
+    struct cl_v2_traced traced;
+    char id[CL_ID_TEXT_CAP];
+    const struct cl_v2_trace params = {.id = taken->last, .agent = cl_me_address(&run->me)};
+    const struct cl_call_v2 call = {
+        .method = CL_V2_TRACE, .params = &params, .arena = &taken->arena};
+    enum cl_err err = acknowledge_whole(run, taken, why);
+    if (err == CL_OK)
+        err = cl_run_call_v2(run, &call, &traced, why);
+    if (err != CL_OK)
+        return err == CL_ERR_NOT_FOUND ? CL_OK : err;
+    const struct cl_v2_ending *ended = traced.ended;
+    cl_id_text(taken->last, id);
+    if (ended != NULL && ended->outcome >= CL_V2_OUTCOME_EXPIRED)
+        return cl_fail(CL_ERR_ENDED, why,
+                       "Message %s was saved, but that took more than %d seconds, and to its "
+                       "sender it is %.*s meanwhile. `clawlink dead retry` queues it again.",
+                       id, CL_V2_LEASE_MS / 1000, CL_STR_ARG(cl_v2_outcomes[ended->outcome]));
+    return CL_OK;
+}
+
+static enum cl_err
+acknowledge_all(struct cl_run *run, struct taken *taken, struct cl_why *why)
 {
     struct cl_v2_nothing nothing;
     const struct cl_v2_ack params = {.agent = cl_me_address(&run->me),
@@ -264,11 +348,28 @@ acknowledge(struct cl_run *run, struct taken *taken, struct cl_why *why)
                                      .rung = CL_RUNG_DELIVERED};
     const struct cl_call_v2 call = {.method = CL_V2_ACK, .params = &params, .arena = &taken->arena};
     enum cl_err err = cl_run_call_v2(run, &call, &nothing, why);
+    if (err == CL_ERR_NOT_FOUND && run->opts.values[SAVE] != NULL)
+        return acknowledge_late(run, taken, why);
     if (err == CL_ERR_NOT_FOUND)
         return cl_fail(CL_ERR_STALE, why,
                        "These messages were shown, but it took more than %d seconds, and the relay "
                        "hands them out again.",
                        CL_V2_LEASE_MS / 1000);
+    return err;
+}
+
+/* What was shown is taken, and what was not goes back. */
+static enum cl_err
+settle(struct cl_run *run, struct taken *taken, struct cl_why *why)
+{
+    if (taken->whole_len == taken->batch.messages.len)
+        return acknowledge_all(run, taken, why);
+    enum cl_err err = acknowledge_whole(run, taken, why);
+    give_back(run, taken);
+    if (err == CL_OK && taken->whole_len == 0)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "Nothing was taken: what is first in the inbox has to be written to a file "
+                       "(--save).");
     return err;
 }
 
@@ -303,13 +404,14 @@ take(struct cl_run *run, struct cl_why *why)
     cl_arena_init(&taken.arena, 2 * CL_CLI_ANSWER_ARENA_BYTES_MAX);
     cl_buf_init(&taken.answer, CL_HTTP_ANSWER_BYTES_MAX);
     const struct cl_envelope_reader reader = cl_inbox_reader(&taken.arena, &key);
+    run->view.unwritten = "Nothing was taken: it stays in the inbox.";
     enum cl_err err = cl_client_exit_on_signals(run->client, 130);
     if (err == CL_OK)
         err = receive(run, &taken, &reader, why);
     if (err == CL_OK)
         err = show_taken(run, &taken, &reader, why);
     if (taken.lease[0] != '\0' && err == CL_OK)
-        err = acknowledge(run, &taken, why);
+        err = settle(run, &taken, why);
     else if (taken.lease[0] != '\0')
         give_back(run, &taken);
     else if (err == CL_OK)
@@ -340,9 +442,9 @@ const struct cl_cmd cl_cmd_inbox = {
         "The list and ID only look: all stays where it is, whoever has it in hand. No PRIORITY is\n"
         "the normal one; BACK is how often a message was handed out and not acknowledged. --take\n"
         "hands out the first ones, and acknowledges them, as delivered, when they are written\n"
-        "out: what could not be written goes back. `clawlink ack ID` says that one was seen.\n"
-        "With --json a message has body, or body_base64url where that is no text, or a blob that\n"
-        "--save fetches.",
+        "out: what was not written goes back, a blob without --save and, but with --json, a body\n"
+        "that is no text. `clawlink ack ID` says that one was seen. With --json a message has\n"
+        "body, or body_base64url where that is no text, or a blob that --save fetches.",
     .examples = "clawlink inbox\n"
                 "clawlink inbox AAECAwQF --save report.pdf\n"
                 "clawlink inbox --take 10 --wait 30 --json",

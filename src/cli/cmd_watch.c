@@ -3,7 +3,7 @@
 #include "base/random.h"
 #include "cli/crowd.h"
 #include "cli/mail.h"
-#include "cli/run.h"
+#include "cli/walk.h"
 #include "proto/id_text.h"
 #include "wire/json.h"
 
@@ -34,6 +34,9 @@ struct watch {
     cl_instant look_at;
     cl_instant agents_at;
     struct cl_crowd crowd;
+    struct cl_places places; // of the list of agents, in the round that goes on
+    bool is_meeting;         // one does
+    bool meets_again;        // and another is due
     cl_id shown[SHOWN_MAX];
     size_t shown_at;
 
@@ -97,7 +100,7 @@ draw_event(struct cl_page *page, cl_str event)
     cl_str message = cl_doc_find(event, CL_STR("message"));
     cl_str receipt = cl_doc_find(event, CL_STR("receipt"));
     if (message.len > 0)
-        cl_mail_draw(page, message);
+        cl_mail_draw(page, message, "inbox");
     else if (receipt.len > 0)
         draw_receipt(page, receipt);
     else
@@ -107,13 +110,14 @@ draw_event(struct cl_page *page, cl_str event)
 static void
 show(struct watch *watch, struct cl_json_writer *json)
 {
+    struct cl_why why;
     cl_json_object_end(json);
     enum cl_err err = cl_json_writer_end(json);
     if (err != CL_OK)
         END(watch, err, "Out of memory.");
-    else if (cl_view_result(&watch->run->view, cl_buf_str(&watch->run->body), draw_event,
-                            &watch->why) != CL_OK)
-        END(watch, CL_ERR_IO, "%s", (const char *)watch->why.text);
+    else if (cl_view_result(&watch->run->view, cl_buf_str(&watch->run->body), draw_event, &why) !=
+             CL_OK)
+        END(watch, CL_ERR_IO, "%s", why.text);
 }
 
 static void
@@ -147,7 +151,8 @@ was_shown(const struct watch *watch, cl_id id)
     return false;
 }
 
-static void
+/* It was looked at. True: what it says has been shown whole, now or before. */
+static bool
 show_message(struct watch *watch, const struct cl_v2_letter *letter)
 {
     struct cl_arena arena;
@@ -160,7 +165,10 @@ show_message(struct watch *watch, const struct cl_v2_letter *letter)
     const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
     if (cl_mail_open(&reader, &letter->envelope, &mail, &why) != CL_OK) {
         cl_view_note(&watch->run->view, "A message cannot be read: %s.", why.text);
-    } else if (!was_shown(watch, mail.header.id)) {
+        cl_arena_done(&arena);
+        return false;
+    }
+    if (!was_shown(watch, mail.header.id)) {
         watch->shown[watch->shown_at] = mail.header.id;
         watch->shown_at = (watch->shown_at + 1) % SHOWN_MAX;
         cl_run_body(watch->run, &json);
@@ -168,7 +176,9 @@ show_message(struct watch *watch, const struct cl_v2_letter *letter)
         cl_mail_put(&json, &mail, letter->relay);
         show(watch, &json);
     }
+    bool is_whole = cl_mail_is_shown(&mail, watch->run->view.kind == &cl_view_json);
     cl_arena_done(&arena);
+    return is_whole && !watch->is_over;
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */
@@ -206,7 +216,7 @@ on_inbox(void *ctx, const struct cl_uplink_answer *answer)
             continue;
         is_new = true;
         *high = letters[i].at.first;
-        show_message(watch, &letters[i]);
+        (void)show_message(watch, &letters[i]); // nothing is acknowledged
     }
     if (is_new)
         look_behind(watch, letters[view->messages.len - 1].at.priority, CL_CLI_WATCH_PAGE);
@@ -233,29 +243,53 @@ look(struct watch *watch)
             look_behind(watch, lane, 1);
 }
 
+/* A round is over, or broke off with the connection. */
+static void
+end_round(struct watch *watch)
+{
+    watch->is_meeting = false;
+    if (watch->meets_again)
+        watch->agents_at = cl_clock_monotonic();
+}
+
 static void
 on_agents(void *ctx, const struct cl_uplink_answer *answer)
 {
     struct watch *watch = ctx;
     const struct cl_v2_agent_list *list = answer->result;
-    if (answer->err != CL_OK)
-        return; // the next round comes soon
+    if (answer->err != CL_OK) {
+        end_round(watch); // the next one comes soon
+        return;
+    }
     enum cl_err err =
         cl_crowd_meet(&watch->crowd, list->agents.ptr, list->agents.len, show_change, watch);
     if (err != CL_OK)
         END(watch, err, "Out of memory.");
     const struct cl_v2_agents next = {.after = list->next};
-    if (list->next.len > 0)
-        call(watch, CL_V2_AGENTS, &next, on_agents);
-    else
+    if (list->next.len == 0) {
         cl_crowd_end(&watch->crowd, show_change, watch);
+        end_round(watch);
+    } else if (cl_places_pass(&watch->places, list->next)) {
+        call(watch, CL_V2_AGENTS, &next, on_agents);
+    } else {
+        END(watch, CL_ERR_IO,
+            "The relay does not keep to protocol v2: its list of agents comes to "
+            "no end.");
+    }
 }
 
+/* One round after the other: who is met in the last answers of a round is not gone in the next one
+ * that began meanwhile. */
 static void
 ask_who_is_there(struct watch *watch)
 {
     const struct cl_v2_agents params = {.limit = 0};
     watch->agents_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_AGENTS_MS);
+    watch->meets_again = watch->is_meeting;
+    if (watch->is_meeting)
+        return;
+    watch->is_meeting = true;
+    watch->places = (struct cl_places){0};
     cl_crowd_begin(&watch->crowd);
     call(watch, CL_V2_AGENTS, &params, on_agents);
 }
@@ -305,15 +339,15 @@ on_ended(void *ctx, const struct cl_uplink_fall *fall)
     END(watch, err, "%s", why.text);
 }
 
-/* It is acknowledged when it was written out. */
+/* It is acknowledged when it was written out. What could not be stays in hand, where it is neither
+ * lost nor handed out again at once; it goes back with the connection. */
 static void
 take(struct watch *watch, const struct cl_v2_message *message)
 {
     const struct cl_v2_letter letter = {
         .at = message->at, .relay = message->relay, .envelope = message->envelope};
     const struct cl_v2_ack params = {.agent = message->agent, .ranges = {&message->at, 1}};
-    show_message(watch, &letter);
-    if (!watch->is_over)
+    if (show_message(watch, &letter))
         call(watch, CL_V2_ACK, &params, NULL);
 }
 
@@ -403,8 +437,9 @@ const struct cl_cmd cl_cmd_watch = {
     .notes =
         "Messages that wait and that come, receipts of what I sent, agents that come and go. It\n"
         "looks and leaves the messages where they are, so that another program can take them;\n"
-        "with --take it takes them itself. An outage of the relay is waited out. Ctrl-C ends\n"
-        "with status 0. With --json each line is {\"message\":...}, {\"receipt\":...} or\n"
+        "with --take it takes them itself, but for blobs and, without --json, what is no text:\n"
+        "these are shown and stay. An outage of the relay is waited out. Ctrl-C ends with status\n"
+        "0. With --json each line is {\"message\":...}, {\"receipt\":...} or\n"
         "{\"agent\":...,\"now\":...}.",
     .examples = "clawlink watch\n"
                 "clawlink watch --agent otto --take --json",

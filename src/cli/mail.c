@@ -132,6 +132,12 @@ cl_mail_put(struct cl_json_writer *json, const struct cl_mail *mail,
     cl_json_object_end(json);
 }
 
+bool
+cl_mail_is_shown(const struct cl_mail *mail, bool is_json)
+{
+    return !mail->is_blob && (is_json || cl_utf8_is_valid(mail->body));
+}
+
 /* -- for people -------------------------------------------------------------------------------- */
 
 /* ", label value" where there is one. */
@@ -156,24 +162,29 @@ draw_time(struct cl_page *page, cl_str mail, const char *label, const char *name
     cl_page_print(page, ", %s %.19s UTC", label, text); // its milliseconds say nothing here
 }
 
+/* "; `clawlink inbox ID --save FILE` ..." */
 static void
-draw_blob(struct cl_page *page, cl_str blob)
+draw_advice(struct cl_page *page, cl_str mail, const char *verb, const char *what)
 {
-    char size[CL_SPAN_CAP];
-    cl_size_text(cl_doc_number(blob, "size"), size);
-    cl_page_print(page, INDENT "a blob of %s, sha256 ", size);
-    cl_page_value(page, cl_doc_find(blob, CL_STR("sha256")));
-    cl_page_print(page, "; --save FILE fetches it\n");
+    if (verb != NULL) {
+        cl_page_print(page, "; `clawlink %s ", verb);
+        cl_page_value(page, cl_doc_find(mail, CL_STR("id")));
+        cl_page_print(page, " --save FILE` %s", what);
+    }
+    cl_page_print(page, "\n");
 }
 
 static void
-draw_body(struct cl_page *page, cl_str mail)
+draw_body(struct cl_page *page, cl_str mail, const char *verb)
 {
     char size[CL_SPAN_CAP];
     cl_str blob = cl_doc_find(mail, CL_STR("blob"));
     cl_str body = cl_doc_find(mail, CL_STR("body"));
+    cl_size_text(cl_doc_number(mail, "bytes"), size);
     if (blob.len > 0) {
-        draw_blob(page, blob);
+        cl_page_print(page, INDENT "a blob of %s, sha256 ", size);
+        cl_page_value(page, cl_doc_find(blob, CL_STR("sha256")));
+        draw_advice(page, mail, verb, "fetches it");
     } else if (body.len > 0 && cl_json_is_empty_value(body)) {
         cl_page_print(page, INDENT "(empty)\n");
     } else if (body.len > 0) {
@@ -181,14 +192,13 @@ draw_body(struct cl_page *page, cl_str mail)
         cl_page_block(page, body, INDENT);
         cl_page_print(page, "\n");
     } else {
-        cl_size_text(cl_doc_number(mail, "bytes"), size);
-        cl_page_print(page, INDENT "%s that are no text; --save FILE writes them to a file\n",
-                      size);
+        cl_page_print(page, INDENT "%s that are no text", size);
+        draw_advice(page, mail, verb, "writes them to a file");
     }
 }
 
 void
-cl_mail_draw(struct cl_page *page, cl_str mail)
+cl_mail_draw(struct cl_page *page, cl_str mail, const char *verb)
 {
     cl_page_value(page, cl_doc_find(mail, CL_STR("id")));
     cl_page_print(page, " from ");
@@ -204,7 +214,7 @@ cl_mail_draw(struct cl_page *page, cl_str mail)
     if (cl_doc_number(mail, "attempts") > 0)
         draw_more(page, mail, "came back", "attempts");
     cl_page_print(page, "\n");
-    draw_body(page, mail);
+    draw_body(page, mail, verb);
 }
 
 /* Up to its first line's end. */

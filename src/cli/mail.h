@@ -36,13 +36,18 @@ CL_MUST_CHECK enum cl_err cl_mail_open(const struct cl_envelope_reader *reader,
 void cl_mail_put(struct cl_json_writer *json, const struct cl_mail *mail,
                  const struct cl_v2_added *added);
 
+/* Is the whole body in the object, or, if it is not JSON that is shown, in its drawing? A blob is
+ * in neither, other bytes than text are in the object alone. */
+bool cl_mail_is_shown(const struct cl_mail *mail, bool is_json);
+
 /* "urgent". */
 cl_str cl_mail_priority(unsigned priority);
 
 /* -- for people, from the object -------------------------------------------------------------- */
 
-/* One line about it, the body set back below. (A cl_draw_fn.) */
-void cl_mail_draw(struct cl_page *page, cl_str mail);
+/* One line about it, the body set back below. Of one that cannot be shown it is said how it is
+ * saved, by that verb: "inbox"; NULL: it is. */
+void cl_mail_draw(struct cl_page *page, cl_str mail, const char *verb);
 /* Puts what a list shows of a body, as a string: its first line, or what it is. */
 void cl_mail_put_gist(struct cl_json_writer *json, cl_str mail);
 

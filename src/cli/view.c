@@ -118,7 +118,7 @@ columns_of(bool is_terminal)
 }
 
 static enum cl_err
-write_out(struct cl_page *page, FILE *file, struct cl_why *why)
+write_out(struct cl_page *page, FILE *file, const char *unwritten, struct cl_why *why)
 {
     if (page->err != CL_OK)
         return cl_fail(page->err, why, "The result could not be shown: %s.",
@@ -128,9 +128,8 @@ write_out(struct cl_page *page, FILE *file, struct cl_why *why)
             page->buf.len &&
         fflush(file) == 0)
         return CL_OK;
-    return cl_fail(CL_ERR_IO, why,
-                   "Cannot write to standard output: %s. The command itself was carried out.",
-                   strerror(errno));
+    return cl_fail(CL_ERR_IO, why, "Cannot write to standard output: %s. %s", strerror(errno),
+                   unwritten == NULL ? "The command itself was carried out." : unwritten);
 }
 
 enum cl_err
@@ -140,7 +139,7 @@ cl_view_result(struct cl_view *view, cl_str answer, cl_draw_fn *draw, struct cl_
     bool is_terminal = isatty(fileno(view->results)) == 1;
     cl_page_init(&page, columns_of(is_terminal), is_terminal);
     view->kind->result(&page, answer, draw);
-    enum cl_err err = write_out(&page, view->results, why);
+    enum cl_err err = write_out(&page, view->results, view->unwritten, why);
     cl_page_done(&page);
     return err;
 }
@@ -157,7 +156,7 @@ cl_view_note(struct cl_view *view, const char *format, ...)
 
     cl_page_init(&page, SIZE_MAX, false);
     view->kind->note(&page, cl_str_z(text));
-    (void)write_out(&page, view->talk, NULL); // talk that nobody hears changes nothing
+    (void)write_out(&page, view->talk, NULL, NULL); // talk that nobody hears changes nothing
     cl_page_done(&page);
 }
 
@@ -167,6 +166,6 @@ cl_view_fail(struct cl_view *view, enum cl_err err, const struct cl_why *why)
     struct cl_page page;
     cl_page_init(&page, SIZE_MAX, false);
     view->kind->fail(&page, err, cl_str_z(why->text));
-    (void)write_out(&page, view->talk, NULL); // the exit status still tells
+    (void)write_out(&page, view->talk, NULL, NULL); // the exit status still tells
     cl_page_done(&page);
 }

@@ -21,6 +21,9 @@ struct cl_view {
     const struct cl_view_kind *kind;
     FILE *results;
     FILE *talk;
+    /* What it means that a result could not be written, in a sentence; NULL: nothing, since the
+     * verb has done what it should before. */
+    const char *unwritten;
 };
 
 struct cl_view_kind {

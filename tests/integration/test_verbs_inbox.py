@@ -161,6 +161,7 @@ def what_is_taken_was_shown_first(relay):
         with open("/dev/full", "wb") as full:
             result = desk.run("inbox", "--take", "2", stdout=full)
         check(result.code == 1 and "Cannot write to standard output" in result.err, result)
+        check("Nothing was taken: it stays in the inbox." in result.err, result)
         equal(len(desk.json("inbox")[0]["messages"]), 5, "still there")
         equal(desk.mira.rungs(ids[0]), ["accepted"], "nothing was claimed")
         taken = desk.json("inbox", "--take", "2")  # at once: they were given back
@@ -172,6 +173,33 @@ def what_is_taken_was_shown_first(relay):
         shown = desk.ok("inbox", "--take", "100").out
         check(shown.count(" from laptop/mira, sent ") == 3 and "    task 4\n" in shown, shown)
         check("Nothing waits for mini/otto" in desk.ok("inbox", "--take", "1").err, "empty")
+
+
+@test()
+def what_was_not_to_be_seen_is_not_taken(relay):
+    with Desk(relay) as desk:
+        blob = desk.ok("send", "--agent", "ana", "mini/otto", stdin=os.urandom(40_000)).out[:22]
+        first = desk.mira.send("mini/otto", "one")
+        data = desk.mira.send("mini/otto", b"\xff\x00")
+        last = desk.mira.send("mini/otto", "two")
+        taken = desk.ok("inbox", "--take", "10")
+        check("    one\n" in taken.out and "    two\n" in taken.out, taken)
+        for left in blob, data:
+            check(f"Message {left} stays in the inbox" in taken.err, taken)
+            check(f"`clawlink inbox {left} --save FILE`" in taken.out, taken)
+        equal([one["id"] for one in desk.json("inbox")[0]["messages"]], [blob, data], "left")
+        equal([desk.mira.rungs(one)[1:] for one in (first, data, last)],
+              [["delivered"], [], ["delivered"]], "what is proven")
+        result = desk.run("inbox", "--take", "1")
+        check(result.code == 2 and f"Message {blob} stays" in result.err, result)
+        check("\nclawlink: Nothing was taken" in result.err, result)
+        taken = desk.ok("inbox", "--take", "10", "--json")  # programs are shown other bytes
+        equal([one["id"] for one in taken.json()], [blob, data], "shown")
+        equal([one["id"] for one in desk.json("inbox")[0]["messages"]], [blob], "left")
+        kept = desk.home.file("kept")
+        shown = desk.ok("inbox", "--take", "1", "--save", kept)
+        check(os.path.getsize(kept) == 40_000 and "--save" not in shown.out, shown)
+        check("Nothing waits" in desk.ok("inbox").err, "all was taken")
 
 
 @test()
@@ -204,6 +232,27 @@ def a_body_is_saved_before_it_is_acknowledged(relay):
         equal(desk.mira.rungs(message), ["accepted", "delivered"], "acknowledged")
 
 
+@test(relay=False)
+def a_body_that_is_saved_late_is_acknowledged_by_its_place():
+    with Script() as script, Home(script.url, CLAWLINK_AGENT="otto") as home:
+        script.put_blob(BLOB)
+        script.errors = {"ack lease": "not_found", "trace": "not_found"}
+        home.ok("inbox", "--take", "1", "--save", home.file("kept"))
+        equal([call["params"].get("ranges") for call in script.calls if call["method"] == "ack"],
+              [None, [[2, 1, 1]]], "ranges")
+        script.put_letter(b"hi", "text/plain")
+        late = home.run("inbox", "--take", "1")
+        check(late.code == 5 and "more than 60 seconds" in late.err, late)
+        script.put_blob(BLOB)
+        script.errors = {"ack lease": "not_found"}
+        trace = golden("trace.result")["result"]
+        script.results["trace"] = trace
+        home.ok("inbox", "--take", "1", "--save", home.file("kept"))
+        script.results["trace"] = {**trace, "ended": {**trace["ended"], "outcome": "dead"}}
+        late = home.run("inbox", "--take", "1", "--save", home.file("kept"))
+        check(late.code == 9 and "it is dead" in late.err and "dead retry" in late.err, late)
+
+
 # -- ack --------------------------------------------------------------------------------------
 
 
@@ -224,6 +273,23 @@ def acknowledging_by_name_is_having_seen(relay):
         four = desk.mira.send("mini/otto", "four")
         equal(desk.ok("ack", four, "--outcome", "completed").out,
               f"{four} seen (proof: ack), completed\n", "both at once")
+
+
+@test()
+def an_end_that_was_said_too_late_is_no_success(relay):
+    with Desk(relay) as desk:
+        one, two, three = (desk.mira.send("mini/otto", text) for text in ("one", "two", "three"))
+        desk.ok("ack", one, "--outcome", "completed")
+        desk.ok("ack", one, "--outcome", "completed")  # it is so
+        late = desk.run("ack", one, two, "--outcome", "failed", "--reason", "too late")
+        check(late.code == 9 and "failed came too late" in late.err, late)
+        check(f"{one} had ended before: completed, as mini/otto said" in late.err, late)
+        equal(late.out.splitlines(), [f"{one} seen (proof: ack), completed",
+                                      f"{two} seen (proof: ack), failed"], "the other one is said")
+        equal(desk.mira.trace(one)["ended"]["outcome"], "completed", "what stays")
+        desk.ok("ack", three, "--outcome", "rejected", "--reason", "not mine")
+        late = desk.run("ack", three, "--outcome", "completed")
+        check(late.code == 9 and "rejected, as mini/otto said" in late.err, late)
 
 
 @test()
@@ -374,8 +440,10 @@ class Script:
 
     def __init__(self):
         self.results, self.answers, self.calls = {}, {}, []
+        self.errors = {}  # what a method is refused as; "method lease": only with one
         self.blobs, self.ranges = {}, []
         self.cuts = set()  # which of them break off
+        self.number = ...  # of each answer; else the call's
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -398,12 +466,22 @@ class Script:
 
             def do_POST(self):  # pylint: disable=invalid-name
                 call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if outer.number is not ...:
+                    call["id"] = outer.number
                 if call["method"] == "attach":
                     result = golden("attach.result")["result"]
                     self.reply(200, json.dumps({"jsonrpc": "2.0", "id": call["id"],
                                                 "result": result}).encode())
                     return
                 outer.calls.append(call)
+                with_lease = f"{call['method']} lease" if "lease" in call["params"] else ""
+                error = outer.errors.get(call["method"]) or outer.errors.get(with_lease)
+                if error:
+                    self.reply(404, json.dumps(
+                        {"jsonrpc": "2.0", "id": call["id"], "error": {
+                            "code": 404, "message": "no", "data": {"error": error, "retry": False}}}
+                    ).encode())
+                    return
                 queue = outer.answers.get(call["method"])
                 result = queue.pop(0) if queue else outer.results.get(call["method"], {})
                 self.reply(200, json.dumps({"jsonrpc": "2.0", "id": call["id"],
@@ -462,7 +540,8 @@ def a_blob_is_named_and_fetched_when_it_is_wanted():
         digest = script.put_blob(BLOB)
         check("(a blob, 1.1 MiB)" in home.ok("inbox").out, "in the list")
         shown = home.ok("inbox", ID).out
-        check(f"    a blob of 1.1 MiB, sha256 {digest}; --save FILE fetches it\n" in shown, shown)
+        check(f"    a blob of 1.1 MiB, sha256 {digest}; `clawlink inbox {ID} --save FILE` "
+              "fetches it\n" in shown, shown)
         check("type text/plain" in shown, shown)
         equal(script.ranges, [], "nothing was fetched")
         kept = home.file("kept", "old")
@@ -602,6 +681,40 @@ def an_answer_that_is_none_is_never_a_success():
             script.results[name] = {"strange": True}
             says(home.run(*words), 1, "does not keep to protocol v2")
             del script.results[name]
+
+
+@test(relay=False)
+def an_error_that_is_none_is_no_success():
+    with Script() as script, Home(script.url, CLAWLINK_AGENT="otto") as home:
+        for name, verbs in ("ok", VERBS), ("closed", VERBS[:1]), ("untrusted_relay", VERBS[:1]):
+            script.errors = {method: name for method in (
+                "agents", "inbox", "receive", "trace", "dead.list", "dead.show", "dead.retry",
+                "dead.drop")}
+            for words in verbs:
+                says(home.run(*words), 1, "refused")
+
+
+@test(relay=False)
+def an_answer_to_another_call_is_none():
+    with Script() as script, Home(script.url, CLAWLINK_AGENT="otto") as home:
+        for number in 2, "1", None:
+            script.number = number
+            says(home.run("agents"), 1, "does not keep to protocol v2", "another call")
+
+
+@test(relay=False)
+def a_list_that_never_ends_is_left():
+    with Script() as script, Home(script.url, CLAWLINK_AGENT="otto") as home:
+        script.put_letter(b"hi", "text/plain")
+        script.results["inbox"]["next"] = [2, 1]
+        pages = golden("agents.result")["result"]
+        script.results["agents"] = {**pages, "next": "mini/otto"}
+        script.results["dead.list"] = {**golden("dead.list.result")["result"], "next": ID}
+        for words in (["agents"], ["inbox", "--limit", "1000"], ["inbox", "zzzz"], ["ack", "zzzz"],
+                      ["trace", "zzzz"], ["dead", "--limit", "1000"], ["dead", "show", "zzzz"]):
+            script.calls.clear()
+            says(home.run(*words), 1, "come to no end")
+            check(len(script.calls) < 8, script.methods())
 
 
 @test(relay=False)

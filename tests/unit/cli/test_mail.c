@@ -56,7 +56,7 @@ check_text(const char *name, const struct cl_v2_added *added, const char *want)
     cl_buf_init(&out, CL_MIB);
     cl_page_init(&page, SIZE_MAX, false);
     CHECK_OK(put(&golden, name, added, &out));
-    cl_mail_draw(&page, cl_buf_str(&out));
+    cl_mail_draw(&page, cl_buf_str(&out), "inbox");
     CHECK_OK(page.err);
     CHECK_STR(cl_buf_str(&page.buf), cl_str_z(want));
     cl_page_done(&page);
@@ -115,16 +115,42 @@ TEST(a_person_is_shown_one_line_and_the_body_set_back)
         "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, thread parser, "
         "came back 2\n"
         "    Review the parser\n");
-    check_text("envelope.bytes", NULL,
-               "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, type "
-               "image/png\n"
-               "    9 B that are no text; --save FILE writes them to a file\n");
+    check_text(
+        "envelope.bytes", NULL,
+        "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, type "
+        "image/png\n"
+        "    9 B that are no text; `clawlink inbox AAECAwQFBgcICQoLDA0ODw --save FILE` writes "
+        "them to a file\n");
     check_text("envelope.blob", NULL,
                "AAECAwQFBgcICQoLDA0ODw from laptop/mira, sent 2026-04-04 12:00:00 UTC, type "
                "text/plain\n"
                "    a blob of 1.0 MiB, sha256 "
-               "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f; --save FILE "
-               "fetches it\n");
+               "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f; `clawlink inbox "
+               "AAECAwQFBgcICQoLDA0ODw --save FILE` fetches it\n");
+}
+
+TEST(what_stands_nowhere_whole_is_not_called_shown)
+{
+    static const struct {
+        const char *name;
+        bool for_people, for_programs;
+    } rows[] = {{"envelope.task", true, true},
+                {"envelope.bytes", false, true},
+                {"envelope.blob", false, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct golden_reader golden;
+        struct cl_envelope envelope;
+        struct cl_envelope_header header;
+        struct cl_mail mail;
+        test_note("%s", rows[i].name);
+        golden_reader_init(&golden);
+        CHECK_OK(cl_envelope_decode(&golden.reader, golden_read(rows[i].name, ".json"), &envelope,
+                                    &header, &why));
+        CHECK_OK(cl_mail_open(&golden.reader, &envelope, &mail, &why));
+        CHECK_INT(cl_mail_is_shown(&mail, false), rows[i].for_people);
+        CHECK_INT(cl_mail_is_shown(&mail, true), rows[i].for_programs);
+        golden_reader_done(&golden);
+    }
 }
 
 /* Everything that a header can say. */

@@ -98,5 +98,9 @@ TEST(a_full_disk_fails_the_command)
     }
     CHECK_INT(cl_view_result(&view, CL_STR("{\"name\":\"x\"}"), draw_name, &why), CL_ERR_IO);
     CHECK(strstr(why.text, "Cannot write to standard output: No space left") != NULL);
+    CHECK(strstr(why.text, ". The command itself was carried out.") != NULL);
+    view.unwritten = "Nothing was taken.";
+    CHECK_INT(cl_view_result(&view, CL_STR("{}"), draw_name, &why), CL_ERR_IO);
+    CHECK(strstr(why.text, ". Nothing was taken.") != NULL);
     (void)fclose(view.results);
 }
