@@ -138,15 +138,15 @@ cl_help_all(struct cl_page *page, cl_str subject)
                       "                        ~/.clawlink/agent_state.json\n"
                       "http_proxy and its like are not used: connections go to the relay itself.");
     cl_page_print(page, "\nexit status:\n");
-    print_lines(page,
-                "0  done                             4  no such agent or file\n"
-                "1  failed on this machine           5  too late: timeout, or a stale agent\n"
-                "2  wrong use, refused as it is      6  full, or too much: try later\n"
-                "3  not allowed                      7  no relay there, or it cannot now\n"
-                "8  what --wait waits for did not    9  the message has ended otherwise than\n"
-                "   come in time                        --wait hoped\n"
-                "130  ended by Ctrl-C; 0 from relay, poll --follow and heartbeat --every,\n"
-                "     which end so");
+    print_lines(
+        page, "0  done                             4  no such agent or file\n"
+              "1  failed on this machine           5  too late: timeout, or a stale agent\n"
+              "2  wrong use, refused as it is      6  full, or too much: try later; or a loop\n"
+              "3  not allowed                      7  no relay there, or it cannot now\n"
+              "8  what --wait or ask waits for     9  the message has ended otherwise than --wait\n"
+              "   is not proven in time               or ask hoped, or ack --outcome says\n"
+              "130  ended by Ctrl-C; 0 from relay, poll --follow and heartbeat --every,\n"
+              "     which end so");
     cl_page_print(page, "\nexamples:\n");
     print_lines(page, "clawlink relay\n"
                       "clawlink register --name researcher --caps search,summarise\n"

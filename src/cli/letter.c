@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "cli/file.h"
+#include "cli/wanted.h"
 #include "proto/id_text.h"
 #include "proto/v2_words.h"
 
@@ -99,7 +100,8 @@ cl_letter_check(const struct cl_opts *opts, struct cl_why *why)
     if ((opts->values[CL_LETTER_ROOT] == NULL) != (opts->values[CL_LETTER_HOPS] == NULL))
         return cl_fail(CL_ERR_USAGE, why, "--root and --hops say one thing together: give both.");
     enum cl_err err = check_address(opts, why);
-    if (err == CL_OK)
+    struct cl_wanted ignored;
+    if (err == CL_OK && cl_wanted_read(given(opts, CL_LETTER_RE), &ignored, NULL) != CL_OK)
         err = check_id(opts, CL_LETTER_RE, why);
     if (err == CL_OK)
         err = check_id(opts, CL_LETTER_ROOT, why);
@@ -166,7 +168,6 @@ cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts, const struc
         letter->outcome = outcome_of(given(opts, CL_LETTER_OUTCOME));
     cl_str level = given(opts, CL_LETTER_PRIORITY);
     header->pri = (uint8_t)(level.ptr == NULL ? CL_PRIORITY_NORMAL : level_of(level));
-    (void)cl_id_from_text(given(opts, CL_LETTER_RE), &header->re); // none stays none
     if (cl_id_from_text(given(opts, CL_LETTER_ROOT), &header->root))
         header->hops = (cl_maybe){true, cl_opts_number(opts, CL_LETTER_HOPS, 0)};
     enum cl_err err = read_body(letter, opts, why);

@@ -39,7 +39,9 @@ enum cl_letter_option {
     [CL_LETTER_THREAD] = {"thread", "NAME", "the conversation it belongs to", CL_OPT_OPTIONAL},    \
     [CL_LETTER_PRIORITY] = {"priority", "LEVEL",                                                   \
         "low, normal (the default), high or urgent", CL_OPT_OPTIONAL},                             \
-    [CL_LETTER_RE] = {"re", "ID", "the message that this one answers", CL_OPT_OPTIONAL},           \
+    [CL_LETTER_RE] = {"re", "ID",                                                                  \
+        "the message that this one answers; of one that waits in\n"                                \
+        "my inbox the beginning will do", CL_OPT_OPTIONAL},                                        \
     [CL_LETTER_OUTCOME] = {"outcome", "STATUS",                                                    \
         "how that one ended: completed, failed, rejected or canceled", CL_OPT_OPTIONAL},           \
     [CL_LETTER_TTL] = {"ttl", "SECONDS", "how long it may wait to be taken; default 7 days",       \
@@ -71,9 +73,9 @@ struct cl_letter {
 /* Are the values of these options good ones? For struct cl_cmd's check. */
 CL_MUST_CHECK enum cl_err cl_letter_check(const struct cl_opts *opts, struct cl_why *why);
 
-/* Reads the body, at most bytes_max, and all that the options say; gives it an id, and a stream of
- * its own. Strings are those of opts and of me. cl_letter_done is due in any case. CL_ERR_IO,
- * CL_ERR_TOO_LARGE; CL_ERR_USAGE: there is nothing to send. */
+/* Reads the body, at most bytes_max, and all that the options say but --re; gives it an id, and a
+ * stream of its own. Strings are those of opts and of me. cl_letter_done is due in any case.
+ * CL_ERR_IO, CL_ERR_TOO_LARGE; CL_ERR_USAGE: there is nothing to send. */
 CL_MUST_CHECK enum cl_err cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts,
                                          const struct cl_me *me, size_t bytes_max,
                                          struct cl_why *why);

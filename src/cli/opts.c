@@ -120,6 +120,22 @@ nearest_verb(cl_str first, const char *word)
     return best;
 }
 
+/* Words that people try, and what they mean. */
+static const char *
+advice_for(cl_str word)
+{
+    static const struct {
+        const char *word, *advice;
+    } rows[] = {
+        {"reply", "`clawlink send TO TEXT --re ID` answers a message, `clawlink respond` a task."},
+        {"answer", "`clawlink send TO TEXT --re ID` answers a message, `clawlink respond` a task."},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (cl_str_eq(word, cl_str_z(rows[i].word)))
+            return rows[i].advice;
+    return NULL;
+}
+
 /* The verb of which that is the second word, or NULL. */
 static const char *
 verb_with_second(cl_str word)
@@ -152,7 +168,8 @@ static enum cl_err
 unknown_option(const struct cl_cmd *cmd, cl_str name, struct cl_why *why)
 {
     const char *verb = cmd == NULL ? "VERB" : cmd->name;
-    const char *near = nearest_option(name, cmd);
+    bool is_text = cl_str_find(name, ' ') < name.len;
+    const char *near = is_text ? NULL : nearest_option(name, cmd);
     if (near != NULL)
         return cl_fail(CL_ERR_USAGE, why,
                        "unknown option \"--%.*s\": did you mean \"--%s\"? "
@@ -251,12 +268,24 @@ has_values(const struct cl_opts *opts)
     return false;
 }
 
+/* "dead show, dead retry, dead drop"; empty: the verb has no second words. */
+static void
+list_seconds(const char *prefix, char *text, size_t cap)
+{
+    int len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; cl_cmds[i] != NULL && len >= 0 && (size_t)len < cap; i++)
+        if (cl_str_starts(cl_str_z(cl_cmds[i]->name), cl_str_z(prefix)))
+            len += snprintf(text + len, cap - (size_t)len, "%s%s", len == 0 ? "" : ", ",
+                            cl_cmds[i]->name);
+}
+
 /* A second word makes another verb with options of its own, so it comes before any of them. */
 static enum cl_err
 parse_second(struct cl_opts *opts, const char *word, struct cl_why *why)
 {
     const char *first = opts->cmd->name;
-    char prefix[GUESS_BYTES_MAX];
+    char prefix[GUESS_BYTES_MAX], seconds[4 * GUESS_BYTES_MAX];
     const struct cl_cmd *cmd = cl_cmd_find_second(opts->cmd, cl_str_z(word));
     if (cmd != NULL && has_values(opts))
         return cl_fail(CL_ERR_USAGE, why,
@@ -280,6 +309,12 @@ parse_second(struct cl_opts *opts, const char *word, struct cl_why *why)
             "runs one, `clawlink relay status` and `clawlink relay install`. Ctrl-C ends "
             "a relay, `systemctl stop clawlink-relay` one that is a service.",
             word);
+    list_seconds(prefix, seconds, sizeof seconds);
+    if (seconds[0] != '\0')
+        return cl_fail(CL_ERR_USAGE, why,
+                       "unexpected \"%s\" behind %s: besides %s alone there are %s. `clawlink %s "
+                       "--help` explains it.",
+                       word, first, first, seconds, first);
     return cl_fail(CL_ERR_USAGE, why,
                    "unexpected \"%s\" behind %s: every value follows an option, and one with "
                    "spaces needs quotes. `clawlink %s --help` shows examples.",
@@ -331,7 +366,9 @@ parse_word(struct cl_opts *opts, const char *word, struct cl_why *why)
     opts->cmd = cl_cmd_find(cl_str_z(word));
     if (opts->cmd != NULL)
         return CL_OK;
-    const char *near = verb_with_second(cl_str_z(word));
+    const char *near = verb_with_second(cl_str_z(word)), *advice = advice_for(cl_str_z(word));
+    if (advice != NULL)
+        return cl_fail(CL_ERR_USAGE, why, "unknown verb \"%s\": %s", word, advice);
     if (near == NULL)
         near = nearest_verb(CL_STR(""), word);
     return cl_fail(CL_ERR_USAGE, why,
@@ -350,7 +387,8 @@ cl_opts_takes(const struct cl_cmd *cmd, unsigned global)
         return cmd == NULL || (cmd != &cl_cmd_relay && !cmd->is_local);
     case CL_GLOBAL_AGENT:
     case CL_GLOBAL_INSTANCE:
-        return cmd == NULL || cmd->needs_me;
+        // Who asks for agents is nobody, but may have said it once and for all, before the verb.
+        return cmd == NULL || cmd->needs_me || cmd == &cl_cmd_agents;
     case CL_GLOBAL_TOKEN:
     case CL_GLOBAL_TOKEN_FILE:
         return cmd == NULL || !cmd->is_local;

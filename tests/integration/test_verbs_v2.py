@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The verbs that keep a connection of protocol v2: send, ask and watch, against relays that serve,
 stop and come back, and against some that are none."""
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -10,6 +11,8 @@ import signal
 import socket
 import subprocess
 import threading
+
+import websockets
 
 from cli_support import Home, check, says
 from support import BIN, Relay, main, test, until
@@ -103,6 +106,18 @@ def all_that_a_message_can_say_is_said(relay):
         check(header["exp"] == header["iat"] + 60 and header["dl"] == header["iat"] + 30, header)
         check(header["root"] == first and header["hops"] == 1, header)
         check(header["reply_to"] == "mini/eva", header)
+
+
+@test()
+def of_a_message_that_waits_the_beginning_will_do(relay):
+    mira, otto = Peer(relay, "laptop/mira"), Peer(relay)
+    with people(relay) as home:
+        sent = home.ok("send", "--agent", "eva", "laptop/mira", "What is it?").out[:22]
+        home.ok("send", "mini/otto", "It is 42", "--re", sent[:6])
+        check(otto.take()[0]["re"] == sent, "the whole id")
+        mira.take()
+        says(home.run("send", "mini/otto", "x", "--re", sent[:6]), 4, "that waits for you", "whole")
+        says(home.run("send", "mini/otto", "x", "--re", "A"), 2, "no id of a message")
 
 
 @test(relay=False)
@@ -317,6 +332,124 @@ def watch_takes_when_it_is_told_to(relay):
         until(lambda: not mira.inbox(), "it is acknowledged")
         sent = home.ok("send", "--agent", "eva", "laptop/mira", "two", "--wait", "delivered")
         check(" delivered for laptop/mira" in sent.out, sent)
+
+
+@test()
+def watch_takes_nothing_that_it_could_not_show(relay):
+    mira = Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        watch = home.start("watch", "--take")
+        check(watch.error_line().startswith("Watching as"), "it watches")
+        blob = home.ok("send", "--agent", "eva", "laptop/mira", stdin=noise(40_000)).out[:22]
+        data = home.ok("send", "--agent", "eva", "laptop/mira", stdin=b"\xff\x00").out[:22]
+        home.ok("send", "--agent", "eva", "laptop/mira", "text", "--wait", "delivered")
+        shown = "".join(iter(watch.line, "    text\n"))
+        check(f"`clawlink inbox {blob} --save FILE` fetches it" in shown, shown)
+        check(f"`clawlink inbox {data} --save FILE` writes them to a file" in shown, shown)
+        watch.signal(signal.SIGINT)
+        check(watch.wait() == 0 and len(mira.inbox()) == 2, "what is left")
+        watch = home.start("watch", "--take", "--json")  # programs are shown other bytes
+        until(lambda: len(mira.inbox()) == 1, "it takes those")
+        home.ok("ack", blob)
+        check(not mira.inbox(), "taken out by hand")
+
+
+class Teller:
+    """A relay over a WebSocket that answers each call but hello and attach as a function says: with
+    texts, of which a result is one."""
+
+    def __init__(self, answer, version="2.0"):
+        self.answer, self.version, self.calls = answer, version, []
+        self.loop, ready = asyncio.new_event_loop(), threading.Event()
+        threading.Thread(target=self.serve, args=(ready,), daemon=True).start()
+        ready.wait(20)
+
+    def serve(self, ready):
+        asyncio.set_event_loop(self.loop)
+        server = self.loop.run_until_complete(websockets.serve(self.talk, "127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ready.set()
+        self.loop.run_forever()
+
+    async def talk(self, connection):
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for text in connection:
+                call = json.loads(text)
+                if "id" in call:
+                    for told in self.texts(call):
+                        await connection.send(json.dumps({"jsonrpc": "2.0", **told}))
+
+    def texts(self, call):
+        limits = {name: 1 << 20 for name in (
+            "message_bytes", "body_bytes", "blob_bytes", "credit_messages", "credit_bytes")}
+        if call["method"] == "hello":
+            return [{"id": call["id"], "result": {
+                "version": self.version, "versions": ["2.0"], "relay": "r", "epoch": "e", "time": 1,
+                "durability": "memory", "limits": limits}}]
+        if call["method"] == "attach":
+            return [{"id": call["id"], "result": {
+                "agent": call["params"]["agent"], "waiting": 0, "receipts": 0}}]
+        if call["method"] == "inbox":
+            return [{"id": call["id"], "result": {"waiting": 0, "messages": []}}]
+        self.calls.append(call)
+        return self.answer(self, call)
+
+
+def page(call, *names, after=None):
+    agents = [{"agent": name, "status": "online", "connected": True, "waiting": 0}
+              for name in names]
+    return {"id": call["id"], "result": {"time": 1, "agents": agents,
+                                         **({"next": after} if after else {})}}
+
+
+@test(relay=False)
+def a_list_of_agents_is_read_to_its_end_before_the_next():
+    """Who joins in the middle of one makes nobody go who stands in its last answer."""
+    joined = {"method": "agent.joined", "params": {
+        "agent": "m/c", "status": "online", "connected": True, "waiting": 0}}
+
+    def answer(teller, call):
+        if "after" not in call["params"]:
+            return [page(call, "m/a", after="m/a"), joined]
+        return [page(call, "m/b", *(["m/c"] if len(teller.calls) > 3 else []))]
+    with Home(Teller(answer).url, CLAWLINK_AGENT="mira") as home:
+        watch = home.start("watch")
+        line = watch.line()
+        check(line == "agent m/c: online\n", line)
+
+
+@test(relay=False)
+def watch_believes_not_all_that_a_relay_says():
+    circle = Teller(lambda _, call: [page(call, "m/a", after="m/a")])
+    with Home(circle.url, CLAWLINK_AGENT="mira") as home:
+        watch = home.start("watch")
+        check("Watching as" in watch.error_line(), "it watches")
+        check("comes to no end" in watch.error_line() and watch.wait() == 1, "a list without an end")
+        check(len(circle.calls) < 8, circle.calls)
+
+    def no_error(_, call):
+        return [{"id": call["id"], "error": {"code": 200, "message": "no", "data": {
+            "error": "ok", "retry": False}}}]
+    liar = Teller(no_error)
+    with Home(liar.url, CLAWLINK_AGENT="mira") as home:
+        watch = home.start("watch")
+        until(lambda: liar.calls, "it asks who is there")
+        watch.signal(signal.SIGINT)
+        check(watch.wait() == 0, "an error that is none")
+        says(home.run("send", "m/a", "x"), 1, "refused send: no")
+
+
+@test(relay=False)
+def an_answer_of_something_else_is_no_success():
+    def another(_, call):
+        return [{"id": call["id"], "result": {
+            "id": "A" * 21 + "Q", "to": "m/a", "status": "accepted", "durability": "memory",
+            "duplicate": False}}]
+    with Home(Teller(another).url, CLAWLINK_AGENT="mira") as home:
+        result = home.run("send", "m/a", "x")
+        check(result.code == 1 and "answers of another message" in result.err, result)
+    with Home(Teller(another, version="3.0").url, CLAWLINK_AGENT="mira") as home:
+        says(home.run("send", "m/a", "x"), 1, "a version that it was not offered")
 
 
 @test()

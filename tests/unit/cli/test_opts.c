@@ -72,6 +72,8 @@ TEST(global_options_stand_before_and_behind_the_verb)
     CHECK(opts.globals[CL_GLOBAL_JSON] != NULL);
     CHECK_STR(cl_str_z(opts.token), CL_STR("t"));
     CHECK(!opts.wants_help);
+    CHECK_OK(PARSE("--agent", "eve", "agents", "--instance", "mini")); // as for its neighbours
+    CHECK_INT(PARSE("--agent", "eve", "discover"), CL_ERR_USAGE);
 }
 
 TEST(the_value_named_help_is_a_value)
@@ -119,6 +121,10 @@ TEST(a_verb_may_have_two_words)
     CHECK_WHY("did you mean \"relay status\"?");
     CHECK_INT(PARSE("--json", "install", "--dry-run"), CL_ERR_USAGE);
     CHECK_WHY("did you mean \"relay install\"?");
+    CHECK_INT(PARSE("dead", "foo"), CL_ERR_USAGE);
+    CHECK_WHY("besides dead alone there are dead show, dead retry, dead drop.");
+    CHECK_INT(PARSE("reply", "mini/otto", "x"), CL_ERR_USAGE);
+    CHECK_WHY("`clawlink send TO TEXT --re ID` answers a message");
     CHECK_INT(PARSE("relay", "status", "now"), CL_ERR_USAGE);
     CHECK_WHY("unexpected \"now\" behind relay status: every value");
     CHECK_INT(PARSE("relay", "status", "status"), CL_ERR_USAGE);
@@ -289,6 +295,8 @@ TEST(a_word_that_is_missing_or_too_much_is_named)
     CHECK_WHY("quotes");
     CHECK_INT(PARSE("send", "--TO", "otto"), CL_ERR_USAGE);
     CHECK_WHY("unknown option \"--TO\"");
+    CHECK_INT(PARSE("send", "otto", "--as if"), CL_ERR_USAGE);
+    CHECK_WHY("Put -- before a text that begins with a dash.");
 }
 
 TEST(behind_two_dashes_all_are_words)
