@@ -38,3 +38,15 @@ fault_next(void)
     cl_alloc_set_hook(may_allocate);
     return true;
 }
+
+void
+fault_pause(void)
+{
+    cl_alloc_set_hook(NULL);
+}
+
+void
+fault_go_on(void)
+{
+    cl_alloc_set_hook(may_allocate);
+}

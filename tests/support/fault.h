@@ -17,6 +17,9 @@
 void fault_begin(void);
 bool fault_next(void); /* false: the last round ran untouched, all is done */
 bool fault_happened(void);
+/* Between these two nothing fails, nor is it counted: to set up what a round is about. */
+void fault_pause(void);
+void fault_go_on(void);
 
 #define FOR_EACH_FAULT for (fault_begin(); fault_next();)
 

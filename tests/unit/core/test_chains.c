@@ -323,6 +323,46 @@ TEST(a_report_of_a_rung_counts_as_taking)
     mesh_done(&m);
 }
 
+/* The filter is no part of the state, and an agent that is loaded later may have taken its message
+ * earlier: who shares its slot must not be forgotten for that. */
+TEST(agents_of_one_slot_of_the_filter_remember_after_a_load_what_they_did_before)
+{
+    struct mesh m;
+    struct cl_buf dump;
+    struct cl_core *copy;
+    struct cl_effects effects;
+    begin(&m);
+    mesh_register(&m, "host1/assistant");
+    mesh_register(&m, "host2/assistant");
+    CHECK_INT(cl_chain_slot(CL_STR("host1/assistant")), cl_chain_slot(CL_STR("host2/assistant")));
+    CHECK_OK(send(&m, "a", "host2/assistant", CL_MSG_TASK));
+    take(&m, "host2/assistant");
+    m.now.ms += CL_CHAIN_MEMORY_MS / 2;
+    CHECK_OK(send(&m, "a", "host1/assistant", CL_MSG_TASK)); // 102
+    take(&m, "host1/assistant");
+    cl_buf_init(&dump, SIZE_MAX);
+    CHECK_OK(cl_core_dump(m.core, &dump));
+    CHECK_OK(cl_core_load(cl_buf_str(&dump), &test_key, &copy));
+    cl_buf_done(&dump);
+    m.now.ms += CL_CHAIN_MEMORY_MS - 1; // the other one has forgotten
+    struct cl_command next = {.kind = CL_COMMAND_SEND,
+                              .time = m.now,
+                              .origin = EPOCH,
+                              .send = {.from = CL_STR("host1/assistant"),
+                                       .to = CL_STR("b"),
+                                       .id = mesh_id(7),
+                                       .expires = CL_TIME_NEVER,
+                                       .priority = CL_PRIORITY_NORMAL}};
+    cl_effects_init(&effects);
+    cl_core_apply(m.core, &next, &effects);
+    cl_core_apply(copy, &next, &effects);
+    cl_effects_done(&effects);
+    CHECK(cl_id_eq(first(&m, "b")->root, mesh_id(102)));
+    CHECK(mesh_hash_eq(mesh_hash(m.core), mesh_hash(copy)));
+    cl_core_free(copy);
+    mesh_done(&m);
+}
+
 TEST(the_chain_used_longest_ago_is_forgotten_first)
 {
     struct mesh m;

@@ -312,6 +312,62 @@ TEST(a_journal_that_fails_answers_who_waits_and_hands_out_what_came_back)
     end();
 }
 
+/* Otto has taken a message when the journal fails; what he says of it then is refused. */
+static void
+check_refused(const char *params, const char *method, const char *said)
+{
+    char text[128];
+    begin(0);
+    struct memory_stream *otto = attach(0, params);
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    cl_loop_turn(relay->loop, false);
+    if (said == NULL) {
+        say(otto, "receive", "{\"agent\":\"m/otto\"}");
+        struct cl_link *lease = cl_list_first(&relay->leases);
+        CHECK(lease != NULL);
+        (void)snprintf(
+            text, sizeof text, "{\"agent\":\"m/otto\",\"lease\":\"%016llx\"}",
+            (unsigned long long)CL_LIST_ENTRY(lease, struct cl_lease, peer.link)->peer.handle);
+    }
+    CHECK_INT(cl_session_leased(relay->session), 1);
+    test_journal_fail(journal);
+    cl_loop_turn(relay->loop, false);
+    memory_stream_clear(otto);
+    say(otto, method, said == NULL ? text : said);
+    test_note("%s: %.*s", method, CL_STR_ARG(memory_stream_written(otto)));
+    CHECK_INT(count(otto, "\"read_only\""), 1);
+    CHECK_INT(count(otto, "{\"jsonrpc\":\"2.0\",\"id\":"), 1);
+    CHECK_INT(waiting(), 1);
+    end();
+}
+
+TEST(what_is_said_of_messages_after_the_journal_failed_is_refused_at_once)
+{
+    check_refused("{\"agent\":\"m/otto\"}", "ack", "{\"agent\":\"m/otto\",\"ranges\":[[2,1,1]]}");
+    check_refused("{\"agent\":\"m/otto\"}", "refuse",
+                  "{\"agent\":\"m/otto\",\"at\":[2,1],\"reason\":\"no\"}");
+    check_refused("{\"agent\":\"m/otto\",\"quiet\":true}", "ack", NULL); // of its lease
+}
+
+/* -- receipts ---------------------------------------------------------------------------------- */
+
+TEST(a_cursor_of_a_relay_that_lost_its_memory_is_one_before_all)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    check_call("report",
+               "{\"agent\":\"m/otto\",\"id\":\"bnVtYmVyIDAwMDAwMDAwMQ\",\"rung\":\"seen\"}",
+               "\"result\":{}");
+    struct memory_stream *mira = attach(0, "{\"agent\":\"m/mira\",\"receipts_after\":2}");
+    CHECK(!has(mira, "\"method\":\"receipt\""));
+    hang_up(mira);
+    mira = attach(0, "{\"agent\":\"m/mira\",\"receipts_after\":3}");
+    CHECK_INT(count(mira, "\"method\":\"receipt\""), 1);
+    CHECK(has(mira, "\"seen\""));
+    end();
+}
+
 /* -- memory ------------------------------------------------------------------------------------ */
 
 struct call {
@@ -392,6 +448,34 @@ TEST(without_memory_a_connection_is_cut_or_goes_on_and_nothing_is_lost)
         check_rest();
         CHECK(cl_list_is_empty(&relay->v2_conns));
         CHECK_INT(relay->seats.count, 0);
+    }
+    end();
+}
+
+/* What it says is true: the message has left, or the asker was told that it has not. */
+TEST(without_memory_no_acknowledgement_is_answered_that_was_not_taken)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    FOR_EACH_FAULT
+    {
+        fault_pause();
+        check_call("send", envelope("m/otto", ++seq, false), "\"accepted\"");
+        struct memory_stream *otto = attach(0, "{\"agent\":\"m/otto\"}");
+        CHECK_INT(cl_session_leased(relay->session), 1);
+        memory_stream_clear(otto);
+        fault_go_on();
+        say(otto, "ack", "{\"agent\":\"m/otto\",\"ranges\":[[2,1,999999]]}");
+        if (has(otto, "\"result\":{}"))
+            CHECK_INT(waiting(), 0);
+        else
+            CHECK(fault_happened());
+        fault_pause();
+        hang_up(otto);
+        if (waiting() > 0)
+            check_call("ack", "{\"agent\":\"m/otto\",\"ranges\":[[2,1,999999]]}", "\"result\":{}");
+        CHECK_INT(waiting(), 0);
+        fault_go_on();
     }
     end();
 }
