@@ -150,7 +150,7 @@ admit_publish(const struct cl_core *core, cl_time now, const struct cl_command_p
 static enum cl_err
 admit_ack(const struct cl_core *core, const struct cl_command_ack *fields)
 {
-    if (fields->rung < CL_RUNG_DELIVERED)
+    if (fields->rung < CL_RUNG_DELIVERED || !cl_ranges_are_apart(fields->ranges))
         return CL_ERR_MALFORMED;
     return cl_core_agent(core, fields->agent) != NULL ? CL_OK : CL_ERR_NO_AGENT;
 }
@@ -211,9 +211,7 @@ admit_refuse(const struct cl_core *core, const struct cl_command_refuse *fields)
         return CL_ERR_MALFORMED;
     if (agent == NULL)
         return CL_ERR_NO_AGENT;
-    bool waits = cl_inbox_next(&agent->inbox, range->priority, range->first, &seq) != NULL &&
-                 seq == range->first;
-    return waits ? CL_OK : CL_ERR_NOT_FOUND;
+    return cl_inbox_find(&agent->inbox, *range, &seq) != NULL ? CL_OK : CL_ERR_NOT_FOUND;
 }
 
 /* May that agent, or the administrator, ask for that letter? */

@@ -358,8 +358,8 @@ apply_ack(struct run *run, const struct cl_command_ack *fields)
     for (uint32_t i = 0; i < fields->ranges.len; i++) {
         const struct cl_range *range = &fields->ranges.ptr[i];
         uint64_t seq = range->first;
-        while (cl_inbox_next(&agent->inbox, range->priority, seq, &seq) != NULL &&
-               seq <= range->last) {
+        while (cl_inbox_find(&agent->inbox, (struct cl_range){range->priority, seq, range->last},
+                             &seq) != NULL) {
             if (last != NULL)
                 cl_msg_unref(last);
             last = take_out(run, agent, (struct cl_range){range->priority, seq, seq}, fields);
@@ -430,8 +430,8 @@ apply_released(struct run *run, const struct cl_command_released *fields)
     for (uint32_t i = 0; i < fields->ranges.len; i++) {
         const struct cl_range *range = &fields->ranges.ptr[i];
         uint64_t seq = range->first;
-        for (;
-             cl_inbox_next(&agent->inbox, range->priority, seq, &seq) != NULL && seq <= range->last;
+        for (; cl_inbox_find(&agent->inbox, (struct cl_range){range->priority, seq, range->last},
+                             &seq) != NULL;
              seq++) {
             struct cl_range at = {range->priority, seq, seq};
             if (!count_attempt(agent, at))

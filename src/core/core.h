@@ -31,7 +31,8 @@
  *                   (a tracked duplicate is refused for none of these)
  *     PUBLISH       expired already; all inboxes together are full     STALE; FULL
  *                   a blob's name, tracked or in a chain: as a SEND
- *     ACK           unknown id; a rung below delivered                 NO_AGENT; MALFORMED
+ *     ACK           unknown id; a rung below delivered, or ranges
+ *                   that have numbers in common                        NO_AGENT; MALFORMED
  *     FILE_PUT      a new file and CL_FILES_MAX files; files or all
  *                   inboxes past their limit                           FULL
  *     FORGET        not registered; attached, not silent or not empty  NO_AGENT; STALE
@@ -88,7 +89,7 @@ struct cl_core *cl_core_new(const cl_hash_key *hash_key);
 void cl_core_free(struct cl_core *core);
 
 /* May this command be taken now? Never changes anything; a refusal is never journalled. Takes
- * a draft. O(1), but ACK: O(ranges). */
+ * a draft. O(1), but ACK: O(ranges squared). */
 CL_MUST_CHECK enum cl_err cl_core_admit(const struct cl_core *core,
                                         const struct cl_command *command);
 /* Applies one committed command. What the world must do about it is appended to effects. The

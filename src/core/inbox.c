@@ -145,11 +145,12 @@ cl_inbox_at(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t se
 }
 
 const struct cl_msg *
-cl_inbox_next(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t from,
-              uint64_t *ret_seq)
+cl_inbox_find(const struct cl_inbox *inbox, struct cl_range range, uint64_t *ret_seq)
 {
-    const struct cl_lane *lane = &inbox->lanes[priority];
-    for (uint64_t seq = from < lane->first ? lane->first : from; seq < lane->next; seq++) {
+    const struct cl_lane *lane = &inbox->lanes[range.priority];
+    uint64_t seq = range.first < lane->first ? lane->first : range.first;
+    uint64_t end = range.last < lane->next ? range.last + 1 : lane->next;
+    for (; seq < end; seq++) {
         const struct cl_msg *msg = *slot_of(lane, seq);
         if (msg != NULL) {
             *ret_seq = seq;

@@ -67,10 +67,17 @@ struct cl_msg *cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority
 const struct cl_msg *cl_inbox_last(const struct cl_inbox *inbox, enum cl_priority priority);
 /* The message with that number, which waits. */
 struct cl_msg *cl_inbox_at(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq);
-/* The first message at or after number `from`, its number in *ret_seq; NULL, with *ret_seq
- * untouched, when there is none. */
-const struct cl_msg *cl_inbox_next(const struct cl_inbox *inbox, enum cl_priority priority,
-                                   uint64_t from, uint64_t *ret_seq);
+/* The first message of that range, whose `first` may be 0, its number in *ret_seq; NULL, with
+ * *ret_seq untouched, when there is none. O(holes of the range). */
+const struct cl_msg *cl_inbox_find(const struct cl_inbox *inbox, struct cl_range range,
+                                   uint64_t *ret_seq);
+/* The same of all from number `from` on. */
+static inline const struct cl_msg *
+cl_inbox_next(const struct cl_inbox *inbox, enum cl_priority priority, uint64_t from,
+              uint64_t *ret_seq)
+{
+    return cl_inbox_find(inbox, (struct cl_range){priority, from, UINT64_MAX}, ret_seq);
+}
 /* Does it keep the shares of its senders? */
 static inline bool
 cl_inbox_keeps_shares(const struct cl_inbox *inbox)

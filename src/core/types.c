@@ -17,3 +17,15 @@ cl_cause_text(enum cl_cause cause)
                                         [CL_CAUSE_UNCLAIMED] = "unclaimed"};
     return cause < CL_CAUSE_COUNT ? texts[cause] : "";
 }
+
+bool
+cl_ranges_are_apart(cl_ranges ranges)
+{
+    for (uint32_t i = 1; i < ranges.len; i++)
+        for (uint32_t j = 0; j < i; j++) {
+            const struct cl_range *a = &ranges.ptr[i], *b = &ranges.ptr[j];
+            if (a->priority == b->priority && a->first <= b->last && b->first <= a->last)
+                return false;
+        }
+    return true;
+}

@@ -112,6 +112,10 @@ typedef struct {
     uint32_t len;
 } cl_ranges;
 
+/* Has no message a place in two of them? Each is looked through from end to end, so nobody may ask
+ * for one number again and again. O(ranges squared). */
+bool cl_ranges_are_apart(cl_ranges ranges);
+
 /* A connection that takes messages. */
 enum cl_holder_kind {
     CL_HOLDER_SOCKET, // is pushed to; proves each batch

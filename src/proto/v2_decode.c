@@ -94,6 +94,8 @@ check_ranges_or_lease(cl_ranges ranges, cl_str lease, struct cl_why *why)
 {
     if ((ranges.len > 0) == (lease.len > 0))
         return cl_fail(CL_ERR_MISSING, why, "either ranges or lease is required");
+    if (!cl_ranges_are_apart(ranges))
+        return cl_fail(CL_ERR_MALFORMED, why, "two ranges must not have numbers in common");
     return CL_OK;
 }
 

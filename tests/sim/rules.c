@@ -128,6 +128,31 @@ message(const struct model *model, const struct cl_command *command, cl_time now
     return err;
 }
 
+/* How many of the first so many ranges have that number. */
+static uint32_t
+having(cl_ranges ranges, uint32_t len, enum cl_priority priority, uint64_t number)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < len; i++) {
+        const struct cl_range *range = &ranges.ptr[i];
+        count += range->priority == priority && range->first <= number && number <= range->last;
+    }
+    return count;
+}
+
+/* No number is in two ranges; random ones are short. */
+static bool
+are_apart(cl_ranges ranges)
+{
+    for (uint32_t i = 0; i < ranges.len; i++) {
+        const struct cl_range *range = &ranges.ptr[i];
+        for (uint64_t number = range->first; number <= range->last; number++)
+            if (having(ranges, i, range->priority, number) > 0)
+                return false;
+    }
+    return true;
+}
+
 enum cl_err
 rules_durable(const struct model *model, const struct cl_core *core,
               const struct cl_command *command)
@@ -160,7 +185,7 @@ rules_durable(const struct model *model, const struct cl_core *core,
                       cost_of(command->publish.from, CL_STR(""), command->publish.topic,
                               command->publish.body));
     case CL_COMMAND_ACK:
-        if (command->ack.rung < CL_RUNG_DELIVERED)
+        if (command->ack.rung < CL_RUNG_DELIVERED || !are_apart(command->ack.ranges))
             return CL_ERR_MALFORMED;
         return agents[model_agent(model, command->ack.agent)].is_known ? CL_OK : CL_ERR_NO_AGENT;
     case CL_COMMAND_FILE_PUT:

@@ -84,6 +84,12 @@ TEST(a_hole_is_passed_and_the_front_moves_over_it)
         CHECK(take(&inbox, CL_PRIORITY_LOW, i));
     CHECK(cl_inbox_next(&inbox, CL_PRIORITY_LOW, 5, &seq) != NULL);
     CHECK_INT(seq, 16);
+    CHECK(cl_inbox_find(&inbox, (struct cl_range){CL_PRIORITY_LOW, 5, 15}, &seq) == NULL);
+    CHECK(cl_inbox_find(&inbox, (struct cl_range){CL_PRIORITY_LOW, 0, 4}, &seq) != NULL);
+    CHECK_INT(seq, 1);
+    CHECK(cl_inbox_find(&inbox, (struct cl_range){CL_PRIORITY_LOW, 15, 16}, &seq) != NULL);
+    CHECK_INT(seq, 16);
+    CHECK(cl_inbox_find(&inbox, (struct cl_range){CL_PRIORITY_LOW, 21, UINT64_MAX}, &seq) == NULL);
     CHECK_INT(inbox.lanes[CL_PRIORITY_LOW].first, 1);
     for (uint64_t i = 1; i <= 4; i++)
         CHECK(take(&inbox, CL_PRIORITY_LOW, i));

@@ -105,6 +105,26 @@ TEST(an_ack_names_a_known_agent_and_a_proven_rung)
     mesh_done(&m);
 }
 
+TEST(an_ack_names_no_number_twice)
+{
+    struct cl_range rows[][2] = {
+        {{CL_PRIORITY_NORMAL, 1, 9}, {CL_PRIORITY_NORMAL, 9, UINT64_MAX}},
+        {{CL_PRIORITY_NORMAL, 5, 6}, {CL_PRIORITY_NORMAL, 1, UINT64_MAX}},
+        {{CL_PRIORITY_NORMAL, 1, 9}, {CL_PRIORITY_NORMAL, 2, 3}},
+    };
+    struct cl_range apart[] = {
+        {CL_PRIORITY_NORMAL, 10, UINT64_MAX}, {CL_PRIORITY_HIGH, 1, 9}, {CL_PRIORITY_NORMAL, 1, 9}};
+    struct mesh m;
+    mesh_init(&m);
+    mesh_register(&m, "b");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        CHECK_INT(
+            DO(&m, ACK, ack, .agent = CL_STR("b"), .rung = CL_RUNG_SEEN, .ranges = {rows[i], 2}),
+            CL_ERR_MALFORMED);
+    CHECK_OK(DO(&m, ACK, ack, .agent = CL_STR("b"), .rung = CL_RUNG_SEEN, .ranges = {apart, 3}));
+    mesh_done(&m);
+}
+
 TEST(an_expired_message_is_refused_and_a_long_life_is_cut)
 {
     struct mesh m;
