@@ -55,7 +55,8 @@
     X(UNTRUSTED,       "untrusted_relay",        503,  3,    false)       \
     X(LOOP,            "loop_limit",             429,  6,    false)       \
     X(UNPROVEN,        "not_proven",             408,  8,    false)       \
-    X(ENDED,           "ended_otherwise",        409,  9,    false)
+    X(ENDED,           "ended_otherwise",        409,  9,    false)       \
+    X(EXPIRED,         "expired",                410,  5,    false)
 // clang-format on
 
 /* On clang the attribute on the type covers every function that returns it; gcc 12 wants

@@ -269,8 +269,9 @@
  * comes of it is CL_ERR_STALE, as long as its name is remembered, of which there are so many. */
 #define CL_STREAMS_MAX       4
 #define CL_STREAMS_ENDED_MAX 1024
-/* Senders with windows or receipts; one more is CL_ERR_TOO_MANY. Without receipts a sender is
- * forgotten after this time: by then all that it could send again has expired. */
+/* Senders with windows or receipts; for one more the one that was idle, else silent, for longest is
+ * forgotten. Without receipts a sender is forgotten after this time: by then all that it could send
+ * again has expired. */
 #define CL_SENDERS_MAX    100000
 #define CL_SENDER_LIFE_MS CL_MESSAGE_LIFE_MS
 /* Receipts of one sender, and in all, some 500 bytes each; past it those that ended go first, then

@@ -140,7 +140,7 @@ cl_help_all(struct cl_page *page, cl_str subject)
     cl_page_print(page, "\nexit status:\n");
     print_lines(
         page, "0  done                             4  no such agent or file\n"
-              "1  failed on this machine           5  too late: timeout, or a stale agent\n"
+              "1  failed on this machine           5  too late: timeout, stale, expired\n"
               "2  wrong use, refused as it is      6  full, or too much: try later; or a loop\n"
               "3  not allowed                      7  no relay there, or it cannot now\n"
               "8  what --wait or ask waits for     9  the message has ended otherwise than --wait\n"

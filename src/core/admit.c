@@ -83,8 +83,6 @@ refusal_of(enum cl_window_answer answer)
         return CL_ERR_STALE;
     case CL_WINDOW_UNFIT:
         return CL_ERR_MALFORMED;
-    case CL_WINDOW_CROWDED:
-        return CL_ERR_TOO_MANY;
     }
     return CL_ERR_MALFORMED;
 }
@@ -110,7 +108,7 @@ admit_send(const struct cl_core *core, cl_time now, const struct cl_command_send
             return refusal_of(answer);
     }
     if (fields->expires.ms <= now.ms)
-        return CL_ERR_STALE;
+        return CL_ERR_EXPIRED;
     if (cl_chain_is_asked(&core->chains, now, fields->from, fields->flags))
         err = cl_chain_place(core, now, &CL_ASK_OF(fields), ret_place);
     if (err != CL_OK)
@@ -139,7 +137,7 @@ admit_publish(const struct cl_core *core, cl_time now, const struct cl_command_p
             return refusal_of(answer);
     }
     if (fields->expires.ms <= now.ms)
-        return CL_ERR_STALE;
+        return CL_ERR_EXPIRED;
     if (cl_chain_is_asked(&core->chains, now, fields->from, fields->flags))
         err = cl_chain_place(core, now, &CL_ASK_OF(fields), ret_place);
     if (err != CL_OK)
@@ -234,7 +232,7 @@ admit_dead_retry(const struct cl_core *core, cl_time now,
     if (err != CL_OK)
         return err;
     if (fields->expires.ms <= now.ms)
-        return CL_ERR_STALE;
+        return CL_ERR_EXPIRED;
     const struct cl_msg *msg = cl_core_dead(core, fields->id)->msg;
     return admit_to_one(core, msg->to, msg->from, msg->priority, cl_msg_cost(msg));
 }

@@ -222,11 +222,14 @@ track(struct run *run, const struct cl_tracked *tracked)
         run->effects->items[run->reply].reply.duplicate = true;
         return NULL;
     }
-    struct cl_sender *sender = cl_sender_know(core, tracked->from);
+    struct cl_sender *sender = cl_sender_of(core, tracked->from);
+    if (sender == NULL) {
+        cl_senders_make_room(core);
+        sender = cl_sender_know(core, tracked->from);
+    }
     CL_ASSERT(sender != NULL);
     must(cl_window_add(sender, tracked->stream, tracked->seq));
-    if (sender->receipts_len == 0)
-        cl_sender_file(core, sender); // heard of now
+    cl_sender_file(core, sender); // heard of now
     return sender;
 }
 

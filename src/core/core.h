@@ -18,18 +18,17 @@
  *     ATTACH        the origin is no relay's epoch                     STALE
  *     DETACH        not attached from there                            STALE
  *     SEND          a blob's name that is no digest                    MALFORMED
- *                   expired already                                    STALE
+ *                   expired already                                    EXPIRED
  *                   tracked, without id or sender, or its id is that
  *                   of another sender's message                        MALFORMED
  *                   tracked, and its stream has ended                  STALE
- *                   tracked, and CL_SENDERS_MAX other senders          TOO_MANY
  *                   its chain or thread is too long (core/chain.h)     LOOP; MALFORMED
  *                   unknown id and CL_ORPHANS_MAX orphans              TOO_MANY
  *                   the inbox is full; all inboxes together are        INBOX_FULL; FULL
  *                   its sender would have more than half of what fits
  *                   there, and not this one message alone              FAIR_SHARE
  *                   (a tracked duplicate is refused for none of these)
- *     PUBLISH       expired already; all inboxes together are full     STALE; FULL
+ *     PUBLISH       expired already; all inboxes together are full     EXPIRED; FULL
  *                   a blob's name, tracked or in a chain: as a SEND
  *     ACK           unknown id; a rung below delivered, or ranges
  *                   that have numbers in common                        NO_AGENT; MALFORMED
@@ -42,7 +41,8 @@
  *     REFUSE        unknown id; more than one message; not waiting     NO_AGENT; MALFORMED;
  *                                                                      NOT_FOUND
  *     RELEASED      unknown id                                         NO_AGENT
- *     DEAD_RETRY    no such letter; another's; expired already         NOT_FOUND; FORBIDDEN; STALE
+ *     DEAD_RETRY    no such letter; another's                          NOT_FOUND; FORBIDDEN
+ *                   expired already                                    EXPIRED
  *                   and all that refuses a SEND for want of room
  *     DEAD_DROP     no such letter; another's                          NOT_FOUND; FORBIDDEN
  */

@@ -7,12 +7,6 @@
 #include "base/assert.h"
 #include "core/state.h"
 
-static struct cl_receipt *
-mine_at(struct cl_link *link)
-{
-    return CL_LIST_ENTRY(link, struct cl_receipt, mine);
-}
-
 static cl_str
 key_of(const struct cl_receipt *receipt)
 {
@@ -139,8 +133,9 @@ make_room(struct cl_core *core, struct cl_sender *sender)
 {
     struct cl_link *ended = cl_list_first(&sender->receipts_ended);
     if (sender->receipts_len > 0 && sender->receipts_len >= core->limits.receipts_max)
-        cl_receipt_free(core, ended != NULL ? CL_LIST_ENTRY(ended, struct cl_receipt, mine_ended)
-                                            : mine_at(cl_list_first(&sender->receipts)));
+        cl_receipt_free(core, ended != NULL
+                                  ? CL_LIST_ENTRY(ended, struct cl_receipt, mine_ended)
+                                  : cl_receipt_of_sender(cl_list_first(&sender->receipts)));
     ended = cl_list_first(&core->receipts.ended);
     uint32_t count = core->receipts.by_id.count;
     if (count > 0 && count >= core->limits.receipts_all_max)
@@ -293,9 +288,9 @@ cl_core_receipts(const struct cl_core *core, cl_str sender, uint64_t after)
         return NULL;
     for (struct cl_link *at = known->receipts.head.prev; at != &known->receipts.head;
          at = at->prev) {
-        if (mine_at(at)->version <= after)
+        if (cl_receipt_of_sender(at)->version <= after)
             break;
-        first = mine_at(at);
+        first = cl_receipt_of_sender(at);
     }
     return first;
 }
@@ -305,7 +300,7 @@ cl_core_receipts_next(const struct cl_receipt *receipt)
 {
     const struct cl_link *next = receipt->mine.next;
     bool is_end = next == &receipt->sender->receipts.head;
-    return is_end ? NULL : mine_at(receipt->mine.next);
+    return is_end ? NULL : cl_receipt_of_sender(receipt->mine.next);
 }
 
 /* -- all of them --------------------------------------------------------------------------- */
@@ -382,7 +377,7 @@ mine_fault(const struct cl_sender *sender)
     uint32_t count = 0;
     CL_LIST_EACH(&sender->receipts, at)
     {
-        const struct cl_receipt *receipt = mine_at(at);
+        const struct cl_receipt *receipt = cl_receipt_of_sender(at);
         if (receipt->sender != sender || receipt->version <= last)
             return "a sender's receipts are listed by version";
         last = receipt->version;

@@ -131,5 +131,10 @@ cl_receipt_at(struct cl_link *link)
 {
     return CL_LIST_ENTRY(link, struct cl_receipt, link);
 }
+static inline struct cl_receipt *
+cl_receipt_of_sender(struct cl_link *mine)
+{
+    return CL_LIST_ENTRY(mine, struct cl_receipt, mine);
+}
 
 #endif

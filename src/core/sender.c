@@ -152,8 +152,6 @@ cl_sender_ask(const struct cl_core *core, const struct cl_tracked *tracked)
         return CL_WINDOW_UNFIT;
     if (receipt != NULL)
         return receipt->sender == sender ? CL_WINDOW_DUPLICATE : CL_WINDOW_UNFIT;
-    if (sender == NULL && core->senders.by_id.count >= CL_SENDERS_MAX)
-        return CL_WINDOW_CROWDED;
     return cl_window_ask(sender, tracked->stream, tracked->seq);
 }
 
@@ -204,6 +202,19 @@ cl_sender_free(struct cl_core *core, struct cl_sender *sender)
         cl_free(sender->windows[i]);
     cl_free(sender->ended);
     cl_free(sender);
+}
+
+void
+cl_senders_make_room(struct cl_core *core)
+{
+    const struct cl_senders *senders = &core->senders;
+    struct cl_link *first = cl_list_first(&senders->idle);
+    if (senders->by_id.count < CL_SENDERS_MAX)
+        return;
+    struct cl_sender *sender = cl_sender_at(first != NULL ? first : cl_list_first(&senders->busy));
+    while (sender->receipts_len > 0)
+        cl_receipt_free(core, cl_receipt_of_sender(cl_list_first(&sender->receipts)));
+    cl_sender_free(core, sender);
 }
 
 static cl_time

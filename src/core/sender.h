@@ -10,7 +10,8 @@
  * duplicate too, in whatever stream it comes.
  *
  * A sender is known while it has receipts, and CL_SENDER_LIFE_MS longer, attached or not: all that
- * it could send again has expired by then.
+ * it could send again has expired by then. When there are too many, the one that has been idle for
+ * longest goes for a new one, and if none is idle the one that has sent nothing for longest.
  */
 #ifndef CL_CORE_SENDER_H
 #define CL_CORE_SENDER_H
@@ -39,7 +40,7 @@ struct cl_sender {
     struct cl_list receipts_ended; // those of them with an outcome, in the same order
     uint32_t receipts_len;
     cl_time idle_since;     // when it lost its last receipt, or sent without one; else 0
-    struct cl_link link;    // in the core's busy or idle senders, in the order they got there
+    struct cl_link link;    // in the core's busy or idle senders, by when they got there or sent
     struct cl_link touched; // in the core's list of those with receipts that this command changed
 };
 
@@ -54,9 +55,8 @@ struct cl_core;
 enum cl_window_answer {
     CL_WINDOW_NEW,
     CL_WINDOW_DUPLICATE,
-    CL_WINDOW_ENDED,   // the stream has none any more
-    CL_WINDOW_UNFIT,   // no id, no sender, or the id is that of another sender's message
-    CL_WINDOW_CROWDED, // there are CL_SENDERS_MAX other senders
+    CL_WINDOW_ENDED, // the stream has none any more
+    CL_WINDOW_UNFIT, // no id, no sender, or the id is that of another sender's message
 };
 
 struct cl_tracked {
@@ -79,12 +79,15 @@ CL_MUST_CHECK enum cl_err cl_window_add(struct cl_sender *sender, uint64_t strea
 
 /* The sender of that name, or NULL. */
 struct cl_sender *cl_sender_of(const struct cl_core *core, cl_str id);
-/* The same; one that is not known yet comes to be, idle. NULL without memory. */
+/* The same; one that is not known yet comes to be, idle, and nobody goes for it. NULL without
+ * memory. */
 struct cl_sender *cl_sender_know(struct cl_core *core, cl_str id);
-/* It has or has not receipts, since now: to the end of the list where it belongs. */
+/* It sends, or has or has not receipts, since now: to the end of the list where it belongs. */
 void cl_sender_file(struct cl_core *core, struct cl_sender *sender);
 /* It has no receipts. */
 void cl_sender_free(struct cl_core *core, struct cl_sender *sender);
+/* If there are CL_SENDERS_MAX, one is forgotten. O(its receipts). */
+void cl_senders_make_room(struct cl_core *core);
 /* Idle ones whose time is over at `due` are forgotten. */
 void cl_senders_expire(struct cl_core *core, cl_time due);
 /* When the first one's is. */

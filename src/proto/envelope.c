@@ -168,8 +168,6 @@ cl_envelope_check_sent(const struct cl_envelope *envelope, const struct cl_envel
     if (!header->str.is_set)
         return cl_fail(CL_ERR_MISSING, why,
                        "str and seq are required: without them a resend would be a new message");
-    if ((int64_t)header->exp <= now_s)
-        return cl_fail(CL_ERR_MALFORMED, why, "exp has passed: here it is %lld", (long long)now_s);
     if ((int64_t)header->iat > now_s + CL_ENVELOPE_AHEAD_S_MAX)
         return cl_fail(CL_ERR_MALFORMED, why, "iat is ahead of the relay's clock: here it is %lld",
                        (long long)now_s);

@@ -79,9 +79,10 @@ CL_MUST_CHECK enum cl_err cl_envelope_decode(const struct cl_envelope_reader *re
 /* The two strings of a text that cl_envelope_encode or cl_envelope_put wrote: no search. */
 struct cl_envelope cl_envelope_split(cl_str text);
 
-/* What more a sender has to observe: `from` is an agent, `str` and `seq` are there, `exp` is ahead,
- * `iat` not by more than CL_ENVELOPE_AHEAD_S_MAX, and the body is CL_ENVELOPE_BODY_BYTES_MAX at
- * most: CL_ERR_TOO_LARGE, else CL_ERR_MALFORMED, CL_ERR_MISSING. */
+/* What more a sender has to observe: `from` is an agent, `str` and `seq` are there, `iat` is not
+ * ahead by more than CL_ENVELOPE_AHEAD_S_MAX, and the body is CL_ENVELOPE_BODY_BYTES_MAX at most:
+ * CL_ERR_TOO_LARGE, else CL_ERR_MALFORMED, CL_ERR_MISSING. `exp` may have passed: the core knows
+ * whether the message came before. */
 CL_MUST_CHECK enum cl_err cl_envelope_check_sent(const struct cl_envelope *envelope,
                                                  const struct cl_envelope_header *header,
                                                  cl_time now, struct cl_why *why);

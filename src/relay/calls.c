@@ -205,6 +205,8 @@ cl_call_sentence(enum cl_err err)
         return CL_STR(
             "this follows from a chain of messages that is too long: agents seem to answer "
             "each other without end");
+    if (err == CL_ERR_EXPIRED)
+        return CL_STR("the message was to wait until a time that has passed by the relay's clock");
     if (err == CL_ERR_READ_ONLY)
         return CL_STR("the relay's journal failed: it only answers what it knows until it is "
                       "restarted");

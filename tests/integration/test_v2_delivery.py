@@ -42,8 +42,9 @@ def ranges_acknowledge_what_they_name_and_nothing_else(relay):
     otto.call("ack", ranges=[[2, first + 9, first + 9], [2, first, first]])
     equal(otto.texts(), list("12678"), "inbox after two ranges, backwards")
     for ranges in ([[2, first, first + 5]], [[2, first + 3, first + 4]], [[1, 1, 2**53 - 1]],
-                   [[2, first + 10, 2**53 - 1]], [[2, 1, first + 1], [2, 1, first + 1]]):
+                   [[2, first + 10, 2**53 - 1]], [[2, 1, first + 1], [1, 1, first + 1]]):
         equal(otto.call("ack", ranges=ranges), {}, "result of ack")
+    otto.fails("malformed", "ack", -32602, ranges=[[2, 1, first + 7], [2, first + 7, first + 7]])
     equal(otto.texts(), list("678"), "inbox: what is no more is passed over")
     otto.tell("ack", ranges=[[2, first + 6, first + 7]], rung="in_progress", proof="transcript")
     until(lambda: otto.texts() == ["8"], "a notification acknowledges")
@@ -609,7 +610,7 @@ def dead_letters_are_listed_shown_retried_and_dropped(relay):
     equal(caller.call("dead.retry", id=letters[1]["id"], expires=soon)["expires"], soon, "expires")
     equal(otto.take().text, "letter 3", "the second that is handed out again")
     mira.fails("malformed", "dead.retry", -32602, id=letters[2]["id"], expires=soon + 8 * 86400000)
-    mira.fails("stale", "dead.retry", id=letters[2]["id"], expires=1000)
+    mira.fails("expired", "dead.retry", id=letters[2]["id"], expires=1000)
     equal(otto.call("dead.drop", id=letters[2]["id"]), {}, "result of drop")
     equal(caller.call("dead.drop", id=letters[3]["id"]), {}, "result of drop")
     equal([d["reason"] for d in mira.dead()], ["reason 0"], "letters left")

@@ -20,7 +20,7 @@ from support import WAIT, Failure, Library, equal, holds, row, short, until
 
 STATUSES = {"malformed": 400, "missing_field": 400, "usage": 400, "unauthorized": 401,
             "forbidden": 403, "not_found": 404, "no_such_agent": 404, "ambiguous_name": 409,
-            "stale": 409, "too_large": 413, "upgrade_required": 426, "inbox_full": 429,
+            "stale": 409, "expired": 410, "too_large": 413, "upgrade_required": 426, "inbox_full": 429,
             "fair_share": 429, "too_many": 429, "loop_limit": 429, "rate_limited": 429,
             "internal": 500, "unavailable": 503, "read_only": 503, "out_of_memory": 503,
             "storage_full": 507}

@@ -450,7 +450,7 @@ retry_rules(const struct model *model, const struct cl_core *core,
     if (err != CL_OK)
         return err;
     if (retry->expires.ms <= now.ms)
-        return CL_ERR_STALE;
+        return CL_ERR_EXPIRED;
     const struct post_dead *dead = post_dead_of(&model->post, rules_uid(retry->id));
     err = rules_inbox(core, cl_str_z(model->agents[dead->to].id), dead->from, dead->cost);
     if (err != CL_OK)

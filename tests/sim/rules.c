@@ -122,7 +122,7 @@ message(const struct model *model, const struct cl_command *command, cl_time now
     if (err != CL_OK || is_duplicate)
         return err;
     if (expires.ms <= now.ms)
-        return CL_ERR_STALE;
+        return CL_ERR_EXPIRED;
     err = post_place(&model->post, now, &ask, &place);
     *ret_is_through = err != CL_OK;
     return err;

@@ -172,7 +172,7 @@ TEST(a_dead_letter_that_is_tried_again_is_new_in_the_queue)
     CHECK_OK(released(&m, "b", seq, seq));
     CHECK_INT(retry(&m, "c", 1), CL_ERR_FORBIDDEN);
     CHECK_INT(retry(&m, "a", 2), CL_ERR_NOT_FOUND);
-    CHECK_INT(DO(&m, DEAD_RETRY, dead_retry, .id = mesh_id(1), .expires = m.now), CL_ERR_STALE);
+    CHECK_INT(DO(&m, DEAD_RETRY, dead_retry, .id = mesh_id(1), .expires = m.now), CL_ERR_EXPIRED);
     m.now.ms += 5;
     CHECK_OK(retry(&m, "b", 1));
     CHECK_INT(mesh_effects(&m, CL_EFFECT_READY, "b"), 1);

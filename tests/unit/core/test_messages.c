@@ -131,14 +131,14 @@ TEST(an_expired_message_is_refused_and_a_long_life_is_cut)
     mesh_init(&m);
     mesh_register(&m, "b");
     CHECK_INT(DO(&m, SEND, send, .to = CL_STR("b"), .from = CL_STR("a"), .expires = m.now),
-              CL_ERR_STALE);
-    CHECK_INT(DO(&m, PUBLISH, publish, .from = CL_STR("a"), .expires = m.now), CL_ERR_STALE);
+              CL_ERR_EXPIRED);
+    CHECK_INT(DO(&m, PUBLISH, publish, .from = CL_STR("a"), .expires = m.now), CL_ERR_EXPIRED);
     CHECK_OK(mesh_send(&m, "a", "b", "x"));
     CHECK_INT(first_of(&m, "b")->expires.ms, m.now.ms + CL_MESSAGE_LIFE_MS);
     m.now.ms -= 1000; // journal time counts, not the command's
     CHECK_INT(
         DO(&m, SEND, send, .to = CL_STR("b"), .from = CL_STR("a"), .expires = {m.now.ms + 500}),
-        CL_ERR_STALE);
+        CL_ERR_EXPIRED);
     mesh_done(&m);
 }
 

@@ -89,6 +89,27 @@ TEST(what_was_refused_may_come_again)
     mesh_done(&m);
 }
 
+TEST(what_came_before_is_a_duplicate_still_when_it_has_expired)
+{
+    struct mesh m;
+    mesh_init(&m);
+    struct cl_command_send fields = {.from = CL_STR("a"),
+                                     .to = CL_STR("b"),
+                                     .id = mesh_id(1),
+                                     .stream = 1,
+                                     .seq = 1,
+                                     .flags = CL_MSG_TRACKED,
+                                     .expires = {m.now.ms + 10}};
+    CHECK_OK(mesh_send_fields(&m, fields));
+    m.now.ms += 10;
+    CHECK_OK(mesh_send_fields(&m, fields));
+    CHECK(was_duplicate(&m));
+    fields.seq = 2;
+    fields.id = mesh_id(2);
+    CHECK_INT(mesh_send_fields(&m, fields), CL_ERR_EXPIRED);
+    mesh_done(&m);
+}
+
 TEST(the_stream_used_longest_ago_ends_when_there_is_a_fifth)
 {
     struct mesh m;
@@ -200,6 +221,69 @@ TEST(a_sender_is_forgotten_when_nothing_of_it_can_come_again)
     CHECK_INT(cl_core_stats(m.core).receipts, 0);
     CHECK_INT(cl_core_stats(m.core).dead, 0);
     CHECK(m.now.ms >= 1000000 + 2 * CL_MESSAGE_LIFE_MS);
+    mesh_done(&m);
+}
+
+/* So many names that a new one needs the place of another. */
+static void
+crowd(struct mesh *m, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++)
+        CHECK(cl_sender_know(m->core, cl_str_of(&i, sizeof i)) != NULL);
+    CHECK_INT(cl_core_stats(m->core).senders, CL_SENDERS_MAX);
+}
+
+TEST(a_new_sender_takes_the_place_of_the_one_idle_for_longest)
+{
+    struct mesh m;
+    mesh_init(&m);
+    struct cl_command_relay_up limits = m.core->limits;
+    limits.receipts_max = 0; // nobody is busy
+    mesh_limit(&m, limits);
+    CHECK_OK(mesh_track(&m, "early", "b", 1));
+    CHECK_OK(mesh_track(&m, "late", "b", 2));
+    crowd(&m, 1000, CL_SENDERS_MAX - 2);
+    CHECK_OK(mesh_track(&m, "early", "b", 3)); // heard of again
+    CHECK_OK(mesh_track(&m, "new", "b", 4));
+    CHECK_INT(cl_core_stats(m.core).senders, CL_SENDERS_MAX);
+    CHECK(cl_sender_of(m.core, CL_STR("late")) == NULL);
+    CHECK_OK(mesh_track(&m, "early", "b", 1));
+    CHECK(was_duplicate(&m));
+    mesh_done(&m);
+}
+
+TEST(if_none_is_idle_the_one_that_is_silent_for_longest_goes_with_its_receipts)
+{
+    struct mesh m;
+    mesh_init(&m);
+    CHECK_OK(mesh_track(&m, "early", "b", 1));
+    CHECK_OK(mesh_track(&m, "late", "b", 2));
+    CHECK_OK(mesh_track(&m, "late", "b", 3));
+    CHECK_OK(mesh_track(&m, "early", "b", 4));
+    crowd(&m, 1000, CL_SENDERS_MAX - 2);
+    struct cl_senders *senders = &m.core->senders;
+    CL_LIST_EACH(&senders->idle, at) // as if each of them had receipts
+    {
+        cl_list_remove(at);
+        cl_list_append(&senders->busy, at);
+    }
+    struct cl_command draft = {.kind = CL_COMMAND_SEND,
+                               .time = m.now,
+                               .send = {.from = CL_STR("new"),
+                                        .to = CL_STR("b"),
+                                        .id = mesh_id(5),
+                                        .flags = CL_MSG_TRACKED,
+                                        .expires = CL_TIME_NEVER}};
+    cl_effects_clear(&m.effects);
+    cl_core_apply(m.core, &draft, &m.effects);
+    CHECK_OK(mesh_effect(&m, CL_EFFECT_REPLY)->reply.err);
+    CHECK(cl_sender_of(m.core, CL_STR("late")) == NULL);
+    CHECK(cl_sender_of(m.core, CL_STR("early")) != NULL);
+    CHECK(cl_core_receipt(m.core, mesh_id(2)) == NULL &&
+          cl_core_receipt(m.core, mesh_id(3)) == NULL);
+    CHECK(cl_core_receipt(m.core, mesh_id(4)) != NULL);
+    CHECK_INT(waiting(&m), 5); // the messages wait still
+    CHECK_INT(cl_core_stats(m.core).senders, CL_SENDERS_MAX);
     mesh_done(&m);
 }
 
