@@ -24,6 +24,8 @@ admit_registration(const struct cl_core *core, const struct cl_command_registrat
 {
     const struct cl_agent *agent = cl_core_agent(core, fields->agent);
     uint64_t bytes = core->record_bytes + cl_body_str(fields->record).len;
+    if (cl_agent_is_registered(agent) && fields->keeps != 0)
+        return CL_OK;
     if (agent != NULL)
         bytes -= cl_body_str(agent->record).len;
     if (!cl_agent_is_registered(agent) && core->agents_count[CL_AGENT_REGISTERED] >= CL_AGENTS_MAX)

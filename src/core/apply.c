@@ -110,13 +110,16 @@ apply_registration(struct run *run, const struct cl_command_registration *fields
     struct cl_core *core = run->core;
     const struct cl_agent *before = cl_core_agent(core, fields->agent);
     bool was_registered = cl_agent_is_registered(before);
+    bool is_same = was_registered && (fields->keeps != 0 || cl_str_eq(cl_body_str(before->record),
+                                                                      cl_body_str(fields->record)));
     struct cl_agent *agent = know(run, fields->agent, CL_AGENT_REGISTERED);
     if (agent->state != CL_AGENT_REGISTERED)
         cl_state_agent_move(core, agent, CL_AGENT_REGISTERED);
-    cl_state_record_set(core, agent, fields->record);
+    if (!is_same)
+        cl_state_record_set(core, agent, fields->record);
     agent->updated = core->time;
     agent->seen = core->time;
-    note(run, CL_NOTE_AGENT_JOINED, agent->id, was_registered);
+    note(run, CL_NOTE_AGENT_JOINED, agent->id, (uint64_t)was_registered + is_same);
 }
 
 static void

@@ -20,7 +20,7 @@
 /* Things worth a log line, and perhaps a push. Behind each: what the note's number is. */
 #define CL_NOTE_MAP(X)                                                          \
     X(RELAY_UP,         "relay.up")        /* attachments that were voided   */ \
-    X(AGENT_JOINED,     "agent.joined")    /* 1: it was registered before    */ \
+    X(AGENT_JOINED,     "agent.joined")    /* 0: new, 1: another record, 2: the same */ \
     X(AGENT_FORGOTTEN,  "agent.forgotten") /* 0                              */ \
     X(ORPHAN_DROPPED,   "orphan.dropped")  /* messages that ended with it    */ \
     X(MESSAGES_EXPIRED, "message.expired") /* messages                       */ \

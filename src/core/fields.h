@@ -67,9 +67,11 @@
     F(U32,  inherited_messages_max, UINT32_MAX)
 
 /* A known agent's record is replaced and its queue kept; an inbox that waited for this id is
- * adopted. The record is the codec's business: the core only keeps it. */
+ * adopted. The record is the codec's business: the core only keeps it. With `keeps` it is for one
+ * that is not registered yet: what a registered one has said of itself stays. */
 #define CL_FIELDS_registration(F)                     \
     F(NAME, agent,    CL_ID_BYTES_MAX)                \
+    F(U8,   keeps,    1)                              \
     F(BODY, record,   CL_BODY_BYTES_MAX)
 
 /* One more connection, or one less, of this agent to the relay whose epoch is the header's

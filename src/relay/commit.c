@@ -471,7 +471,8 @@ perform_note(struct cl_relay *relay, const struct cl_effect *effect)
         return;
     cl_relay_list(relay, agent);
     cl_socket_push_joined(relay, agent);
-    cl_v2_tell_joined(relay, agent);
+    if (effect->note.number < 2) // who comes back and says the same is no news
+        cl_v2_tell_joined(relay, agent);
 }
 
 static void

@@ -324,18 +324,12 @@ make_record(struct cl_relay *relay, const struct cl_v2_attach *params, struct cl
     return err == CL_OK && *ret_record == NULL ? CL_ERR_NO_MEMORY : err;
 }
 
-/* What it says of itself; who says nothing is still what was said before. *ret_record is the
- * caller's. */
-static enum cl_err
-find_record(struct cl_relay *relay, const struct cl_v2_attach *params, struct cl_body **ret_record)
+/* Then it is still what was said before; the core decides that, for a record may be on its way. */
+static bool
+says_nothing(const struct cl_v2_attach *params)
 {
-    const struct cl_agent *agent = cl_core_agent(relay->core, params->agent);
-    bool says_nothing = params->name.len == 0 && params->description.len == 0 &&
-                        params->capabilities.len == 0 && params->metadata.len == 0;
-    if (!says_nothing || agent == NULL || !cl_agent_is_registered(agent))
-        return make_record(relay, params, ret_record);
-    *ret_record = cl_body_ref(agent->record);
-    return CL_OK;
+    return params->name.len == 0 && params->description.len == 0 && params->capabilities.len == 0 &&
+           params->metadata.len == 0;
 }
 
 /* *ret_wait is what waits for the answer, or NULL; freed, nobody is answered. */
@@ -346,14 +340,16 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call, struct cl
     const struct cl_v2_attach *params = &call->params.attach;
     struct cl_body *record = NULL;
     struct cl_wait *wait = NULL;
-    enum cl_err err = find_record(relay, params, &record);
+    enum cl_err err = make_record(relay, params, &record);
     if (err == CL_OK && call->id.len > 0) {
         wait = cl_wait_new(conn, call, params->agent);
         err = wait == NULL ? CL_ERR_NO_MEMORY : CL_OK;
     }
     if (err == CL_OK) {
         struct cl_command draft = {.kind = CL_COMMAND_REGISTER,
-                                   .registration = {.agent = params->agent, .record = record}};
+                                   .registration = {.agent = params->agent,
+                                                    .keeps = says_nothing(params),
+                                                    .record = record}};
         err = cl_relay_submit(relay, &draft, wait == NULL ? 0 : wait->peer.handle);
     }
     cl_body_unref(record);

@@ -75,6 +75,7 @@ struct model_agent {
     bool is_known; // registered, attached, or messages wait
     bool is_registered;
     uint64_t attached[MODEL_RELAYS];
+    uint64_t record;      // a hash of what it said of itself
     cl_time seen;         // its last register, attach or ack
     cl_time orphan_since; // when the last reason but messages went
     struct model_lane lanes[CL_PRIORITY_COUNT];

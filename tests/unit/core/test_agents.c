@@ -77,6 +77,29 @@ TEST(registering_again_replaces_the_record_and_keeps_queue_and_place)
     mesh_done(&m);
 }
 
+TEST(who_says_nothing_new_keeps_what_it_said_and_is_no_news)
+{
+    struct mesh m;
+    mesh_init(&m);
+    struct cl_body *record = cl_body_new(CL_STR("said")), *other = cl_body_new(CL_STR("default"));
+    CHECK_OK(DO(&m, REGISTER, registration, .agent = CL_STR("a"), .record = record, .keeps = 1));
+    CHECK_INT(mesh_note(&m, CL_NOTE_AGENT_JOINED)->note.number, 0);
+    CHECK_STR(cl_body_str(agent_of(&m, "a")->record), CL_STR("said")); // it had none
+    m.now.ms += 5;
+    CHECK_OK(DO(&m, REGISTER, registration, .agent = CL_STR("a"), .record = other, .keeps = 1));
+    CHECK_INT(mesh_note(&m, CL_NOTE_AGENT_JOINED)->note.number, 2);
+    CHECK_STR(cl_body_str(agent_of(&m, "a")->record), CL_STR("said"));
+    CHECK_INT(agent_of(&m, "a")->seen.ms, m.now.ms);
+    CHECK_OK(DO(&m, REGISTER, registration, .agent = CL_STR("a"), .record = record));
+    CHECK_INT(mesh_note(&m, CL_NOTE_AGENT_JOINED)->note.number, 2);
+    CHECK_OK(DO(&m, REGISTER, registration, .agent = CL_STR("a"), .record = other));
+    CHECK_INT(mesh_note(&m, CL_NOTE_AGENT_JOINED)->note.number, 1);
+    CHECK_STR(cl_body_str(agent_of(&m, "a")->record), CL_STR("default"));
+    cl_body_unref(record);
+    cl_body_unref(other);
+    mesh_done(&m);
+}
+
 TEST(an_inbox_that_waited_is_adopted_by_its_agent)
 {
     struct mesh m;

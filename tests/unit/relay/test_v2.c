@@ -349,6 +349,19 @@ TEST(what_is_said_of_messages_after_the_journal_failed_is_refused_at_once)
     check_refused("{\"agent\":\"m/otto\",\"quiet\":true}", "ack", NULL); // of its lease
 }
 
+TEST(who_says_nothing_of_itself_keeps_what_it_says_at_the_same_time)
+{
+    begin(TEST_JOURNAL_DELAY_MAX);
+    struct memory_stream *first = attach(0, "{\"agent\":\"m/otto\",\"capabilities\":[\"review\"]}");
+    CHECK(cl_core_agent(relay->core, CL_STR("m/otto")) == NULL); // it is on its way
+    struct memory_stream *second = attach(1, "{\"agent\":\"m/otto\",\"quiet\":true}");
+    for (int i = 0; i < 400 && !has(second, "\"waiting\""); i++)
+        cl_loop_turn(relay->loop, false);
+    CHECK(has(first, "\"waiting\""));
+    check_call("agents", "{}", "\"capabilities\":[\"review\"]");
+    end();
+}
+
 /* -- receipts ---------------------------------------------------------------------------------- */
 
 TEST(a_cursor_of_a_relay_that_lost_its_memory_is_one_before_all)
@@ -365,6 +378,31 @@ TEST(a_cursor_of_a_relay_that_lost_its_memory_is_one_before_all)
     mira = attach(0, "{\"agent\":\"m/mira\",\"receipts_after\":3}");
     CHECK_INT(count(mira, "\"method\":\"receipt\""), 1);
     CHECK(has(mira, "\"seen\""));
+    end();
+}
+
+/* -- who is there ------------------------------------------------------------------------------ */
+
+TEST(others_are_told_of_an_agent_that_is_new_or_says_something_else)
+{
+    begin(0);
+    struct memory_stream *mira = attach(0, "{\"agent\":\"m/mira\"}");
+    static const struct {
+        const char *params;
+        unsigned told;
+    } rows[] = {
+        {"{\"agent\":\"m/otto\",\"capabilities\":[\"review\"]}", 1},
+        {"{\"agent\":\"m/otto\",\"capabilities\":[\"review\"]}", 1},
+        {"{\"agent\":\"m/otto\"}", 1},
+        {"{\"agent\":\"m/otto\",\"capabilities\":[\"c\"]}", 2},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct memory_stream *otto = attach(1, rows[i].params);
+        CHECK(has(otto, "\"waiting\""));
+        hang_up(otto);
+        test_note("row %zu", i);
+        CHECK_INT(count(mira, "\"method\":\"agent.joined\""), rows[i].told);
+    }
     end();
 }
 
@@ -427,10 +465,26 @@ TEST(without_memory_each_call_over_http_is_refused_or_cut_and_nothing_is_lost)
     end();
 }
 
+/* Without memory for an agent's first attachment the core dies, as it must. */
+static void
+attach_for_ever(void)
+{
+    struct cl_effects effects;
+    cl_effects_init(&effects);
+    cl_core_apply(relay->core,
+                  &(struct cl_command){.kind = CL_COMMAND_ATTACH,
+                                       .origin = relay->epoch,
+                                       .attach = {.agent = CL_STR("m/otto")}},
+                  &effects);
+    CHECK_OK(effects.items[0].reply.err);
+    cl_effects_done(&effects);
+}
+
 TEST(without_memory_a_connection_is_cut_or_goes_on_and_nothing_is_lost)
 {
     begin(0);
     check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    attach_for_ever();
     check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
     FOR_EACH_FAULT
     {
