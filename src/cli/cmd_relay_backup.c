@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * `clawlink relay backup`: has a relay of this machine copy its journal, over its admin door.
+ * `clawlink relay backup`: has a relay of this machine copy its journal and its blobs, over its
+ * admin door.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +55,16 @@ draw(struct cl_page *page, cl_str answer)
     cl_page_print(page, "saved in ");
     cl_page_value(page, cl_doc_find(answer, CL_STR("ms")));
     cl_page_print(page, " ms\n");
+    cl_str blobs = cl_doc_find(answer, CL_STR("blobs"));
+    cl_str folder = cl_doc_find(answer, CL_STR("blobs_folder"));
+    if (folder.len == 0) // there are none
+        return;
+    cl_page_value(page, blobs);
+    cl_page_print(page, cl_str_eq(blobs, CL_STR("1")) ? " blob of " : " blobs of ");
+    cl_page_value(page, cl_doc_find(answer, CL_STR("blob_bytes")));
+    cl_page_print(page, " bytes in ");
+    cl_page_value(page, folder);
+    cl_page_print(page, "\n");
 }
 
 static enum cl_err
@@ -82,8 +93,9 @@ const struct cl_cmd cl_cmd_relay_backup = {
     .options = options,
     .numbers = numbers,
     .notes =
-        "The relay writes the file, with its own rights and for its owner alone. To go back to\n"
-        "it, put it as journal.db into an empty folder for --data.",
+        "The relay writes the file, with its own rights and for its owner alone; its blobs, if it\n"
+        "has any, go to a folder beside it, FILE.blobs. To go back to it, put the file as\n"
+        "journal.db and the folder as blobs into an empty folder for --data.",
     .examples = "clawlink relay backup --file /var/backups/relay.db",
     .run = run_backup,
 };

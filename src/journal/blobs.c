@@ -170,6 +170,7 @@ static void
 job_free(struct cl_blob_job *job)
 {
     cl_body_unref(job->bytes);
+    cl_free(job->copy);
     cl_free(job);
 }
 
@@ -368,12 +369,53 @@ cl_blobs_fetch(struct cl_blobs *blobs, const cl_digest *digest, struct cl_body *
     return err;
 }
 
+/* A list of all whole ones, and a place for the path. NULL without memory. */
+static struct cl_blobs_copy *
+copy_new(const struct cl_blobs *blobs, size_t len, cl_str path)
+{
+    struct cl_blobs_copy *copy =
+        cl_alloc(sizeof *copy + len * sizeof *copy->digests + path.len + 1);
+    const struct cl_blob *blob;
+    if (copy == NULL)
+        return NULL;
+    copy->digests = (cl_digest *)(void *)(copy + 1);
+    copy->path = (char *)(copy->digests + len);
+    memcpy(copy->path, path.ptr, path.len);
+    for (uint32_t at = 0; (blob = cl_map_next(&blobs->by_digest, &at)) != NULL;)
+        if (blob->state == CL_BLOB_WHOLE)
+            copy->digests[copy->len++] = blob->digest;
+    CL_ASSERT(copy->len == len);
+    return copy;
+}
+
+enum cl_err
+cl_blobs_copy(struct cl_blobs *blobs, cl_str path)
+{
+    size_t len = 0;
+    const struct cl_blob *blob;
+    for (uint32_t at = 0; (blob = cl_map_next(&blobs->by_digest, &at)) != NULL;)
+        len += blob->state == CL_BLOB_WHOLE;
+    if (len == 0)
+        return CL_ERR_NOT_FOUND;
+    if (blobs->place->copy == NULL)
+        return CL_ERR_NOT_IMPLEMENTED;
+    struct cl_blob_job *job = cl_alloc(sizeof *job);
+    if (job == NULL)
+        return CL_ERR_NO_MEMORY;
+    *job = (struct cl_blob_job){.work = CL_BLOB_COPY, .copy = copy_new(blobs, len, path)};
+    cl_link_init(&job->link);
+    enum cl_err err = job->copy == NULL ? CL_ERR_NO_MEMORY : blobs->place->copy(blobs, job);
+    if (err != CL_OK)
+        job_free(job);
+    return err;
+}
+
 /* The index follows what came out. */
 static void
 settle(struct cl_blobs *blobs, const struct cl_blob_job *job)
 {
     struct cl_blob *blob = find(blobs, &job->digest);
-    if (job->work == CL_BLOB_READ)
+    if (job->work == CL_BLOB_READ || job->work == CL_BLOB_COPY)
         return;
     CL_ASSERT(blob != NULL); // until now it could not be removed
     if (job->work == CL_BLOB_WRITE) {
@@ -405,6 +447,8 @@ cl_blobs_done(struct cl_blobs *blobs, struct cl_blob_done *ret_done)
                                       .ticket = job->ticket,
                                       .err = job->err,
                                       .chunk = has_chunk ? cl_body_ref(job->bytes) : NULL};
+    if (job->copy != NULL)
+        ret_done->copied = job->copy->copied;
     job_free(job);
     return true;
 }

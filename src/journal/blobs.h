@@ -101,14 +101,30 @@ CL_MUST_CHECK enum cl_err cl_blobs_read(struct cl_blobs *blobs, const cl_digest 
 CL_MUST_CHECK enum cl_err cl_blobs_fetch(struct cl_blobs *blobs, const cl_digest *digest,
                                          struct cl_body **ret_bytes);
 
-enum cl_blob_work { CL_BLOB_WRITE, CL_BLOB_SEAL, CL_BLOB_READ };
+/* Begins to copy all whole ones to a new folder of that path, which is absolute, for its owner
+ * alone: each as a further name of the same file, where that can be, else by its bytes. Until it
+ * comes out, with everything on the disk, the caller removes no whole one. Where it fails nothing
+ * is left of it. CL_ERR_NOT_FOUND: there is none; CL_ERR_NOT_IMPLEMENTED: they lie in memory;
+ * CL_ERR_NO_MEMORY. May come out as CL_ERR_FULL, IO; CL_ERR_CLOSED: the store is. */
+CL_MUST_CHECK enum cl_err cl_blobs_copy(struct cl_blobs *blobs, cl_str path);
+
+enum cl_blob_work { CL_BLOB_WRITE, CL_BLOB_SEAL, CL_BLOB_READ, CL_BLOB_COPY };
+
+/* What was copied. */
+struct cl_blobs_copied {
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t linked;   // of count: they take no room of their own
+    struct cl_why why; // that failed
+};
 
 struct cl_blob_done {
     enum cl_blob_work work;
-    cl_digest digest;
-    uint64_t ticket; // of a write or read
+    cl_digest digest; // none of a copy
+    uint64_t ticket;  // of a write or read
     enum cl_err err;
     struct cl_body *chunk; // of a read that went well; its reference is the caller's
+    struct cl_blobs_copied copied;
 };
 
 /* The next thing that came out; false: nothing since the last call. */

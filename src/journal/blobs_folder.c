@@ -4,9 +4,9 @@
  * whole.
  *
  * One thread writes, seals and removes, in the order in which that was asked for; another one
- * reads, so that nobody who fetches waits behind a sync. A seal reads the file back, hashes it,
- * syncs it, renames it, syncs the folder. After a sync that failed a second one may succeed without
- * having written anything, so the part is thrown away.
+ * reads, so that nobody who fetches waits behind a sync; and one copies, for as long as it takes.
+ * A seal reads the file back, hashes it, syncs it, renames it, syncs the folder. After a sync that
+ * failed a second one may succeed without having written anything, so the part is thrown away.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,11 +21,12 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "journal/blobs_private.h"
+#include "journal/disk.h"
 
 #define HEX_LEN  CL_DIGEST_TEXT_LEN
 #define NAME_CAP (HEX_LEN + 32)
 
-/* One of the two threads. Its queue has a lock, which is the folder's. */
+/* One of the threads. Its queue has a lock, which is the folder's. */
 struct worker {
     struct cl_blobs_folder *folder;
     bool is_running;
@@ -38,6 +39,8 @@ struct cl_blobs_folder {
     int fd;
     struct worker writer;
     struct worker reader;
+    struct worker copier;
+    atomic_bool is_closing; // a copy is to end early
     pthread_mutex_t lock;
     struct cl_list done;              // with the lock
     void (*wake)(void *ctx);          // with the lock
@@ -173,9 +176,12 @@ keep(struct cl_blobs_folder *folder, const struct cl_blob_job *job)
     if (err == CL_OK && fsync(fd) != 0)
         err = error_of(errno);
     err = close_written(fd, err);
-    if (err == CL_OK &&
-        (renameat(folder->fd, part, folder->fd, whole) != 0 || fsync(folder->fd) != 0))
+    if (err == CL_OK && renameat(folder->fd, part, folder->fd, whole) != 0)
         err = error_of(errno);
+    else if (err == CL_OK && fsync(folder->fd) != 0) {
+        err = error_of(errno);
+        (void)unlinkat(folder->fd, whole, 0); // the index will know nothing of it
+    }
     return err;
 }
 
@@ -195,6 +201,8 @@ run_job(struct cl_blobs_folder *folder, struct cl_blob_job *job)
 {
     if (job->is_removal)
         remove_file(folder, job);
+    else if (job->work == CL_BLOB_COPY)
+        job->err = cl_blobs_copy_run(job->copy, folder->fd);
     else if (job->work == CL_BLOB_WRITE)
         job->err = write_piece(folder, job);
     else
@@ -263,7 +271,7 @@ static enum cl_err
 give(struct worker *worker, struct cl_blob_job *job)
 {
     if (!worker->is_running)
-        worker->is_running = pthread_create(&worker->thread, NULL, work, worker) == 0;
+        worker->is_running = cl_thread_begin(&worker->thread, work, worker);
     if (!worker->is_running)
         return CL_ERR_NO_MEMORY;
     lock(worker->folder);
@@ -282,6 +290,13 @@ folder_run(struct cl_blobs *blobs, struct cl_blob *blob, struct cl_blob_job *job
         return give(&blobs->folder->writer, job);
     job->bytes = cl_body_new_blank(left < CL_BLOB_CHUNK_BYTES ? (size_t)left : CL_BLOB_CHUNK_BYTES);
     return job->bytes == NULL ? CL_ERR_NO_MEMORY : give(&blobs->folder->reader, job);
+}
+
+static enum cl_err
+folder_copy(struct cl_blobs *blobs, struct cl_blob_job *job)
+{
+    job->copy->is_closing = &blobs->folder->is_closing;
+    return give(&blobs->folder->copier, job);
 }
 
 static enum cl_err
@@ -351,14 +366,17 @@ static void
 folder_close(struct cl_blobs *blobs)
 {
     struct cl_blobs_folder *folder = blobs->folder;
+    atomic_store(&folder->is_closing, true);
     lock(folder);
     folder->is_ending = true;
     folder->wake = NULL;
     (void)pthread_cond_signal(&folder->writer.work); // cannot fail
     (void)pthread_cond_signal(&folder->reader.work);
+    (void)pthread_cond_signal(&folder->copier.work);
     unlock(folder);
     end_worker(&folder->writer);
     end_worker(&folder->reader);
+    end_worker(&folder->copier);
     folder_collect(blobs);
     (void)pthread_mutex_destroy(&folder->lock);
     (void)close(folder->fd);
@@ -366,6 +384,7 @@ folder_close(struct cl_blobs *blobs)
 }
 
 static const struct cl_blobs_place in_folder = {.run = folder_run,
+                                                .copy = folder_copy,
                                                 .fetch = folder_fetch,
                                                 .remove = folder_remove,
                                                 .collect = folder_collect,
@@ -451,6 +470,8 @@ cl_blobs_folder_open(struct cl_blobs *blobs, struct cl_why *why)
     folder->fd = fd;
     init_worker(&folder->writer, folder);
     init_worker(&folder->reader, folder);
+    init_worker(&folder->copier, folder);
+    atomic_init(&folder->is_closing, false);
     cl_list_init(&folder->done);
     blobs->folder = folder;
     blobs->place = &in_folder;

@@ -5,6 +5,8 @@
 #ifndef CL_JOURNAL_BLOBS_PRIVATE_H
 #define CL_JOURNAL_BLOBS_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "journal/blobs.h"
@@ -24,6 +26,15 @@ struct cl_blob {
     struct cl_body *chunks[];     // in memory: of CL_BLOB_CHUNK_BYTES, the last one shorter
 };
 
+/* A copy of all whole ones. */
+struct cl_blobs_copy {
+    struct cl_blobs_copied copied;
+    const atomic_bool *is_closing; // it is to end early
+    size_t len;
+    cl_digest *digests; // they and the path lie behind
+    char *path;
+};
+
 /* One thing to be done, and how it came out. */
 struct cl_blob_job {
     struct cl_link link;
@@ -35,6 +46,7 @@ struct cl_blob_job {
     uint64_t ticket;
     struct cl_body *bytes; // to be written, or read into
     uint64_t put;          // bytes of them that were written
+    struct cl_blobs_copy *copy;
     enum cl_err err;
 };
 
@@ -49,6 +61,8 @@ struct cl_blobs_place {
     /* What came out meanwhile: to blobs->ended. */
     void (*collect)(struct cl_blobs *blobs);
     void (*watch)(struct cl_blobs *blobs, void fn(void *ctx), void *ctx);
+    /* Begins it: it gets to blobs->ended. NULL: it cannot. CL_ERR_NO_MEMORY. */
+    enum cl_err (*copy)(struct cl_blobs *blobs, struct cl_blob_job *job);
     /* Waits for what was begun. */
     void (*close)(struct cl_blobs *blobs);
 };
@@ -67,6 +81,9 @@ struct cl_blob *cl_blobs_add(struct cl_blobs *blobs, const cl_digest *digest, ui
                              size_t chunks);
 /* Off the index, and freed. */
 void cl_blobs_drop(struct cl_blobs *blobs, struct cl_blob *blob);
+
+/* blobs_copy.c. Does it, from that folder, where each blob has its digest for a name. */
+CL_MUST_CHECK enum cl_err cl_blobs_copy_run(struct cl_blobs_copy *copy, int from);
 
 CL_MUST_CHECK enum cl_err cl_blobs_folder_open(struct cl_blobs *blobs, struct cl_why *why);
 

@@ -42,6 +42,7 @@ struct cl_journal_about {
 enum cl_journal_news_kind {
     CL_JOURNAL_SNAPSHOT, // err CL_ERR_INTERNAL: the log does not lead to the state that is live
     CL_JOURNAL_COPY,
+    CL_JOURNAL_NEWS_KINDS,
 };
 
 struct cl_journal_news {
@@ -147,7 +148,7 @@ cl_journal_note(struct cl_journal *journal, const struct cl_core *core)
         journal->ops->note(journal, cl_core_applied(core), cl_core_trail(core));
 }
 
-/* What it did since it was asked, the latest of it; false: nothing. */
+/* What it did since it was asked, the latest of each kind; false: nothing more. */
 static inline bool
 cl_journal_news(struct cl_journal *journal, struct cl_journal_news *ret_news)
 {

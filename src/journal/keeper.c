@@ -14,8 +14,8 @@ static void
 tell(struct cl_keeper *keeper, const struct cl_journal_news *news)
 {
     cl_lock_hold(&keeper->lock);
-    keeper->news = *news; // what nobody asked for meanwhile is old
-    keeper->has_news = true;
+    keeper->news[news->kind] = *news; // what nobody asked for meanwhile is old
+    keeper->has_news[news->kind] = true;
     if (news->kind == CL_JOURNAL_SNAPSHOT)
         keeper->is_due = false;
     else
@@ -211,10 +211,14 @@ bool
 cl_keeper_news(struct cl_keeper *keeper, struct cl_journal_news *ret_news)
 {
     cl_lock_hold(&keeper->lock);
-    bool has_news = keeper->has_news;
-    if (has_news)
-        *ret_news = keeper->news;
-    keeper->has_news = false;
+    unsigned kind = 0;
+    while (kind < CL_JOURNAL_NEWS_KINDS && !keeper->has_news[kind])
+        kind++;
+    bool has_news = kind < CL_JOURNAL_NEWS_KINDS;
+    if (has_news) {
+        *ret_news = keeper->news[kind];
+        keeper->has_news[kind] = false;
+    }
     cl_lock_leave(&keeper->lock);
     return has_news;
 }

@@ -28,8 +28,8 @@ struct cl_keeper {
     bool is_due;
     bool is_ending;
     char *copy; // the path of the copy that is wanted, or NULL
-    bool has_news;
-    struct cl_journal_news news;
+    bool has_news[CL_JOURNAL_NEWS_KINDS];
+    struct cl_journal_news news[CL_JOURNAL_NEWS_KINDS];
 };
 
 /* The disk outlives it. */
@@ -44,6 +44,7 @@ void cl_keeper_note(struct cl_keeper *keeper, uint64_t applied, uint64_t trail, 
 /* A copy of the file under that path. CL_ERR_UNAVAILABLE: another is under way. The news say how it
  * ended. CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_keeper_copy(struct cl_keeper *keeper, cl_str path);
+/* As cl_journal_news. */
 bool cl_keeper_news(struct cl_keeper *keeper, struct cl_journal_news *ret_news);
 /* How much the last snapshot takes; 0: there is none. */
 uint64_t cl_keeper_kept_bytes(struct cl_keeper *keeper);

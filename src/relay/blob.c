@@ -456,6 +456,10 @@ cl_blob_turn(struct cl_relay *relay)
     if (relay->config.blobs == NULL)
         return;
     while (cl_blobs_done(relay->config.blobs, &done)) {
+        if (done.work == CL_BLOB_COPY) {
+            cl_backup_blobs(relay, &done);
+            continue;
+        }
         struct cl_exchange *exchange =
             done.work == CL_BLOB_SEAL ? NULL : cl_handles_get(&relay->handles, done.ticket);
         log_outcome(relay, &done);

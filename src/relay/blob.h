@@ -69,6 +69,8 @@ void cl_blob_claim(struct cl_relay *relay, const cl_digest *digest);
 void cl_blob_unnamed(struct cl_relay *relay, const cl_digest *digest);
 /* Nobody reads it any more, or one less does. */
 void cl_blob_was_read(struct cl_relay *relay, const cl_digest *digest);
+/* What was kept for a backup may go. */
+void cl_blob_go_on(struct cl_relay *relay);
 /* Removes what nobody goes on with, and what nobody names, once its time is over. */
 void cl_blob_sweep(struct cl_relay *relay, cl_time now);
 /* At the start: says so if a blob that a message names is not there. */

@@ -34,7 +34,7 @@ is_read(const struct cl_relay *relay, const cl_digest *digest)
  * were, it may be on its way. After a journal's failure nobody knows what it has: then nothing
  * goes. */
 
-/* Its last message has gone while somebody read it. */
+/* Its last message has gone while somebody read it, or while a backup is made. */
 #define TO_GO UINT64_MAX
 
 static bool
@@ -121,7 +121,7 @@ cl_blob_unnamed(struct cl_relay *relay, const cl_digest *digest)
     if (info.state != CL_BLOB_WHOLE || info.claims > 0 || is_wanted(relay, digest, info.mark))
         return;
     info.mark = TO_GO;
-    if (is_read(relay, digest))
+    if (cl_backup_is_on(relay) || is_read(relay, digest))
         cl_blobs_note(store, digest, &info);
     else
         (void)cl_blobs_remove(store, digest); // it is whole
@@ -132,6 +132,18 @@ cl_blob_was_read(struct cl_relay *relay, const cl_digest *digest)
 {
     if (cl_blobs_look(relay->config.blobs, digest).mark == TO_GO)
         cl_blob_unnamed(relay, digest);
+}
+
+void
+cl_blob_go_on(struct cl_relay *relay)
+{
+    cl_digest digest;
+    struct cl_blob_info info;
+    if (relay->config.blobs == NULL)
+        return;
+    for (uint32_t at = 0; cl_blobs_next(relay->config.blobs, &at, &digest, &info);)
+        if (info.mark == TO_GO)
+            cl_blob_unnamed(relay, &digest);
 }
 
 void
@@ -147,7 +159,7 @@ cl_blob_sweep(struct cl_relay *relay, cl_time now)
         bool is_whole = info.state == CL_BLOB_WHOLE;
         int64_t life = is_whole ? CL_BLOB_UNNAMED_LIFE_MS : CL_BLOB_UPLOAD_LIFE_MS;
         if (now.ms - info.touched.ms < life || is_read(relay, &digest) ||
-            (is_whole && is_wanted(relay, &digest, info.mark)))
+            (is_whole && (cl_backup_is_on(relay) || is_wanted(relay, &digest, info.mark))))
             continue;
         (void)cl_blobs_remove(store, &digest); // one that is written to right now stays
     }

@@ -600,7 +600,7 @@ static void
 log_news(struct cl_relay *relay)
 {
     struct cl_journal_news news;
-    if (cl_journal_news(relay->config.journal, &news))
+    while (cl_journal_news(relay->config.journal, &news))
         cl_relay_log_news(relay, &news);
 }
 

@@ -58,7 +58,7 @@ cl_relay_log_news(struct cl_relay *relay, const struct cl_journal_news *news)
 {
     const struct cl_log *log = &relay->config.log;
     if (news->kind == CL_JOURNAL_COPY)
-        cl_backup_end(relay, news);
+        cl_backup_journal(relay, news);
     else if (news->err == CL_OK)
         cl_log_info(log, "journal.snapshot", CL_F("commands", news->commands),
                     CL_F("bytes", news->bytes), CL_F("ms", news->ms));
@@ -443,6 +443,7 @@ cl_relay_free(struct cl_relay *relay)
         cl_free(CL_LIST_ENTRY(at, struct cl_detach, link));
     }
     cl_blob_views_done(relay);
+    cl_backup_done(relay);
     cl_command_free(relay->up);
     cl_session_free(relay->session);
     cl_core_free(relay->core);

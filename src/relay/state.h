@@ -11,7 +11,7 @@
  *     shared.c    what many of them are sent at once
  *     auth.c      who may ask, and how often
  *     admin.c     the door for this machine's verbs
- *     backup.c    a copy of the journal, asked for there
+ *     backup.c    a copy of the journal and the blobs, asked for there
  *     status.c    what the relay says of itself there; metrics.c to Prometheus
  *     tls.c       its certificate, and what SIGHUP does
  *     discovery.c making itself known on the local network
@@ -25,6 +25,7 @@
 #include "proto/v1_decode.h"
 #include "proto/v1_encode.h"
 #include "relay/admin.h"
+#include "relay/backup.h"
 #include "relay/directory.h"
 #include "relay/handles.h"
 #include "relay/peers.h"
@@ -109,7 +110,7 @@ struct cl_relay {
     bool is_ticking;        // a tick is on its way
     struct cl_effects core_effects;
     struct cl_effects session_effects;
-    struct cl_http_conn *backup; // who waits for one, or NULL
+    struct cl_backup backup;
 
     struct cl_batch batch; // scratch for takes
     struct cl_shared shared;
@@ -220,16 +221,6 @@ void cl_relay_accept(void *ctx, struct cl_stream *stream);
 void cl_discovery_begin(struct cl_relay *relay);
 /* Says goodbye. Harmless when nothing is known. */
 void cl_discovery_end(struct cl_relay *relay);
-
-/* -- backup.c ------------------------------------------------------------------------------- */
-
-/* POST /backup?file=PATH at the admin door: begins one, or refuses. */
-void cl_backup_begin(struct cl_relay *relay, struct cl_http_conn *conn,
-                     const struct cl_http_head *head);
-/* That connection has gone. */
-void cl_backup_forget(struct cl_relay *relay, const struct cl_http_conn *conn);
-/* The journal says how it ended. */
-void cl_backup_end(struct cl_relay *relay, const struct cl_journal_news *news);
 
 /* -- auth.c --------------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from support import Http, Relay, WebSocket, equal, holds, main, refused, test, until
+from support import BIN, Http, Relay, WebSocket, environment, equal, holds, main, refused, test, until
 
 os.environ.pop("CLAWLINK_RELAY_CMD", None)  # memory and --data are both among these
 STEP = 262144
@@ -403,9 +403,9 @@ def send(relay, target, data, **header):
     return sent
 
 
-def receive(relay, agent):
+def receive(relay, agent, wait=5, **more):
     """What waits: headers and bodies, and the lease."""
-    batch = call(relay, "receive", agent=agent, wait=5)
+    batch = call(relay, "receive", agent=agent, wait=wait, **more)
     parts = [[base64.urlsafe_b64decode(message["envelope"][name] + "==")
               for name in ("protected", "payload")] for message in batch["messages"]]
     return [(json.loads(header), body) for header, body in parts], batch.get("lease")
@@ -413,6 +413,15 @@ def receive(relay, agent):
 
 def is_gone(relay, data):
     return head(relay, data).status_code == 404
+
+
+def backup(relay, file, fails=False):
+    """What `clawlink relay backup` says."""
+    door = os.path.join(relay.folder, "clawlink", f"relay-{relay.port}.sock")
+    done = subprocess.run([BIN, "relay", "backup", "--admin-socket", door, "--file", file],
+                          env=environment(), capture_output=True, text=True, check=False)
+    equal(done.returncode != 0, fails, f"status ({done.stderr})")
+    return done.stderr if fails else done.stdout
 
 
 @both()
@@ -518,6 +527,52 @@ def blob_and_its_message_outlive_a_kill():
 # -- with v1 -----------------------------------------------------------------------------------
 
 
+@test(relay=False)
+def backup_has_the_blobs_that_it_names():
+    """While it serves; whatever goes meanwhile, a relay on the copy serves what waits there."""
+    with folder() as data, folder() as copy:
+        kept = [content(size, size) for size in (1, 40000, 700000)]
+        taken = [content(40000, 70 + number) for number in range(30)]
+        with Relay("--data", data) as relay:
+            for agent, blobs in ("m/keeps", kept), ("m/takes", taken):
+                call(relay, "attach", agent=agent)
+                for blob in blobs:
+                    upload(relay, blob)
+                    send(relay, agent, blob)
+
+            def take_all():
+                while (lease := receive(relay, "m/takes", max=1, wait=0)[1]) is not None:
+                    call(relay, "ack", agent="m/takes", lease=lease)
+
+            taker = threading.Thread(target=take_all)
+            taker.start()
+            os.mkdir(copy)
+            said = backup(relay, os.path.join(copy, "journal.db"))
+            holds("blobs of " in said and said.endswith("journal.db.blobs\n"), said)
+            holds("event=backup.saved" in relay.stderr(), "the log")
+            taker.join()
+            until(lambda: all(is_gone(relay, blob) for blob in taken), "what was taken goes, also "
+                  "what was kept for the backup")
+        os.rename(os.path.join(copy, "journal.db.blobs"), os.path.join(copy, "blobs"))
+        equal(os.stat(os.path.join(copy, "blobs")).st_mode & 0o777, 0o700, "mode of the folder")
+        with Relay("--data", copy) as relay:
+            holds("blob.missing" not in relay.stderr(), relay.stderr())
+            for blob in kept:
+                is_kept(relay, blob)
+            equal(len(receive(relay, "m/keeps")[0]), 3, "messages in the copy")
+
+
+@test(relay=False)
+def backup_whose_blobs_cannot_be_written_is_none():
+    with folder() as data, Relay("--data", data) as relay:
+        upload(relay, content(9))
+        place = os.path.dirname(data)
+        os.mkdir(os.path.join(place, "copy.blobs"))
+        holds("File exists" in backup(relay, os.path.join(place, "copy"), fails=True), "why")
+        equal(sorted(os.listdir(place)), ["copy.blobs", "data"], "what was left")
+        backup(relay, os.path.join(place, "again"))
+
+
 @both()
 def long_message_of_v1_is_a_blob_for_v2(relay):
     """Above 32 768 bytes; what is shorter is in the envelope."""
@@ -591,10 +646,10 @@ def many_agents_of_v1_are_shown_one_blob(relay):
 # -- slow readers ------------------------------------------------------------------------------
 
 
-@both("--all-blobs-bytes", str(80 << 20))
+@both()
 def slow_readers_hold_a_piece_each(relay):
-    """64 MiB, read by ten that hardly read: the relay holds a piece for each, not all of it."""
-    data = content(1 << 20) * 64
+    """20 MiB, read by ten that hardly read: the relay holds a piece for each, not all of it."""
+    data = content(1 << 20) * 20
     upload(relay, data)
     before = relay.memory_kib()
     readers = [Http(relay, receive_buffer=4096) for _ in range(10)]

@@ -591,3 +591,97 @@ TEST(folder_that_cannot_be_is_an_error)
     CHECK(strstr(why.text, "/nowhere/at/all") != NULL);
     blobs = NULL;
 }
+
+/* -- copies ------------------------------------------------------------------------------------ */
+
+/* Of all, to that folder. */
+static struct cl_blob_done
+copy_to(const char *path)
+{
+    CHECK_OK(cl_blobs_copy(blobs, cl_str_z(path)));
+    struct cl_blob_done done = come_out();
+    CHECK_INT(done.work, CL_BLOB_COPY);
+    return done;
+}
+
+/* A store in the copy has these two, and the copy goes with it. */
+static void
+check_copy(const char *path, const cl_digest *digest)
+{
+    char original[sizeof folder];
+    memcpy(original, folder, sizeof folder);
+    cl_blobs_close(blobs);
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    CHECK_OK(open_blobs());
+    check_bytes(digest, 0, cl_str_of(large, LARGE));
+    cl_digest small = digest_of(CL_STR("small"));
+    check_bytes(&small, 0, CL_STR("small"));
+    cl_blobs_close(blobs);
+    CHECK_INT(empty_folder(), 2);
+    CHECK_INT(rmdir(folder), 0);
+    memcpy(folder, original, sizeof folder);
+    CHECK_OK(open_blobs());
+}
+
+TEST(copy_has_all_whole_ones)
+{
+    static const char *const disks[] = {"/tmp", "/dev/shm"}; // of the store, perhaps another
+    has_folder = true;
+    for (size_t i = 0; i < sizeof disks / sizeof *disks; i++) {
+        char path[sizeof folder];
+        struct stat one, other;
+        if (stat(disks[0], &one) != 0 || stat(disks[i], &other) != 0)
+            continue;
+        begin();
+        (void)snprintf(path, sizeof path, "%s/clawlink-copy-%d", disks[i], (int)getpid());
+        cl_digest digest = put(cl_str_of(large, LARGE)), part = digest_of(CL_STR("partial"));
+        (void)put(CL_STR("small"));
+        CHECK_OK(cl_blobs_begin(blobs, &part, 7, noon));
+        CHECK_OK(write_at(&part, 0, CL_STR("part")));
+        struct cl_blob_done done = copy_to(path);
+        CHECK_OK(done.err);
+        CHECK_INT(done.copied.count, 2);
+        CHECK_INT(done.copied.bytes, LARGE + 5);
+        CHECK_INT(done.copied.linked, one.st_dev == other.st_dev ? 2 : 0);
+        CHECK_INT(stat(path, &one), 0);
+        CHECK_INT(one.st_mode & 0777, 0700);
+        check_copy(path, &digest);
+        check_bytes(&digest, 0, cl_str_of(large, LARGE)); // the store has its own still
+        end();
+    }
+}
+
+TEST(copy_that_fails_leaves_nothing)
+{
+    char path[sizeof folder + 8];
+    has_folder = true;
+    begin();
+    (void)put(CL_STR("small"));
+    (void)snprintf(path, sizeof path, "%s.copy", folder);
+    CHECK_INT(mkdir(path, 0700), 0);
+    struct cl_blob_done done = copy_to(path);
+    CHECK_INT(done.err, CL_ERR_IO);
+    CHECK(strstr(done.copied.why.text, path) != NULL);
+    CHECK_INT(rmdir(path), 0); // it is somebody else's
+    cl_digest gone = put(CL_STR("zz"));
+    char text[CL_DIGEST_TEXT_LEN], file[sizeof folder + CL_DIGEST_TEXT_LEN + 2];
+    cl_digest_text(&gone, text);
+    (void)snprintf(file, sizeof file, "%s/%.*s", folder, (int)CL_DIGEST_TEXT_LEN, text);
+    CHECK_INT(unlink(file), 0); // whose name the copy does not find
+    CHECK_INT(copy_to(path).err, CL_ERR_IO);
+    CHECK_INT(rmdir(path), -1);
+    end();
+}
+
+TEST(copy_of_nothing_is_none)
+{
+    has_folder = true;
+    begin();
+    CHECK_INT(cl_blobs_copy(blobs, CL_STR("/nowhere")), CL_ERR_NOT_FOUND);
+    end();
+    has_folder = false;
+    begin();
+    (void)put(CL_STR("small"));
+    CHECK_INT(cl_blobs_copy(blobs, CL_STR("/nowhere")), CL_ERR_NOT_IMPLEMENTED);
+    end();
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "journal/sqlite.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,19 +60,25 @@ begin(uint64_t seed)
 }
 
 static void
-end(void)
+remove_files(const char *file)
 {
+    char name[sizeof path + 16];
     static const char *const names[] = {"",      "-wal",      "-journal",
                                         ".disk", "-wal.disk", "-journal.disk"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", file, names[i]);
+        (void)unlink(name);
+    }
+}
+
+static void
+end(void)
+{
     cl_journal_close(journal);
     cl_core_free(core);
     (void)close(wakes[0]);
     (void)close(wakes[1]);
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-        char name[128];
-        (void)snprintf(name, sizeof name, "%s%s", path, names[i]);
-        (void)unlink(name);
-    }
+    remove_files(path);
     CHECK_INT(rmdir(folder), 0);
 }
 
@@ -376,6 +383,45 @@ TEST(snapshot_that_differs_from_the_live_state_is_told_and_not_kept)
     put(1);
     CHECK_OK(news().err);
     CHECK_INT(holds().snapshot, 6);
+    end();
+}
+
+/* Begins a copy as soon as there is none under way; the one before it has been told then. */
+static void
+copy_to(const char *name)
+{
+    char file[96];
+    int len = snprintf(file, sizeof file, "%s/%s", folder, name);
+    enum cl_err err;
+    while ((err = cl_journal_copy(journal, cl_str_of(file, (size_t)len))) == CL_ERR_UNAVAILABLE)
+        (void)sched_yield();
+    CHECK_OK(err);
+}
+
+TEST(snapshot_and_copy_are_both_told)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    struct cl_journal_news found;
+    char file[96];
+    begin(1);
+    cl_journal_sqlite_set_snapshot_bytes(journal, 1);
+    copy_to("a");
+    put(1);
+    copy_to("b");
+    copy_to("c"); // the snapshot came before b, and b was told
+    CHECK(cl_journal_news(journal, &found));
+    CHECK_INT(found.kind, CL_JOURNAL_SNAPSHOT);
+    CHECK_OK(found.err);
+    CHECK(cl_journal_news(journal, &found));
+    CHECK_INT(found.kind, CL_JOURNAL_COPY);
+    if (found.err != CL_OK)
+        test_fail(__FILE__, __LINE__, "%s", found.why.text);
+    cl_journal_close(journal);
+    journal = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(file, sizeof file, "%s/%s", folder, names[i]);
+        remove_files(file);
+    }
     end();
 }
 
