@@ -40,8 +40,11 @@ static const struct call calls[] = {
 static void
 on_request(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head, cl_str body)
 {
-    bool has_path = false;
-    (void)body; // no call takes one so far
+    bool has_path = cl_str_eq(head->path, CL_STR("/v2"));
+    if (has_path && cl_str_eq(head->method, CL_STR("POST"))) {
+        cl_exchange_admin(ctx, conn, head, body);
+        return;
+    }
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (!cl_str_eq(head->path, cl_str_z(calls[i].path)))
             continue;
@@ -58,7 +61,10 @@ on_request(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head
 static void
 on_closed(void *ctx, struct cl_http_conn *conn)
 {
+    struct cl_exchange *exchange = cl_http_conn_user(conn); // of a call of v2 that waits
     cl_backup_forget(ctx, conn);
+    if (exchange != NULL)
+        cl_exchange_free(exchange);
 }
 
 static const struct cl_http_handler handler = {.on_request = on_request, .on_closed = on_closed};

@@ -5,6 +5,7 @@
  * Who can open the socket is admin here (net/unix.h says who can), so there is no token. It has
  * places of its own: it answers when every other connection is refused. Its calls are a table in
  * admin.c; they are no part of any protocol, the verbs of the same version are their only users.
+ * POST /v2 is one more: a call of protocol v2, where the administrator need be no agent.
  */
 #ifndef CL_RELAY_ADMIN_H
 #define CL_RELAY_ADMIN_H

@@ -69,6 +69,20 @@ cl_exchange_free(struct cl_exchange *exchange)
     cl_free(exchange);
 }
 
+void
+cl_exchange_admin(struct cl_relay *relay, struct cl_http_conn *conn,
+                  const struct cl_http_head *head, cl_str body)
+{
+    struct cl_exchange *exchange = exchange_new(relay, conn);
+    if (exchange == NULL) {
+        cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
+        return;
+    }
+    exchange->is_v2 = true;
+    exchange->is_admin = true;
+    cl_v2_request(exchange, head, body);
+}
+
 /* -- the handler ------------------------------------------------------------------------------- */
 
 /* URLs end up in logs: v2 never had them carry a token. */

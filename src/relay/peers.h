@@ -50,6 +50,7 @@ struct cl_exchange {
     struct cl_http_conn *conn;
     struct cl_v1_route route;
     bool is_v2;                // of /v2: the route says nothing
+    bool is_admin;             // it came in at the admin door
     struct cl_v2_conn *v2;     // of POST /v2: its one call; ends with this
     struct cl_blob_call *blob; // of /v2/blobs; ends with this
     bool is_submitted;         // a command is on its way through the journal

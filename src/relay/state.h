@@ -162,6 +162,10 @@ struct cl_v1_presence cl_relay_presence(struct cl_relay *relay, cl_str agent);
 
 extern const struct cl_http_handler cl_exchange_handler;
 
+/* POST /v2 at the admin door: the exchange is that connection's user until it is answered. */
+void cl_exchange_admin(struct cl_relay *relay, struct cl_http_conn *conn,
+                       const struct cl_http_head *head, cl_str body);
+
 /* Answers relay->text, which is JSON if writing it ended with CL_OK, or refuses; the exchange is
  * gone afterwards. */
 void cl_exchange_answer_text(struct cl_exchange *exchange, enum cl_err err);

@@ -42,8 +42,9 @@ may_speak_for(struct run *run, cl_str agent)
     if (run->conn->exchange == NULL)
         return seat_for(run, agent) != NULL;
     if (agent.len == 0) {
-        refuse(run, CL_ERR_FORBIDDEN, "say whose call it is: agent");
-        return false;
+        if (!run->conn->exchange->is_admin)
+            refuse(run, CL_ERR_FORBIDDEN, "say whose call it is: agent");
+        return run->conn->exchange->is_admin;
     }
     cl_relay_heartbeat(run->relay, agent);
     return true;
@@ -385,7 +386,7 @@ run_report(struct run *run)
 
 /* -- looking, and what is dead ----------------------------------------------------------------- */
 
-/* Whose call it is; without an agent it is the administrator's, who does not come this way. */
+/* Whose call it is; without an agent it is the administrator's. */
 static cl_str
 asker_of(const struct cl_v2_call *call)
 {

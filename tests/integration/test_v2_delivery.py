@@ -6,7 +6,7 @@ import os
 import time
 
 from support import Failure, Http, equal, holds, main, test
-from v2_support import Agent, Caller, Refused, Socket, new_id, row, rungs_of, until
+from v2_support import Admin, Agent, Caller, Refused, Socket, new_id, row, rungs_of, until
 
 PAIR = ("mini/otto", "mini/mira")
 
@@ -559,6 +559,26 @@ def a_message_that_nobody_took_expires(relay):
     equal((letter["id"], letter["outcome"]), (short, "expired"), "dead letter")
     equal(rungs_of(mira.trace(kept)), ["accepted"], "the other")
     holds("ended" not in mira.trace(kept), "the other ended")
+
+
+@test()
+def administrator_traces_any_message_and_sees_to_all_dead_letters(relay):
+    """trace and dead.* without `agent`, at the admin door only."""
+    otto, mira = pair(relay)
+    admin = Admin(relay)
+    lost, waits = sent(mira, "lost", "waits")
+    otto.call("refuse", at=otto.message().at, reason="not mine")
+    equal(admin.call("trace", id=waits), mira.trace(waits), "one that waits")
+    equal(admin.call("trace", id=lost)["ended"]["outcome"], "rejected", "one that is dead")
+    equal(admin.call("dead.list"), mira.call("dead.list"), "all dead letters")
+    equal(admin.call("dead.show", id=lost), mira.call("dead.show", id=lost), "one of them")
+    admin.fails("not_found", "dead.show", id=waits)
+    admin.fails("malformed", "trace", -32602, id="x")
+    equal(admin.call("dead.retry", id=lost)["to"], "mini/otto", "what is queued again")
+    equal([otto.message().text for _ in range(2)][-1], "lost", "it comes")
+    otto.call("refuse", at=otto.inbox()[-1].at, reason="still not")
+    equal(admin.call("dead.drop", id=lost), {}, "it is forgotten")
+    equal(admin.call("dead.list"), {"dead": []}, "dead letters")
 
 
 @test()

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 import time
 
 import websockets
@@ -144,6 +145,24 @@ class Caller(Calls):
     def tell(self, method, /, **params):
         status, _ = self.raw(compact({"jsonrpc": "2.0", "method": method, "params": params}))
         equal(status, 204, f"status of the notification {method}")
+
+
+class Admin(Calls):
+    """Calls at the relay's admin door."""
+
+    def __init__(self, relay):
+        self.path = os.path.join(relay.folder, "clawlink", f"relay-{relay.port}.sock")
+
+    def call(self, method, /, **params):
+        text = compact({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(WAIT)
+            door.connect(self.path)
+            door.sendall(f"POST /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                         f"Content-Length: {len(text)}\r\n\r\n{text}".encode())
+            answer = b"".join(iter(lambda: door.recv(65536), b""))
+        head, body = answer.split(b"\r\n\r\n", 1)
+        return result_of(json.loads(body), 1, int(head.split()[1]))
 
 
 class Socket(Calls):
