@@ -439,6 +439,9 @@
 /* Between tries: doubles from the first to the second, with full jitter. */
 #define CL_CLIENT_BACKOFF_FIRST_MS 1000
 #define CL_CLIENT_BACKOFF_LAST_MS  30000
+/* Seconds for which a relay can ask not to be called again (Retry-After): a longer pause is cut to
+ * that, so that a mistake of its clock silences nobody for long. */
+#define CL_CLIENT_ASKED_PAUSE_S 300
 /* One text of v2 that an uplink takes: an answer has 1 MiB of messages, or a larger one, and what
  * is around them. A longer one breaks the connection. */
 #define CL_UPLINK_TEXT_BYTES_MAX (4 * CL_MIB)

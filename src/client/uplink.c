@@ -38,6 +38,7 @@ struct cl_uplink {
 struct seat {
     struct cl_link link;
     uint64_t number; // of the last call for it
+    bool is_taken;   // the relay has answered it
     cl_maybe cursor; // receipts up to that version were heard
     uint32_t agent_len;
     uint32_t len;
@@ -190,6 +191,17 @@ fail_calls(struct cl_uplink *uplink)
     }
 }
 
+/* So long the relay asks not to be called: the pause of the back-off comes behind it, or all whom
+ * it told the same would come back together. */
+static uint32_t
+asked_pause_ms(const struct cl_uplink_fall *fall)
+{
+    uint64_t asked_s = fall->no.retry_after_s;
+    if (fall->error != NULL && fall->error->retry_after_s > asked_s)
+        asked_s = fall->error->retry_after_s;
+    return 1000 * (uint32_t)(asked_s < CL_CLIENT_ASKED_PAUSE_S ? asked_s : CL_CLIENT_ASKED_PAUSE_S);
+}
+
 /* There is no connection any more. */
 static void
 fall(struct cl_uplink *uplink, const struct cl_uplink_fall *fall)
@@ -198,11 +210,7 @@ fall(struct cl_uplink *uplink, const struct cl_uplink_fall *fall)
     uplink->state = is_final(uplink, fall) ? ENDED : WAITING;
     uint32_t pause_ms = 0;
     if (uplink->state == WAITING) {
-        pause_ms = cl_backoff_next(&uplink->backoff, random_of(uplink));
-        if (fall->no.retry_after_s > pause_ms / 1000)
-            pause_ms += 1000 * (fall->no.retry_after_s < CL_CLIENT_BACKOFF_LAST_MS / 1000
-                                    ? fall->no.retry_after_s
-                                    : CL_CLIENT_BACKOFF_LAST_MS / 1000);
+        pause_ms = cl_backoff_next(&uplink->backoff, random_of(uplink)) + asked_pause_ms(fall);
         cl_loop_timer_start(uplink->config->loop, &uplink->timer,
                             cl_instant_add(cl_loop_now(uplink->config->loop), pause_ms));
     }
@@ -273,6 +281,7 @@ say_attach(struct cl_uplink *uplink, struct seat *seat)
     cl_str text = cl_str_of(seat->text + seat->agent_len, seat->len - seat->agent_len);
     enum cl_err err = cl_v2_decode_call(&reader, text, cl_clock_wall(), &call, &fault);
     seat->number = ++uplink->last_number;
+    seat->is_taken = false;
     if (err == CL_OK) {
         if (seat->cursor.is_set)
             call.params.attach.receipts_after = seat->cursor;
@@ -319,6 +328,18 @@ broken_rule(struct cl_uplink *uplink, const char *text)
     give_up(uplink, &(struct cl_uplink_fall){.err = CL_ERR_IO, .text = text});
 }
 
+/* A relay that says hello and then takes no agent is not well: the pauses grow until it is. */
+static void
+reset_if_well(struct cl_uplink *uplink)
+{
+    CL_LIST_EACH(&uplink->seats, at)
+    {
+        if (!CL_LIST_ENTRY(at, struct seat, link)->is_taken)
+            return;
+    }
+    cl_backoff_reset(&uplink->backoff);
+}
+
 static void
 take_welcome(struct cl_uplink *uplink, const struct cl_v2_welcome *welcome)
 {
@@ -329,13 +350,13 @@ take_welcome(struct cl_uplink *uplink, const struct cl_v2_welcome *welcome)
     if (!cl_str_copy(uplink->epoch, sizeof uplink->epoch, welcome->epoch))
         uplink->epoch[0] = '\0'; // its shape has that bound
     cl_loop_timer_stop(uplink->config->loop, &uplink->timer);
-    cl_backoff_reset(&uplink->backoff);
     uplink->state = UP;
     uplink->was_up = true;
     if (say_all(uplink) != CL_OK) {
         give_up(uplink, &failed);
         return;
     }
+    reset_if_well(uplink); // there may be nobody to attach
     uplink->config->events->on_up(uplink->ctx, welcome);
 }
 
@@ -364,6 +385,15 @@ take_greeting(struct cl_uplink *uplink, const struct cl_envelope_reader *reader,
         take_welcome(uplink, &welcome);
 }
 
+static void
+sit_down(struct cl_uplink *uplink, struct seat *seat, const struct cl_v2_attached *attached)
+{
+    seat->is_taken = true;
+    if (!seat->cursor.is_set)
+        seat->cursor = (cl_maybe){true, attached->receipts};
+    reset_if_well(uplink);
+}
+
 /* False: the answer is another call's. */
 static bool
 take_attached(struct cl_uplink *uplink, const struct cl_envelope_reader *reader,
@@ -379,8 +409,8 @@ take_attached(struct cl_uplink *uplink, const struct cl_envelope_reader *reader,
             refused_for_good(uplink, &heard->error);
         else if (cl_v2_read_result(reader, CL_V2_ATTACH, heard->result, &attached, NULL) != CL_OK)
             broken_rule(uplink, "its answer to attach is none");
-        else if (!seat->cursor.is_set)
-            seat->cursor = (cl_maybe){true, attached.receipts};
+        else
+            sit_down(uplink, seat, &attached);
         return true;
     }
     return false;

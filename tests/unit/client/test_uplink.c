@@ -308,6 +308,57 @@ TEST(the_pause_doubles_until_it_is_up_again)
     end();
 }
 
+TEST(the_pause_doubles_also_where_hello_is_answered_and_no_agent_is_taken)
+{
+    configure();
+    chance = 3999;
+    CHECK(begin());
+    CHECK_OK(attach());
+    come_up("one");
+    break_off();
+    CHECK_NOTES("up:0:one down:996:closed "); // of 1 s
+    memory_loop_advance(loop, 996);
+    come_up("one");
+    break_off();
+    CHECK_NOTES("up:0:one down:1998:closed "); // of 2 s
+    memory_loop_advance(loop, 1998);
+    come_up("one");
+    ws_peer_text(&peer, ATTACHED("3", "0"));
+    break_off();
+    CHECK_NOTES("up:0:one down:996:closed ");
+    end();
+}
+
+/* An attach that is refused with so many seconds. */
+static void
+refuse_attach(const char *id, const char *retry_after)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text,
+                   "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":429,\"message\":\"no\","
+                   "\"data\":{\"error\":\"rate_limited\",\"retry\":true,\"retry_after\":%s}}}",
+                   id, retry_after);
+    ws_peer_text(&peer, text);
+}
+
+TEST(a_relay_that_says_when_to_come_back_is_left_alone_until_then)
+{
+    configure();
+    chance = 7;
+    CHECK(begin());
+    CHECK_OK(attach());
+    come_up("one");
+    refuse_attach("1", "90");
+    CHECK_NOTES("up:0:one down:90007:rate_limited ");
+    memory_loop_advance(loop, 90006);
+    CHECK_INT(peer.dials, 1);
+    memory_loop_advance(loop, 1);
+    come_up("one");
+    refuse_attach("2", "9007199254740991");
+    CHECK_NOTES("up:0:one down:300007:rate_limited ");
+    end();
+}
+
 TEST(the_first_failure_ends_who_is_not_patient)
 {
     configure();
