@@ -403,6 +403,9 @@
  * to a relay that forgot them, telling each of each other would keep both ends busy for minutes. Of
  * the others nobody is told; `agents` lists them. */
 #define CL_V2_JOINED_PER_SECOND 100
+/* Agents that one connection has as guests, which no registration bounds; one more is refused
+ * (`too_many`). */
+#define CL_V2_GUESTS_MAX 64
 /* Versions that a hello may name; more is malformed. */
 #define CL_V2_VERSIONS_MAX 16
 /* Agents, dead letters or messages in one answer; the next call goes on behind it. */

@@ -86,7 +86,8 @@
     F(S, STRINGS,  OPTIONAL, capabilities,    CL_V2_CAPABILITIES_MAX, NULL)      \
     F(S, RAW,      OPTIONAL, metadata,        CL_V2_METADATA_BYTES_MAX, NULL)    \
     F(S, MAYBE,    OPTIONAL, receipts_after,  CL_V2_NUMBER_MAX,     NULL)        \
-    F(S, BOOL,     OPTIONAL, quiet,           0,                    NULL)
+    F(S, BOOL,     OPTIONAL, quiet,           0,                    NULL)        \
+    F(S, BOOL,     OPTIONAL, guest,           0,                    NULL)
 #define CL_FIELDS_v2_detach(F, S)                                                \
     F(S, ADDRESS,  REQUIRED, agent,           CL_ADDRESS_AGENT,     NULL)
 #define CL_FIELDS_v2_send(F, S)                                                  \
@@ -157,7 +158,8 @@
 #define CL_FIELDS_v2_attached(F, S)                                              \
     F(S, ADDRESS,  REQUIRED, agent,           CL_ADDRESS_AGENT,     NULL)        \
     F(S, NUMBER,   REQUIRED, waiting,         CL_V2_NUMBER_MAX,     NULL)        \
-    F(S, NUMBER,   REQUIRED, receipts,        CL_V2_NUMBER_MAX,     NULL)
+    F(S, NUMBER,   REQUIRED, receipts,        CL_V2_NUMBER_MAX,     NULL)        \
+    F(S, BOOL,     OPTIONAL, new,             0,                    NULL)
 #define CL_FIELDS_v2_sent(F, S)                                                  \
     F(S, ID,       REQUIRED, id,              0,                    NULL)        \
     F(S, ADDRESS,  REQUIRED, to,              CL_ADDRESS_RECEIVERS, NULL)        \

@@ -44,6 +44,7 @@ struct cl_seat {
     uint64_t told;          // receipts up to that version were told, or are none of its business
     bool is_attached;       // the core was told
     bool is_quiet;          // it takes no messages
+    bool is_guest;          // it was not registered for this
     bool is_held;           // it takes none before what waits for the connection has gone out
     bool is_behind;         // more receipts are told once it has read the last
     uint32_t id_len;
@@ -57,6 +58,7 @@ struct cl_wait {
     enum cl_v2_method method;
     cl_id msg;         // of SEND and DEAD_RETRY
     uint64_t expires;  // of DEAD_RETRY
+    bool is_new;       // of ATTACH: the agent was not known before
     uint32_t call_len; // the call's id
     uint32_t to_len;   // behind it: the address that it became, or the agent
     char text[];

@@ -468,10 +468,11 @@ cl_v2_result(struct cl_wait *wait, const struct cl_effect *effect)
         send_result(wait, effect);
     } else if (wait->method == CL_V2_ATTACH) {
         const struct cl_agent *agent = cl_core_agent(wait->conn->relay->core, cl_wait_to(wait));
-        const struct cl_v2_attached result = {
-            .agent = cl_wait_to(wait),
-            .waiting = agent == NULL ? 0 : agent->inbox.count,
-            .receipts = cl_core_receipts_version(wait->conn->relay->core)};
+        const struct cl_v2_attached result = {.agent = cl_wait_to(wait),
+                                              .waiting = agent == NULL ? 0 : agent->inbox.count,
+                                              .receipts =
+                                                  cl_core_receipts_version(wait->conn->relay->core),
+                                              .new = wait->is_new};
         cl_v2_answer(wait->conn, CL_V2_ATTACH, cl_wait_call(wait), &result);
     } else if (wait->method == CL_V2_DEAD_RETRY) {
         const struct cl_v2_retried result = {

@@ -143,8 +143,10 @@ cl_wait_refuse(struct cl_wait *wait, enum cl_err err, cl_str sentence)
     struct cl_seat *seat =
         wait->method == CL_V2_ATTACH ? cl_v2_seat(wait->conn, cl_wait_to(wait)) : NULL;
     cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
-    if (seat != NULL)
+    if (seat != NULL) {
+        seat->is_attached = seat->is_attached && !seat->is_guest; // it was its ATTACH that failed
         seat_free(seat);
+    }
     cl_v2_refuse(wait->conn, cl_wait_call(wait), err, sentence);
     cl_free(wait);
 }
@@ -283,18 +285,21 @@ open_holder(struct cl_seat *seat)
     return err;
 }
 
+/* wait is that for the answer if the agent is a guest, whose only command this is. */
 static enum cl_err
-attach(struct cl_seat *seat, const struct cl_v2_attach *params)
+attach(struct cl_seat *seat, const struct cl_v2_attach *params, const struct cl_wait *wait)
 {
     struct cl_relay *relay = seat->conn->relay;
     struct cl_command draft = {.kind = CL_COMMAND_ATTACH, .attach = {.agent = cl_seat_agent(seat)}};
     uint64_t newest = cl_core_receipts_version(relay->core);
     enum cl_err err = params->quiet ? CL_OK : open_holder(seat);
     if (err == CL_OK)
-        err = cl_relay_submit(relay, &draft, seat->peer.handle);
+        err = cl_relay_submit(
+            relay, &draft, params->guest && wait != NULL ? wait->peer.handle : seat->peer.handle);
     if (err == CL_ERR_STALE)
         err = CL_ERR_UNAVAILABLE; // the relay's own first command is not committed yet
     seat->is_attached = err == CL_OK;
+    seat->is_guest = params->guest;
     seat->told = params->receipts_after.is_set ? params->receipts_after.value : newest;
     if (seat->told > newest) // of a relay that has lost its memory: all are news
         seat->told = 0;
@@ -332,7 +337,8 @@ says_nothing(const struct cl_v2_attach *params)
            params->metadata.len == 0;
 }
 
-/* *ret_wait is what waits for the answer, or NULL; freed, nobody is answered. */
+/* *ret_wait is what waits for the answer, or NULL; freed, nobody is answered. A guest is not
+ * registered: it is known while it is attached, and listed nowhere. */
 static enum cl_err
 register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call, struct cl_wait **ret_wait)
 {
@@ -340,12 +346,15 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call, struct cl
     const struct cl_v2_attach *params = &call->params.attach;
     struct cl_body *record = NULL;
     struct cl_wait *wait = NULL;
-    enum cl_err err = make_record(relay, params, &record);
+    enum cl_err err = params->guest ? CL_OK : make_record(relay, params, &record);
     if (err == CL_OK && call->id.len > 0) {
         wait = cl_wait_new(conn, call, params->agent);
         err = wait == NULL ? CL_ERR_NO_MEMORY : CL_OK;
     }
-    if (err == CL_OK) {
+    if (wait != NULL)
+        wait->is_new =
+            !params->guest && !cl_agent_is_registered(cl_core_agent(relay->core, params->agent));
+    if (err == CL_OK && !params->guest) {
         struct cl_command draft = {.kind = CL_COMMAND_REGISTER,
                                    .registration = {.agent = params->agent,
                                                     .keeps = says_nothing(params),
@@ -366,6 +375,11 @@ static void
 run_attach_once(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
     struct cl_wait *wait;
+    if (call->params.attach.guest) {
+        cl_v2_refuse(conn, call->id, CL_ERR_USAGE,
+                     CL_STR("a guest is there as long as its connection: use a WebSocket"));
+        return;
+    }
     enum cl_err err = register_agent(conn, call, &wait);
     if (err != CL_OK)
         cl_v2_refuse(conn, call->id, err, CL_STR(""));
@@ -379,6 +393,17 @@ is_of_instance(const struct cl_v2_conn *conn, cl_str agent)
            cl_str_eq(address.instance, cl_str_of(conn->instance, conn->instance_len));
 }
 
+static uint32_t
+guests(const struct cl_v2_conn *conn)
+{
+    uint32_t count = 0;
+    CL_LIST_EACH(&conn->seats, at)
+    {
+        count += CL_LIST_ENTRY(at, struct cl_seat, peer.link)->is_guest;
+    }
+    return count;
+}
+
 /* Once more of the same agent is a new beginning: what it says of itself, and its cursor. */
 static void
 run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
@@ -389,14 +414,22 @@ run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
                      CL_STR("this connection is another instance's"));
         return;
     }
+    if (params->guest && !says_nothing(params)) {
+        cl_v2_refuse(conn, call->id, CL_ERR_USAGE, CL_STR("nobody is shown what a guest says"));
+        return;
+    }
     struct cl_seat *seat = cl_v2_seat(conn, params->agent);
+    if (params->guest && seat == NULL && guests(conn) >= CL_V2_GUESTS_MAX) {
+        cl_v2_refuse(conn, call->id, CL_ERR_TOO_MANY, CL_STR("this connection has many guests"));
+        return;
+    }
     if (seat != NULL)
         seat_free(seat);
     struct cl_wait *wait;
     enum cl_err err = register_agent(conn, call, &wait);
     seat = err == CL_OK ? seat_new(conn, params->agent) : NULL;
     if (err == CL_OK)
-        err = seat == NULL ? CL_ERR_NO_MEMORY : attach(seat, params);
+        err = seat == NULL ? CL_ERR_NO_MEMORY : attach(seat, params, wait);
     if (err == CL_OK) {
         cl_v2_mark_telling(conn->relay, cl_seat_agent(seat));
         cl_relay_mark_ready(conn->relay, cl_seat_agent(seat));

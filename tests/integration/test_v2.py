@@ -280,7 +280,9 @@ def agents_attach_and_detach_within_their_instance(relay):
     socket, other = Socket(relay, "mini"), Socket(relay, "laptop")
     socket.fails("forbidden", "attach", agent="laptop/otto")
     equal(socket.call("attach", agent="mini/otto"),
-          {"agent": "mini/otto", "waiting": 0, "receipts": 0}, "result")
+          {"agent": "mini/otto", "waiting": 0, "receipts": 0, "new": True}, "result")
+    equal(socket.call("attach", agent="mini/otto"),
+          {"agent": "mini/otto", "waiting": 0, "receipts": 0}, "result, once more")
     otto = Agent(socket, "mini/otto", attach=False)
     for method, params in REQUIRED.items():
         with row(method):

@@ -245,6 +245,59 @@ TEST(an_agent_that_is_silent_for_two_minutes_is_stale_and_offers_nothing)
     end();
 }
 
+TEST(a_guest_is_there_while_it_is_attached_and_listed_nowhere)
+{
+    begin(0);
+    struct memory_stream *stream = attach(0, "{\"agent\":\"m/asks\",\"guest\":true}");
+    CHECK(has(stream, "{\"agent\":\"m/asks\",\"waiting\":0,\"receipts\":0}"));
+    check_call("agents", "{}", "\"agents\":[]");
+    check_call("send", envelope("topic:news", 1, false), "\"recipients\":0");
+    check_call("send", envelope("m/asks", 2, false), "\"accepted\"");
+    CHECK(has(stream, "\"method\":\"message\",\"params\":{\"agent\":\"m/asks\",\"at\":[2,1]"));
+    say(stream, "ack", "{\"agent\":\"m/asks\",\"ranges\":[[2,1,1]]}");
+    CHECK_INT(cl_core_stats(relay->core).guests, 1);
+    say(stream, "attach", "{\"agent\":\"m/asks\",\"guest\":true}"); // once more is no second one
+    say(stream, "detach", "{\"agent\":\"m/asks\"}");
+    pass(1);
+    check_call("send", envelope("m/asks", 3, false), "no_such_agent");
+    CHECK_INT(cl_core_stats(relay->core).guests, 0);
+    say(stream, "attach", "{\"agent\":\"m/asks\",\"guest\":true}");
+    CHECK_INT(cl_core_stats(relay->core).guests, 1);
+    hang_up(stream);
+    pass(1);
+    CHECK_INT(cl_core_stats(relay->core).guests, 0);
+    CHECK(cl_core_agent(relay->core, CL_STR("m/asks")) == NULL);
+    end();
+}
+
+TEST(a_guest_says_nothing_of_itself_and_needs_a_connection)
+{
+    char params[64];
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/asks\",\"guest\":true}", "\"error\":\"usage\"");
+    struct memory_stream *stream =
+        attach(0, "{\"agent\":\"m/asks\",\"guest\":true,\"name\":\"Ask\"}");
+    CHECK(has(stream, "\"error\":\"usage\""));
+    for (unsigned i = 0; i < CL_V2_GUESTS_MAX; i++) {
+        (void)snprintf(params, sizeof params, "{\"agent\":\"m/asks-%u\",\"guest\":true}", i);
+        say(stream, "attach", params);
+    }
+    CHECK(!has(stream, "\"error\":\"too_many\""));
+    say(stream, "attach", "{\"agent\":\"m/asks-0\",\"guest\":true}");
+    CHECK(!has(stream, "\"error\":\"too_many\""));
+    say(stream, "attach", "{\"agent\":\"m/asks\",\"guest\":true}");
+    CHECK(has(stream, "\"error\":\"too_many\""));
+    end();
+}
+
+TEST(who_attaches_is_told_whether_it_was_known)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"receipts\":0,\"new\":true}");
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"receipts\":0}");
+    end();
+}
+
 TEST(an_agent_that_is_attached_and_has_nothing_to_say_stays_online)
 {
     begin(0);
