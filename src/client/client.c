@@ -335,6 +335,16 @@ text_member(const struct cl_json_scan *scan, struct cl_arena *arena, const char 
     return text;
 }
 
+static enum cl_err
+no_path(const struct cl_client *client, struct cl_why *why)
+{
+    return cl_fail(CL_ERR_USAGE, why,
+                   "Can't find relay: one answers at the host and port of %.*s, but not below "
+                   "\"%.*s\". Leave the path out of --relay, unless a proxy wants another one.",
+                   CL_STR_ARG(cl_client_url_shown(client)),
+                   CL_STR_ARG(cl_str_part(client->base_path, 0, 80)));
+}
+
 /* An answer that is no success, of a relay: {"error":...} and, of ours, "code". */
 static enum cl_err
 explain_refusal(struct cl_client *client, const struct cl_client_call *call,
@@ -343,6 +353,10 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
     cl_str url = cl_client_url_shown(client);
     cl_str code = text_member(scan, &client->arena, "code");
     cl_str error = cl_str_part(text_member(scan, &client->arena, "error"), 0, 200);
+    // A relay of ours tells a path that it does not know from a file that it does not have.
+    if (client->status == 404 && code.len > 0 && client->base_path.len > 0 &&
+        cl_err_from_wire(code) == CL_ERR_NOT_FOUND)
+        return no_path(client, why);
     if (call->is_v2 && client->status == 404)
         return cl_fail(CL_ERR_UPGRADE, why,
                        "The relay at %.*s does not speak protocol v2: start a newer one there, or "
@@ -358,12 +372,6 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
                        CL_STR_ARG(url),
                        client->token.len > 0 ? "does not accept this token" : "wants its token",
                        client->token.len > 0 ? "Give the relay's own" : "Give it");
-    // A relay of ours tells a path that it does not know from a file that it does not have.
-    if (err == CL_ERR_NOT_FOUND && code.len > 0 && client->base_path.len > 0)
-        return cl_fail(CL_ERR_USAGE, why,
-                       "Can't find relay: one answers at the host and port of %.*s, but not below "
-                       "\"%.*s\". Leave the path out of --relay, unless a proxy wants another one.",
-                       CL_STR_ARG(url), CL_STR_ARG(cl_str_part(client->base_path, 0, 80)));
     return cl_fail(err, why, "The relay at %.*s refused %s %.*s: %.*s (HTTP %u).%s",
                    CL_STR_ARG(url), call->method, CL_STR_ARG(cl_str_part(call->path, 0, 80)),
                    CL_STR_ARG(error.len > 0 ? error : CL_STR("it did not say why")), client->status,
@@ -470,8 +478,9 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
         return cl_fail(
             CL_ERR_UPGRADE, why,
             "What listens at %.*s does not speak protocol v2: it is a relay of v1, whose "
-            "verbs are delegate, poll, respond and discover, or no relay at all.",
-            CL_STR_ARG(cl_client_url_shown(client)));
+            "verbs are delegate, poll, respond and discover, or no relay at all.%s",
+            CL_STR_ARG(cl_client_url_shown(client)),
+            client->base_path.len > 0 ? " Leave the path out of --relay?" : "");
     if (!is_json)
         return cl_fail(CL_ERR_IO, why,
                        "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "
