@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "base/clock.h"
 #include "cli/dead.h"
 #include "cli/when.h"
 
@@ -36,10 +35,11 @@ run_dead_retry(struct cl_run *run, struct cl_why *why)
     const struct cl_call_v2 call = {.method = CL_V2_DEAD_RETRY, .params = &params, .arena = &arena};
     uint64_t ttl_s = cl_opts_number(&run->opts, TTL, 0);
     enum cl_err err = cl_dead_find(run, cl_run_option(run, ID), &params.id, why);
+    if (ttl_s > 0 && err == CL_OK)
+        err = cl_run_greet(run, cl_me_instance(&run->me), &params.expires, why);
     if (err != CL_OK)
         return err;
-    if (ttl_s > 0)
-        params.expires = (uint64_t)cl_clock_wall().ms + ttl_s * 1000;
+    params.expires += ttl_s * 1000; // 0: as long as at first
     cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
     err = cl_run_call_v2(run, &call, &retried, why);
     cl_arena_done(&arena);

@@ -80,21 +80,6 @@ take_options(struct cl_run *run)
 
 /* -- an id that protocol v2 knows the agent by as well ----------------------------------------- */
 
-/* CL_ERR_UPGRADE: this relay does not speak v2. */
-static enum cl_err
-greet(struct cl_run *run, cl_str instance, struct cl_why *why)
-{
-    static const cl_str versions[] = {CL_STR_INIT(CL_V2_VERSION)};
-    struct cl_arena arena;
-    struct cl_v2_welcome welcome;
-    const struct cl_v2_hello params = {.versions = {versions, 1}, .instance = instance};
-    const struct cl_call_v2 call = {.method = CL_V2_HELLO, .params = &params, .arena = &arena};
-    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
-    enum cl_err err = cl_run_call_v2(run, &call, &welcome, why);
-    cl_arena_done(&arena);
-    return err;
-}
-
 /* Somebody has that id: another agent, or this one before its state was lost. */
 static enum cl_err
 ask_taken(struct cl_run *run, cl_str id, bool *ret_is_taken, struct cl_why *why)
@@ -114,12 +99,17 @@ ask_taken(struct cl_run *run, cl_str id, bool *ret_is_taken, struct cl_why *why)
 static enum cl_err
 choose_id(struct cl_run *run, struct cl_why *why)
 {
-    struct cl_state *state = &run->state;
+    struct cl_state *state = &run->state, named = *state;
+    char name[CL_NAME_BYTES_MAX + 1];
     bool is_taken = false;
+    uint64_t ignored;
     struct cl_me me;
-    if (state->agent_id.len > 0 || cl_me_find(&run->opts, state, &me, why) != CL_OK)
+    if (!cl_name_is_valid(state->agent_name) && run->opts.globals[CL_GLOBAL_AS] == NULL &&
+        cl_me_name_agent(state->agent_name, name))
+        named.agent_name = cl_str_z(name);
+    if (state->agent_id.len > 0 || cl_me_find(&run->opts, &named, &me, why) != CL_OK)
         return CL_OK; // what it is called is no name in v2
-    enum cl_err err = greet(run, cl_me_instance(&me), why);
+    enum cl_err err = cl_run_greet(run, cl_me_instance(&me), &ignored, why);
     if (err == CL_ERR_UPGRADE)
         return CL_OK;
     if (err == CL_OK)
@@ -129,8 +119,9 @@ choose_id(struct cl_run *run, struct cl_why *why)
     if (!is_taken)
         return cl_state_keep(state, cl_me_address(&me), &state->agent_id);
     cl_view_note(&run->view,
-                 "Somebody is %.*s already, so the relay made an id. If that is this agent of old, "
-                 "take it over: add --id %.*s.",
+                 "Somebody is %.*s already, so the relay made an id of v1, with which `poll` and "
+                 "`delegate` work, but not `send` and `inbox`. If that is this agent of old, take "
+                 "it over: add --id %.*s. Else register with another --name or --id.",
                  CL_STR_ARG(cl_me_address(&me)), CL_STR_ARG(cl_me_address(&me)));
     return CL_OK;
 }
@@ -160,7 +151,8 @@ const struct cl_cmd cl_cmd_register = {
     .summary = "Make this agent known to a relay",
     .options = options,
     .notes = "The relay's URL and the agent's id are saved, so that the other verbs need neither.\n"
-             "Registering again keeps the id, and with it the messages that wait.",
+             "Registering again keeps the id, and with it the messages that wait. A --name may\n"
+             "have blanks; the id made of it has none: \"Code Reviewer\" is HOST/Code-Reviewer.",
     .examples = "clawlink register --name researcher --caps search,summarise\n"
                 "clawlink register --relay https://vps.example:9077 --token-file token --name ana\n"
                 "clawlink --as writer register --description \"Turns notes into prose\"",

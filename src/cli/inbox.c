@@ -117,6 +117,10 @@ cl_inbox_arrive(struct cl_run *run, struct cl_why *why)
     const struct cl_call_v2 call = {.method = CL_V2_ATTACH, .params = &params, .arena = &arena};
     cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
     enum cl_err err = cl_run_call_v2(run, &call, &attached, why);
+    if (err == CL_OK && attached.new) // perhaps a slip of the fingers
+        cl_view_note(&run->view,
+                     "The relay did not know %.*s so far; from now on others can write to it.",
+                     CL_STR_ARG(cl_me_address(&run->me)));
     cl_arena_done(&arena);
     return err;
 }

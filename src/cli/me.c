@@ -24,6 +24,21 @@ cl_me_name_host(cl_str host, char ret_name[static CL_NAME_BYTES_MAX + 1])
         memcpy(ret_name + len, spoken_for, sizeof spoken_for); // those names are short
 }
 
+bool
+cl_me_name_agent(cl_str called, char ret_name[static CL_NAME_BYTES_MAX + 1])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < called.len && len < CL_NAME_BYTES_MAX; i++) {
+        bool is_good = cl_name_is_valid(cl_str_part(called, i, 1));
+        if (is_good || (len > 0 && ret_name[len - 1] != '-'))
+            ret_name[len++] = is_good ? called.ptr[i] : '-';
+    }
+    while (len > 0 && ret_name[len - 1] == '-')
+        len--;
+    ret_name[len] = '\0';
+    return len > 0;
+}
+
 /* Empty: neither the option nor the environment says it. */
 static cl_str
 said_instance(const struct cl_opts *opts)
@@ -109,6 +124,14 @@ cl_me_find(const struct cl_opts *opts, const struct cl_state *state, struct cl_m
         *ret_me = me;
         return CL_OK;
     }
+    if (opts->globals[CL_GLOBAL_INSTANCE] == NULL && agent.len == 0 && state->agent_id.len > 0)
+        return cl_fail(
+            CL_ERR_NO_AGENT, why,
+            "This agent has an id of protocol v1, %.*s: `clawlink poll` reads what is "
+            "sent to v1/%.*s. For the verbs of v2 give it an address, `clawlink register "
+            "--id INSTANCE/NAME`, or be somebody else with --agent NAME.",
+            CL_STR_ARG(cl_str_part(state->agent_id, 0, 64)),
+            CL_STR_ARG(cl_str_part(state->agent_id, 0, 64)));
     enum cl_err err = find_agent(opts, state, &agent, why);
     if (err == CL_OK)
         err = find_instance(said_instance(opts), name, why);

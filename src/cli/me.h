@@ -8,7 +8,8 @@
  *
  * What register saved as its id is the address, if it is one, unless an agent is named, or an
  * instance with --instance. --as counts for more than CLAWLINK_AGENT: it was typed. An id of v1
- * that is no address is another agent, `v1/<id>`, with an inbox of its own.
+ * that is no address is another agent, `v1/<id>`, with an inbox of its own: who registered as that
+ * and says nothing else is nobody in v2, rather than somebody whom that inbox does not belong to.
  */
 #ifndef CL_CLI_ME_H
 #define CL_CLI_ME_H
@@ -36,8 +37,8 @@ cl_me_instance(const struct cl_me *me)
     return cl_str_of(me->text, me->instance_len);
 }
 
-/* CL_ERR_USAGE: a name that is none. CL_ERR_NO_AGENT: nothing says who. The sentence says what to
- * type. */
+/* CL_ERR_USAGE: a name that is none. CL_ERR_NO_AGENT: nothing says who, or only an id of v1. The
+ * sentence says what to type. */
 CL_MUST_CHECK enum cl_err cl_me_find(const struct cl_opts *opts, const struct cl_state *state,
                                      struct cl_me *ret_me, struct cl_why *why);
 
@@ -45,5 +46,10 @@ CL_MUST_CHECK enum cl_err cl_me_find(const struct cl_opts *opts, const struct cl
  * name may not have; "host" where nothing is left, and behind "v1" and "relay", which are spoken
  * for. */
 void cl_me_name_host(cl_str host, char ret_name[static CL_NAME_BYTES_MAX + 1]);
+
+/* What an agent is called made into a name that an address may have: one "-" for what stands
+ * between its letters and may not, as in "Code-Reviewer". False, and *ret_name spoilt: nothing is
+ * left. */
+bool cl_me_name_agent(cl_str called, char ret_name[static CL_NAME_BYTES_MAX + 1]);
 
 #endif

@@ -171,6 +171,22 @@ cl_run_call_v2(struct cl_run *run, const struct cl_call_v2 *call, void *ret_resu
 }
 
 enum cl_err
+cl_run_greet(struct cl_run *run, cl_str instance, uint64_t *ret_time, struct cl_why *why)
+{
+    static const cl_str versions[] = {CL_STR_INIT(CL_V2_VERSION)};
+    struct cl_arena arena;
+    struct cl_v2_welcome welcome;
+    const struct cl_v2_hello params = {.versions = {versions, 1}, .instance = instance};
+    const struct cl_call_v2 call = {.method = CL_V2_HELLO, .params = &params, .arena = &arena};
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    enum cl_err err = cl_run_call_v2(run, &call, &welcome, why);
+    if (err == CL_OK)
+        *ret_time = welcome.time;
+    cl_arena_done(&arena);
+    return err;
+}
+
+enum cl_err
 cl_run_show(struct cl_run *run, cl_draw_fn *draw, struct cl_why *why)
 {
     return cl_view_result(&run->view, run->answer, draw, why);

@@ -56,6 +56,10 @@ CL_MUST_CHECK enum cl_err cl_run_post(struct cl_run *run, struct cl_json_writer 
                                       struct cl_why *why);
 CL_MUST_CHECK enum cl_err cl_run_get(struct cl_run *run, cl_str path, struct cl_client_sign sign,
                                      struct cl_why *why);
+/* Does it speak protocol v2? *ret_time is what its clock says, milliseconds since 1970: this
+ * machine's may be wrong. CL_ERR_UPGRADE: it does not. */
+CL_MUST_CHECK enum cl_err cl_run_greet(struct cl_run *run, cl_str instance, uint64_t *ret_time,
+                                       struct cl_why *why);
 /* A call of protocol v2 (client/call_v2.h), whose result, as JSON, is in run->answer. */
 CL_MUST_CHECK enum cl_err cl_run_call_v2(struct cl_run *run, const struct cl_call_v2 *call,
                                          void *ret_result, struct cl_why *why);

@@ -55,7 +55,7 @@ TEST(what_was_typed_comes_before_the_environment_and_before_what_was_saved)
     opts.globals[CL_GLOBAL_INSTANCE] = "laptop";
     CHECK(am("laptop/saved")); // by its name
     opts.globals[CL_GLOBAL_INSTANCE] = NULL;
-    state.agent_id = CL_STR("1a2b3c4d");
+    state.agent_id = CL_STR("");
     CHECK(am("cloud/saved"));
 }
 
@@ -91,6 +91,44 @@ TEST(somebody_who_is_nobody_is_told_what_to_type)
     CHECK(refused_with(CL_ERR_NO_AGENT, "--agent NAME"));
     state.agent_id = CL_STR("no name");
     CHECK(refused_with(CL_ERR_NO_AGENT, "CLAWLINK_AGENT"));
+}
+
+TEST(who_registered_with_an_id_of_v1_is_nobody_in_v2_until_it_says_who)
+{
+    begin(NULL, NULL);
+    state.agent_id = CL_STR("1a2b3c4d");
+    state.agent_name = CL_STR("otto"); // of which there may be another one on this machine
+    CHECK(refused_with(CL_ERR_NO_AGENT, "v1/1a2b3c4d"));
+    CHECK(strstr(why.text, "register --id") != NULL);
+    opts.globals[CL_GLOBAL_AS] = "otto";
+    CHECK(refused_with(CL_ERR_NO_AGENT, "v1/1a2b3c4d"));
+    CHECK(setenv("CLAWLINK_INSTANCE", "laptop", 1) == 0);
+    CHECK(refused_with(CL_ERR_NO_AGENT, "v1/1a2b3c4d"));
+    opts.globals[CL_GLOBAL_AGENT] = "otto";
+    CHECK(am("laptop/otto"));
+    opts.globals[CL_GLOBAL_AGENT] = NULL;
+    opts.globals[CL_GLOBAL_INSTANCE] = "mini";
+    CHECK(am("mini/otto"));
+}
+
+TEST(what_an_agent_is_called_becomes_a_name_in_an_address)
+{
+    static const struct {
+        const char *called;
+        const char *name;
+    } rows[] = {{"otto", "otto"},       {"Code Reviewer", "Code-Reviewer"},
+                {" a  /  b! ", "a-b"},  {"J\xc3\xbcrgen", "J-rgen"},
+                {"\xe6\x97\xa5", NULL}, {"", NULL}};
+    char name[CL_NAME_BYTES_MAX + 1];
+    char longest[CL_NAME_BYTES_MAX + 10];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CHECK_INT(cl_me_name_agent(cl_str_z(rows[i].called), name), rows[i].name != NULL);
+        if (rows[i].name != NULL)
+            CHECK_STR(cl_str_z(name), cl_str_z(rows[i].name));
+    }
+    memset(longest, 'a', sizeof longest);
+    CHECK(cl_me_name_agent(cl_str_of(longest, sizeof longest), name));
+    CHECK_INT(strlen(name), CL_NAME_BYTES_MAX);
 }
 
 TEST(a_name_that_is_none_is_refused)
