@@ -19,14 +19,54 @@ static const struct cl_opt options[] = {
 static const struct cl_number numbers[] = {
     CL_LETTER_NUMBERS, {"timeout", 1, CL_ENVELOPE_LIFE_S_MAX}, {NULL, 0, 0}};
 
+/* A rung or an outcome by its word. */
+static enum cl_err
+read_wish(cl_str word, struct cl_post_want *want, struct cl_why *why)
+{
+    for (unsigned i = 0; i < CL_RUNG_COUNT; i++)
+        if (cl_str_eq(word, cl_v2_rungs[i])) {
+            want->wish = CL_POST_RUNG;
+            want->which = i;
+            return CL_OK;
+        }
+    for (unsigned i = 1; i < CL_V2_OUTCOME_COUNT; i++)
+        if (cl_str_eq(word, cl_v2_outcomes[i])) {
+            want->wish = CL_POST_OUTCOME;
+            want->which = i;
+            return CL_OK;
+        }
+    return cl_fail(
+        CL_ERR_USAGE, why,
+        "--wait \"%.*s\" is no rung (accepted, delivered, injected, seen, in_progress) and "
+        "no outcome (completed, failed, rejected, canceled, expired, dead).",
+        CL_STR_ARG(cl_str_part(word, 0, 80)));
+}
+
+/* What is for a topic has no receipt: beyond its acceptance nothing is ever proven of it. */
+static enum cl_err
+check_topic(const struct cl_opts *opts, const struct cl_post_want *want, struct cl_why *why)
+{
+    struct cl_address to;
+    bool is_topic =
+        cl_address_read(cl_str_z(opts->values[CL_LETTER_TO]), &to) && to.kind == CL_ADDRESS_TOPIC;
+    if (!is_topic || (want->wish == CL_POST_RUNG && want->which == CL_RUNG_ACCEPTED))
+        return CL_OK;
+    return cl_fail(
+        CL_ERR_USAGE, why,
+        "A message for a topic has no receipt, so --wait %.20s would wait in vain: leave "
+        "it out, or send to each agent by itself.",
+        opts->values[WAIT]);
+}
+
 static enum cl_err
 check_send(const struct cl_opts *opts, struct cl_why *why)
 {
-    struct cl_post_want ignored;
+    struct cl_post_want want;
     struct cl_address address;
     cl_str reply_to = cl_str_z(opts->values[REPLY_TO]);
     if (opts->values[WAIT] != NULL &&
-        cl_post_read_wish(cl_str_z(opts->values[WAIT]), &ignored, why) != CL_OK)
+        (read_wish(cl_str_z(opts->values[WAIT]), &want, why) != CL_OK ||
+         check_topic(opts, &want, why) != CL_OK))
         return CL_ERR_USAGE;
     if (reply_to.ptr != NULL &&
         !(cl_address_read(reply_to, &address) && (address.kind & CL_ADDRESS_RECEIVERS) != 0))
@@ -71,7 +111,7 @@ run_send(struct cl_run *run, struct cl_why *why)
         .reply_to = cl_run_option(run, REPLY_TO),
         .timeout_s = (uint32_t)cl_opts_number(&run->opts, TIMEOUT, CL_CLI_SEND_TIMEOUT_S)};
     if (run->opts.values[WAIT] != NULL) {
-        enum cl_err err = cl_post_read_wish(cl_run_option(run, WAIT), &want, why);
+        enum cl_err err = read_wish(cl_run_option(run, WAIT), &want, why);
         if (err != CL_OK)
             return err;
     }
@@ -90,9 +130,10 @@ const struct cl_cmd cl_cmd_send = {
     .notes =
         "Prints the message's id first, then how far it got as far as that is proven: accepted\n"
         "means that the relay has it, and says so if it would be lost with the relay. A broken\n"
-        "connection is taken up again and the same message sent once more, which does no harm;\n"
-        "what stays unknown is called so. With --wait the exit status is 0 only when just that\n"
-        "was proven, 8 when the time is over, 9 when the message has ended otherwise.",
+        "connection is taken up again and the same message sent once more, which does no harm,\n"
+        "unless the relay lost its memory in between: then it may arrive twice, with the same\n"
+        "id. What stays unknown is called so. With --wait the exit status is 0 only when just\n"
+        "that was proven, 8 when the time is over, 9 when the message has ended otherwise.",
     .examples = "clawlink send mini/otto \"Review the parser\"\n"
                 "clawlink send cap:review --thread parser --file src/parser.c --wait seen\n"
                 "git diff | clawlink send otto --type text/x-diff --priority high\n"

@@ -65,10 +65,11 @@ check_address(const struct cl_opts *opts, struct cl_why *why)
     cl_str to = given(opts, CL_LETTER_TO);
     if (cl_address_read(to, &address) && (address.kind & CL_ADDRESS_RECEIVERS) != 0)
         return CL_OK;
-    return cl_fail(CL_ERR_USAGE, why,
-                   "\"%.*s\" is no address to send to: write instance/agent, a name, v1/ID, "
-                   "cap:CAPABILITY or topic:TOPIC. `clawlink discover` lists who there is.",
-                   CL_STR_ARG(cl_str_part(to, 0, 100)));
+    return cl_fail(
+        CL_ERR_USAGE, why,
+        "\"%.*s\" is no address to send to: write instance/agent, a name, v1/ID, "
+        "cap:CAPABILITY or topic:TOPIC. `clawlink agents` lists the addresses there are.",
+        CL_STR_ARG(cl_str_part(to, 0, 100)));
 }
 
 /* CL_V2_OUTCOME_EXPIRED: it is none that a recipient could claim. */
@@ -132,6 +133,18 @@ read_body(struct cl_letter *letter, const struct cl_opts *opts, struct cl_why *w
     return cl_file_read_stdin(&letter->body, why);
 }
 
+/* Why there is nothing in it. */
+static const char *
+where_from(const struct cl_opts *opts)
+{
+    if (opts->values[CL_LETTER_FILE] != NULL)
+        return "there is nothing in the file";
+    cl_str text = given(opts, CL_LETTER_TEXT);
+    return text.ptr != NULL && text.len == 0
+               ? "its text is \"\""
+               : "nothing came on standard input, and there is no text behind the address";
+}
+
 /* The numbers that name it. A stream for each: the run that follows cannot know this one's. */
 static void
 name_it(struct cl_letter *letter)
@@ -171,6 +184,10 @@ cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts, const struc
     if (cl_id_from_text(given(opts, CL_LETTER_ROOT), &header->root))
         header->hops = (cl_maybe){true, cl_opts_number(opts, CL_LETTER_HOPS, 0)};
     enum cl_err err = read_body(letter, opts, why);
+    if (err == CL_OK && letter->body.len == 0 && opts->values[CL_LETTER_EMPTY] == NULL)
+        err = cl_fail(CL_ERR_USAGE, why,
+                      "The message is empty: %s. With --empty it is sent all the same.",
+                      where_from(opts));
     if (err == CL_OK && header->cty.len == 0 && !cl_utf8_is_valid(cl_buf_str(&letter->body)))
         header->cty = CL_STR("application/octet-stream");
     return err;
@@ -212,4 +229,40 @@ struct cl_envelope
 cl_letter_envelope(const struct cl_letter *letter)
 {
     return cl_envelope_split(cl_buf_str(&letter->text));
+}
+
+/* "laptop/mira" of "laptop/mira.ask-01234567", an address that one run of `ask` had; else empty. */
+static cl_str
+asker_of(cl_str to)
+{
+    const size_t len = sizeof ".ask-01234567" - 1;
+    if (to.len <= len || !cl_str_eq(cl_str_part(to, to.len - len, 5), CL_STR(".ask-")))
+        return CL_STR("");
+    return cl_str_part(to, 0, to.len - len);
+}
+
+enum cl_err
+cl_letter_explain(const struct cl_letter *letter, const struct cl_client *client,
+                  const struct cl_v2_error *error, struct cl_why *why)
+{
+    cl_str to = letter->header.to, asker = asker_of(to), url = cl_client_url_shown(client);
+    struct cl_address address;
+    enum cl_err err = cl_explain_v2(client, CL_V2_SEND, error, why);
+    if (err != CL_ERR_NO_AGENT || !cl_address_read(to, &address))
+        return err;
+    if (address.kind == CL_ADDRESS_CAP)
+        return cl_fail(err, why,
+                       "No such agent: nobody who is online at %.*s offers %.*s. `clawlink agents "
+                       "--capability %.*s` lists who did; send to one of them by address.",
+                       CL_STR_ARG(url), CL_STR_ARG(address.name), CL_STR_ARG(address.name));
+    if (asker.len > 0)
+        return cl_fail(
+            err, why,
+            "No such agent: who asked does not wait at %.*s any more. Send the answer to "
+            "%.*s, with the same --re.",
+            CL_STR_ARG(to), CL_STR_ARG(asker));
+    return cl_fail(err, why,
+                   "No such agent: %.*s is not known to the relay at %.*s. `clawlink agents` lists "
+                   "who is; a new agent begins with `clawlink register`.",
+                   CL_STR_ARG(to), CL_STR_ARG(url));
 }

@@ -6,6 +6,7 @@
 #define CL_CLI_LETTER_H
 
 #include "cli/me.h"
+#include "client/call_v2.h"
 #include "proto/envelope.h"
 
 /* The first options of each verb that sends, in this order: its own follow from CL_LETTER_COUNT. */
@@ -23,6 +24,7 @@ enum cl_letter_option {
     CL_LETTER_ATTEMPTS,
     CL_LETTER_ROOT,
     CL_LETTER_HOPS,
+    CL_LETTER_EMPTY,
     CL_LETTER_COUNT
 };
 // clang-format off
@@ -54,7 +56,8 @@ enum cl_letter_option {
     [CL_LETTER_ROOT] = {"root", "ID",                                                              \
         "the first message of the chain that this one follows\n"                                   \
         "from, as the relay told; with --hops", CL_OPT_OPTIONAL},                                  \
-    [CL_LETTER_HOPS] = {"hops", "N", "one more than the message before had", CL_OPT_OPTIONAL}
+    [CL_LETTER_HOPS] = {"hops", "N", "one more than the message before had", CL_OPT_OPTIONAL},     \
+    [CL_LETTER_EMPTY] = {"empty", NULL, "send it also if there is nothing in it", CL_OPT_OPTIONAL}
 #define CL_LETTER_NUMBERS                                                                          \
     {"ttl", 1, CL_ENVELOPE_LIFE_S_MAX}, {"deadline", 1, CL_ENVELOPE_LIFE_S_MAX},                   \
     {"attempts", 1, UINT8_MAX}, {"hops", 0, UINT8_MAX}
@@ -75,7 +78,8 @@ CL_MUST_CHECK enum cl_err cl_letter_check(const struct cl_opts *opts, struct cl_
 
 /* Reads the body, at most bytes_max, and all that the options say but --re; gives it an id, and a
  * stream of its own. Strings are those of opts and of me. cl_letter_done is due in any case.
- * CL_ERR_IO, CL_ERR_TOO_LARGE; CL_ERR_USAGE: there is nothing to send. */
+ * CL_ERR_IO, CL_ERR_TOO_LARGE; CL_ERR_USAGE: there is nothing to send, and no --empty says that
+ * this is meant. */
 CL_MUST_CHECK enum cl_err cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts,
                                          const struct cl_me *me, size_t bytes_max,
                                          struct cl_why *why);
@@ -88,5 +92,11 @@ CL_MUST_CHECK enum cl_err cl_letter_seal(struct cl_letter *letter, cl_time now, 
                                          cl_str cty, struct cl_why *why);
 /* Of a letter that is sealed. */
 struct cl_envelope cl_letter_envelope(const struct cl_letter *letter);
+
+/* The sentence about a relay's refusal to take it, with what to do about its address; returns
+ * error->err. */
+CL_MUST_CHECK enum cl_err cl_letter_explain(const struct cl_letter *letter,
+                                            const struct cl_client *client,
+                                            const struct cl_v2_error *error, struct cl_why *why);
 
 #endif

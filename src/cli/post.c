@@ -24,9 +24,9 @@ struct post {
     char id[CL_ID_TEXT_CAP];
     char reply_to[CL_ME_CAP]; // an address of this run's own; empty: none
     cl_instant deadline;
-    cl_instant look_at; // when the own inbox is looked through next, for an answer
 
     /* -- of the relay */
+    bool is_up;
     bool is_away;    // and that was told
     bool wants_seal; // it is there for the first time: the envelope can be made
     cl_time clock;   // its clock, at `clock_at`
@@ -37,11 +37,16 @@ struct post {
 
     /* -- of the letter */
     bool is_made;          // the call went out, as far as we can tell
+    bool is_in_doubt;      // a connection broke before its answer came
     bool is_there;         // the relay said that it has it
     struct cl_buf sent;    // JSON: the result of send
     struct cl_buf receipt; // JSON: the last one
 
     /* -- of the answer */
+    cl_instant look_at;                 // when the own inbox is looked through next
+    bool is_looking;                    // and it is being done
+    unsigned lane;                      // behind the place in that one
+    uint64_t places[CL_PRIORITY_COUNT]; // what was looked at, in each lane
     bool has_answer;
     bool wants_taking; // it was not looked into and acknowledged yet
     bool is_own_inbox; // where it waits; else at the address of this run's own
@@ -187,17 +192,25 @@ learn(struct post *post, const struct cl_v2_receipt *receipt)
 
 /* -- the answer to it -------------------------------------------------------------------------- */
 
+/* It is here, and will be shown. */
 static void
-on_acked(void *ctx, const struct cl_uplink_answer *answer)
+end_with_answer(struct post *post, bool is_acked)
 {
-    struct post *post = ctx;
-    if (answer->err != CL_OK)
+    if (!is_acked)
         cl_view_note(&post->run->view, "The answer could not be acknowledged, and may come again.");
     bool is_bad = post->outcome != CL_V2_OUTCOME_NONE && post->outcome != CL_V2_OUTCOME_COMPLETED;
     if (is_bad)
         end_with_outcome(post);
     else
         end(post, CL_OK);
+}
+
+static void
+on_acked(void *ctx, const struct cl_uplink_answer *answer)
+{
+    struct post *post = ctx;
+    if (!post->is_over)
+        end_with_answer(post, answer->err == CL_OK);
 }
 
 static void
@@ -233,33 +246,56 @@ keep_if_answer(struct post *post, bool is_own_inbox, const struct cl_v2_letter *
     return true;
 }
 
-static void look(struct post *post, struct cl_range after);
+static void look_behind(struct post *post, unsigned lane, uint32_t limit);
 
+/* What lies behind what was looked at in that lane, and then in the lanes after it, where some may
+ * have been looked at as well. */
 static void
 on_inbox(void *ctx, const struct cl_uplink_answer *answer)
 {
     struct post *post = ctx;
     const struct cl_v2_inbox_view *view = answer->result;
-    if (answer->err != CL_OK)
+    bool is_new = false;
+    post->is_looking = false;
+    if (answer->err != CL_OK || view->messages.len == 0)
         return; // the next look comes soon
     const struct cl_v2_letter *letters = view->messages.ptr;
-    for (uint32_t i = 0; i < view->messages.len; i++)
+    for (uint32_t i = 0; i < view->messages.len; i++) {
+        uint64_t *place = &post->places[letters[i].at.priority];
+        if (letters[i].at.first <= *place)
+            continue;
+        is_new = true;
+        *place = letters[i].at.first;
         if (keep_if_answer(post, true, &letters[i]))
             return;
-    if (view->next.first > 0)
-        look(post, view->next);
+    }
+    unsigned last = letters[view->messages.len - 1].at.priority;
+    if (view->next.first > 0 && (is_new || last > post->lane))
+        look_behind(post, last, is_new ? CL_CLI_WATCH_PAGE : 1);
 }
 
-/* Through the own inbox, without taking: who does not heed `reply_to` answers there, as agents of
- * v1 do. What else is there is not ours to touch: another program of this agent may be reading
- * it. */
 static void
-look(struct post *post, struct cl_range after)
+look_behind(struct post *post, unsigned lane, uint32_t limit)
 {
-    const struct cl_v2_inbox params = {.agent = cl_me_address(&post->run->me), .after = after};
-    post->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
+    uint64_t place = post->places[lane];
+    struct cl_v2_inbox params = {.agent = cl_me_address(&post->run->me), .limit = limit};
+    if (place > 0)
+        params.after = (struct cl_range){.priority = (uint8_t)lane, .first = place, .last = place};
+    post->is_looking = true;
+    post->lane = lane;
     call(post, &(struct cl_uplink_call){
                    .method = CL_V2_INBOX, .params = &params, .fn = on_inbox, .ctx = post});
+}
+
+/* Through what is new in the own inbox, without taking: who does not heed `reply_to` answers there,
+ * as agents of v1 do. What else is there is not ours to touch: another program of this agent may be
+ * reading it. */
+static void
+look(struct post *post)
+{
+    post->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
+    if (!post->is_looking)
+        look_behind(post, 0, 1);
 }
 
 /* -- sending it -------------------------------------------------------------------------------- */
@@ -275,18 +311,40 @@ keep_sent(struct post *post, const struct cl_uplink_answer *answer)
     judge(post); // of a later rung in it the receipt is on its way
 }
 
+/* "is unknown" has that status. */
+static enum cl_err
+err_of_doubt(const struct post *post)
+{
+    return post->want->wish == CL_POST_SENT ? CL_ERR_TIMEOUT : CL_ERR_UNPROVEN;
+}
+
+/* What was refused is nowhere, unless it had been sent before and that answer got lost. */
+static void
+take_refusal(struct post *post, const struct cl_v2_error *error)
+{
+    struct cl_why why;
+    enum cl_err err = cl_letter_explain(&post->letter, post->run->client, error, &why);
+    post->is_made = post->is_in_doubt;
+    if (post->is_in_doubt)
+        END(post, err_of_doubt(post),
+            "Whether the relay has message %s is unknown: the connection broke before it answered, "
+            "and sent again it was refused. %.240s `clawlink trace %s` tells.",
+            post->id, why.text, post->id);
+    else
+        END(post, err, "%s", why.text);
+}
+
 static void
 on_sent(void *ctx, const struct cl_uplink_answer *answer)
 {
     struct post *post = ctx;
-    post->is_made = answer->error == NULL; // what was refused is nowhere
     const struct cl_v2_sent *sent = answer->result;
     if (answer->err == CL_OK && !cl_id_eq(sent->id, id_of(post)))
         END(post, CL_ERR_IO, "The relay answers of another message than %s.", post->id);
     else if (answer->err == CL_OK)
         keep_sent(post, answer);
     else if (answer->error != NULL)
-        end(post, cl_explain_v2(post->run->client, CL_V2_SEND, answer->error, &post->why));
+        take_refusal(post, answer->error);
     else
         END(post, answer->err, "The relay's answer about message %s could not be read (%s).",
             post->id, cl_err_wire(answer->err));
@@ -432,6 +490,8 @@ take_answer(struct post *post, struct cl_why *why)
     cl_mail_put(&json, &post->mail, &post->added);
     if (cl_json_writer_end(&json) != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    // Nothing but its acknowledgement is waited for, and not for long.
+    post->deadline = cl_instant_add(cl_clock_monotonic(), CL_CLI_LAST_WORDS_MS);
     const struct cl_v2_ack params = {.agent = post->is_own_inbox ? cl_me_address(&post->run->me)
                                                                  : cl_str_z(post->reply_to),
                                      .ranges = {&post->answer_at, 1}};
@@ -454,6 +514,13 @@ on_traced(void *ctx, const struct cl_uplink_answer *answer)
         post->id, CL_STR_ARG(status_of(post)));
 }
 
+static bool
+is_for_topic(const struct post *post)
+{
+    struct cl_address to;
+    return cl_address_read(post->letter.header.to, &to) && to.kind == CL_ADDRESS_TOPIC;
+}
+
 /* What a relay without a disk accepted is gone when it starts again. */
 static void
 ask_whether_it_is_there(struct post *post)
@@ -473,6 +540,7 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
     const struct cl_v2_limits *limits = welcome->limits;
     bool is_first = post->epoch[0] == '\0';
     bool is_restart = !is_first && !cl_str_eq(welcome->epoch, cl_str_z(post->epoch));
+    bool is_empty = is_restart && welcome->durability == CL_V2_DURABILITY_MEMORY;
     (void)cl_str_copy(post->epoch, sizeof post->epoch, welcome->epoch); // its shape has that bound
     post->clock = (cl_time){(int64_t)welcome->time};
     post->clock_at = cl_clock_monotonic();
@@ -482,8 +550,18 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
     if (post->is_away)
         cl_view_note(&post->run->view, "The relay is back.");
     post->is_away = false;
-    if (is_restart && post->is_there)
+    post->is_up = true;
+    if (post->want->wish == CL_POST_ANSWER)
+        post->look_at = cl_instant_add(post->clock_at, CL_CLI_LOOK_MS);
+    if (is_empty) // it counts anew
+        memset(post->places, 0, sizeof post->places);
+    if (is_restart && post->is_there && !is_for_topic(post)) // what is for a topic has no receipt
         ask_whether_it_is_there(post);
+    if (is_empty && post->is_in_doubt && !post->is_there)
+        cl_view_note(&post->run->view,
+                     "It was started again, with nothing of what it had: message %s goes out once "
+                     "more and may arrive twice, with the same id.",
+                     post->id);
 }
 
 static void
@@ -492,6 +570,9 @@ on_down(void *ctx, const struct cl_uplink_fall *fall, uint32_t pause_ms)
     struct post *post = ctx;
     struct cl_why why;
     (void)pause_ms;
+    post->is_in_doubt = post->is_in_doubt || (post->is_up && post->is_made && !post->is_there);
+    post->is_up = false;
+    post->look_at = CL_INSTANT_NEVER;
     if (post->is_away)
         return;
     post->is_away = true;
@@ -505,7 +586,9 @@ on_ended(void *ctx, const struct cl_uplink_fall *fall)
     struct post *post = ctx;
     struct cl_why why;
     enum cl_err err = cl_client_explain(post->run->client, fall, &why);
-    if (post->is_made && !post->is_there)
+    if (post->answer.len > 0)
+        end_with_answer(post, false);
+    else if (post->is_made && !post->is_there)
         END(post, err, "Whether the relay has message %s is unknown. %.300s", post->id, why.text);
     else
         END(post, err, "%s", why.text);
@@ -551,8 +634,7 @@ static enum cl_err
 attach(struct post *post)
 {
     const struct cl_v2_attach me = {.agent = cl_me_address(&post->run->me), .quiet = true};
-    const struct cl_v2_attach answers = {.agent = cl_str_z(post->reply_to),
-                                         .description = CL_STR("waits for one answer")};
+    const struct cl_v2_attach answers = {.agent = cl_str_z(post->reply_to), .guest = true};
     enum cl_err err = cl_uplink_attach(post->uplink, &me);
     return err == CL_OK && post->reply_to[0] != '\0' ? cl_uplink_attach(post->uplink, &answers)
                                                      : err;
@@ -587,10 +669,8 @@ begin(struct post *post, struct cl_why *why)
     post->config.events = &events;
     post->look_at = CL_INSTANT_NEVER;
     post->letter.header.reply_to = post->want->reply_to;
-    if (post->want->wish == CL_POST_ANSWER) {
+    if (post->want->wish == CL_POST_ANSWER)
         make_reply_to(post);
-        post->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
-    }
     err = cl_uplink_new(&post->config, post, &post->uplink);
     if (err == CL_OK)
         err = attach(post);
@@ -605,22 +685,28 @@ begin(struct post *post, struct cl_why *why)
 static void
 time_out(struct post *post)
 {
-    bool is_wait = post->want->wish != CL_POST_SENT;
-    if (post->outcome != CL_V2_OUTCOME_NONE && post->outcome != CL_V2_OUTCOME_COMPLETED)
+    if (post->answer.len > 0)
+        end_with_answer(post, false);
+    else if (post->outcome != CL_V2_OUTCOME_NONE && post->outcome != CL_V2_OUTCOME_COMPLETED)
         end_with_outcome(post);
     else if (!post->is_made)
         END(post, CL_ERR_TIMEOUT, "The relay was not there within %u s; message %s was not sent.",
             post->want->timeout_s, post->id);
     else if (!post->is_there)
-        END(post, is_wait ? CL_ERR_UNPROVEN : CL_ERR_TIMEOUT,
+        END(post, err_of_doubt(post),
             "Whether the relay has message %s is unknown: it did not answer within %u s. `clawlink "
             "trace %s` asks again.",
             post->id, post->want->timeout_s, post->id);
+    else if (post->want->wish == CL_POST_ANSWER)
+        END(post, CL_ERR_UNPROVEN,
+            "No answer came within %u s; message %s is %.*s, and `clawlink trace %s` tells how it "
+            "goes on. One that comes later is in the inbox (`clawlink inbox`), or its sender is "
+            "told that nobody waits for it here.",
+            post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->id);
     else
         END(post, CL_ERR_UNPROVEN,
             "The %u s are over: message %s is %.*s, and more is not proven. `clawlink trace %s` "
-            "tells "
-            "how it goes on.",
+            "tells how it goes on.",
             post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->id);
 }
 
@@ -630,7 +716,7 @@ follow(struct post *post)
     post->deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
     while (!post->is_over) {
         cl_instant now = cl_clock_monotonic();
-        if (post->deadline.ms <= now.ms) {
+        if (post->deadline.ms <= now.ms && !post->wants_taking) {
             time_out(post);
             return;
         }
@@ -642,7 +728,7 @@ follow(struct post *post)
             continue;
         }
         if (post->look_at.ms <= now.ms && !post->has_answer)
-            look(post, (struct cl_range){0});
+            look(post);
         cl_instant next = cl_instant_earlier(post->deadline, post->look_at);
         cl_client_turn(post->run->client, next.ms > now.ms ? (uint32_t)(next.ms - now.ms) : 0);
     }
@@ -717,26 +803,4 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     cl_buf_done(&post.base64);
     cl_arena_done(&post.arena);
     return err;
-}
-
-enum cl_err
-cl_post_read_wish(cl_str word, struct cl_post_want *want, struct cl_why *why)
-{
-    for (unsigned i = 0; i < CL_RUNG_COUNT; i++)
-        if (cl_str_eq(word, cl_v2_rungs[i])) {
-            want->wish = CL_POST_RUNG;
-            want->which = i;
-            return CL_OK;
-        }
-    for (unsigned i = 1; i < CL_V2_OUTCOME_COUNT; i++)
-        if (cl_str_eq(word, cl_v2_outcomes[i])) {
-            want->wish = CL_POST_OUTCOME;
-            want->which = i;
-            return CL_OK;
-        }
-    return cl_fail(
-        CL_ERR_USAGE, why,
-        "--wait \"%.*s\" is no rung (accepted, delivered, injected, seen, in_progress) and "
-        "no outcome (completed, failed, rejected, canceled, expired, dead).",
-        CL_STR_ARG(cl_str_part(word, 0, 80)));
 }

@@ -27,16 +27,13 @@ struct cl_post_want {
     uint32_t timeout_s;
 };
 
-/* A rung or an outcome by its word. CL_ERR_USAGE: it is neither. */
-CL_MUST_CHECK enum cl_err cl_post_read_wish(cl_str word, struct cl_post_want *want,
-                                            struct cl_why *why);
-
 /* Sends the letter that run->opts says (cli/letter.h), and waits. *ret_result, a JSON object in
  * run->body, is what is known then, also when this fails, unless it is empty:
  *     {"id","to","status","durability","duplicate","rungs":[...],"ended":{...},"answer":{...}}
  * with the highest rung as status, or "unknown"; the answer is a message as cli/mail.h has it.
  * CL_ERR_UNPROVEN: the time is over, or it cannot come any more. CL_ERR_ENDED: it has ended
- * otherwise. CL_ERR_TIMEOUT: it is not known whether the relay has it. */
+ * otherwise. CL_ERR_TIMEOUT: it is not known whether the relay has it. A send that
+ * was refused after a connection broke is not known to be nowhere. */
 CL_MUST_CHECK enum cl_err cl_post(struct cl_run *run, const struct cl_post_want *want,
                                   cl_str *ret_result, struct cl_why *why);
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import websockets
 
@@ -67,6 +68,38 @@ def people(relay):
     """A home in which one is laptop/mira."""
     with Home(relay.url, CLAWLINK_AGENT="mira", CLAWLINK_INSTANCE="laptop") as home:
         yield home
+
+
+# -- who one is --------------------------------------------------------------------------------
+
+
+@test()
+def who_found_the_address_taken_speaks_for_nobody_else(relay):
+    otto = Peer(relay, "mini/otto")
+    with Home(relay.url, CLAWLINK_INSTANCE="mini") as home:
+        check("add --id mini/otto" in home.ok("register", "--name", "otto").err, "it is taken")
+        for words in (["inbox"], ["watch"], ["send", "mini/otto", "x"], ["ack", "AAECAwQF"]):
+            says(home.run(*words), 4, "an id of protocol v1", "--agent NAME")
+        check(otto.inbox() == [], "nothing was done in its name")
+        home.ok("register", "--id", "mini/otto")
+        home.ok("inbox")
+
+
+@test()
+def a_name_with_blanks_has_an_address_without(relay):
+    with Home(relay.url, CLAWLINK_INSTANCE="mini") as home:
+        out = home.ok("register", "--name", "Code Reviewer").out
+        check(out == "mini/Code-Reviewer registered as Code Reviewer\n", out)
+        check("Nothing waits for mini/Code-Reviewer" in home.ok("inbox").err, "it is the same")
+
+
+@test()
+def an_agent_that_is_new_by_a_slip_of_the_fingers_is_told_so(relay):
+    Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        check("did not know" not in home.ok("inbox").err, "it was known")
+        check("did not know laptop/mria so far" in home.ok("inbox", "--agent", "mria").err, "new")
+        check("did not know" not in home.ok("inbox", "--agent", "mria").err, "now it is known")
 
 
 # -- send --------------------------------------------------------------------------------------
@@ -132,13 +165,43 @@ def what_is_on_a_disk_is_not_called_lost():
 def what_cannot_be_sent_is_refused_with_the_relays_words(relay):
     Peer(relay, "mini/otto"), Peer(relay, "vps/otto")
     with people(relay) as home:
-        says(home.run("send", "eva", "x"), 4, "there is no agent eva")
+        says(home.run("send", "eva", "x"), 4, "No such agent: eva", "clawlink agents")
+        says(home.run("send", "cap:go", "x"), 4, "nobody who is online", "offers go.")
         says(home.run("send", "otto", "x"), 4, "mini/otto, vps/otto")
         says(home.run("send", "mini/otto", "x", "--wait", "read"), 2, '"read" is no rung')
         says(home.run("send", "mini/otto", "x", "--root", "A" * 22, "--hops", "1"), 2, "no id")
         says(home.run("send", "mini/otto", "x", "--file", "y"), 2, "leave one out")
         says(home.run("send", "mini/otto", "--file", home.file("none")), 1, "none")
         check(home.run("send", "eva", "x", "--json").err.endswith('"code":"no_such_agent"}\n'), "")
+
+
+@test()
+def an_empty_message_is_sent_only_if_it_is_meant(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        says(home.run("send", "otto"), 2, "nothing came on standard input", "--empty")
+        says(home.run("ask", "otto", ""), 2, 'its text is ""')
+        says(home.run("send", "otto", "--file", home.file("none.md", "")), 2, "in the file")
+        home.ok("send", "otto", "--empty")
+        check(otto.take()[1] == b"", "it is empty")
+
+
+@test()
+def what_is_for_a_topic_cannot_be_waited_for(relay):
+    Peer(relay)
+    with people(relay) as home:
+        for wish in ("delivered", "completed"):
+            says(home.run("send", "topic:news", "x", "--wait", wish), 2, "has no receipt")
+        sent = home.ok("send", "topic:news", "x", "--wait", "accepted")
+        check(" accepted for topic:news, recipients: 1" in sent.out, sent)
+
+
+@test()
+def a_path_that_leads_nowhere_is_named(relay):
+    with people(relay) as home:
+        home.relay = relay.url + "/mesh"
+        for words in (["send", "otto", "x"], ["inbox"], ["watch"]):
+            says(home.run(*words), 2, 'not below "/mesh"', "Leave the path out")
 
 
 def waits(home, *words, timeout="20"):
@@ -280,7 +343,10 @@ def a_question_without_an_answer_ends_with_8_and_one_that_failed_with_9(relay):
     with people(relay) as home:
         result = home.run("ask", "otto", "x", "--timeout", "1")
         check(result.code == 8 and result.out == "" and "clawlink trace" in result.err, result)
-        otto.take()
+        check("clawlink inbox" in result.err, result)
+        header, _ = otto.take()
+        late = home.run("send", "--agent", "otto", "--re", header["id"], header["reply_to"], "late")
+        says(late, 4, "does not wait", "Send the answer to laptop/mira,")
         ask = home.start("ask", "mini/otto", "y")
         header, _ = otto.take()
         otto.report(header, outcome="failed", reason="no idea")
@@ -290,6 +356,23 @@ def a_question_without_an_answer_ends_with_8_and_one_that_failed_with_9(relay):
         otto.report(header, outcome="failed")
         otto.answer(home, header, "but this much is known")
         check(ask.line() == "but this much is known" and ask.wait() == 9, "with an answer")
+
+
+@test()
+def who_asks_is_listed_nowhere_and_gone_when_it_has_asked(relay):
+    otto = Peer(relay)
+    listed = lambda: [agent["agent"] for agent in otto.call("agents")["agents"]]
+    with people(relay) as home:
+        for end in (lambda ask: ask.signal(signal.SIGINT), lambda ask: ask.kill()):
+            ask = home.start("ask", "mini/otto", "x")
+            header, _ = otto.take()
+            news = home.ok("send", "topic:news", "x", "--json").json()[0]
+            check(news["recipients"] == 1, news)
+            check(listed() == ["mini/otto", "laptop/mira"], listed())
+            otto.take()
+            end(ask)
+            ask.wait()
+            until(lambda: home.run("send", header["reply_to"], "x").code == 4, "it is gone")
 
 
 # -- watch -------------------------------------------------------------------------------------
@@ -566,6 +649,202 @@ def an_answer_that_got_lost_is_asked_for_again_and_nothing_is_sent_twice(relay):
     between.listener.close()
 
 
+class Scripted:
+    """A relay that says what the test wants of it: script(call) returns a result, an error {"error":
+    ...}, CUT or HELD; None: as a relay does. Notes are said by say()."""
+
+    def __init__(self, script):
+        self.script, self.calls, self.count, self.client = script, [], 0, None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def serve(self):
+        while True:
+            with contextlib.suppress(OSError, EOFError):
+                self.client, _ = self.listener.accept()
+                self.count += 1
+                Impostor.greet(self.client, None)
+                while self.answer(json.loads(self.read())):
+                    pass
+            if self.listener.fileno() < 0:
+                return
+            self.client.close()
+
+    def exactly(self, size):
+        data = b""
+        while len(data) < size:
+            piece = self.client.recv(size - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def read(self):
+        """The next text; what is no text is passed over."""
+        while True:
+            first, size = self.exactly(2)
+            size &= 0x7F
+            if size > 125:
+                size = int.from_bytes(self.exactly(2 if size == 126 else 8), "big")
+            mask, data = self.exactly(4), self.exactly(size)
+            if first == 0x81:
+                return bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+
+    def say(self, **text):
+        data = json.dumps({"jsonrpc": "2.0", **text}).encode()
+        size = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
+        self.client.sendall(b"\x81" + size + data)
+
+    def answer(self, call):
+        method, params = call["method"], call["params"]
+        self.calls.append((self.count, method, params))
+        result = self.script(self.count, method, params)
+        if result is CUT:
+            return False
+        if result is None:
+            result = {"hello": welcome, "attach": lambda: attached(params), "inbox": empty,
+                      "send": lambda: accepted(params)}.get(method, dict)()
+        if result is not HELD:
+            self.say(id=call["id"], **(result if "error" in result else {"result": result}))
+        return True
+
+    def params(self, method):
+        return [call[2] for call in self.calls if call[1] == method]
+
+
+CUT, HELD = object(), object()
+
+
+def welcome(epoch="one"):
+    return {"version": "2.0", "versions": ["2.0"], "relay": "r", "epoch": epoch,
+            "durability": "memory", "time": int(time.time() * 1000),
+            "limits": {"message_bytes": 1048575, "body_bytes": 32768, "blob_bytes": 0,
+                       "credit_messages": 64, "credit_bytes": 1048576}}
+
+
+def attached(params):
+    return {"agent": params["agent"], "waiting": 0, "receipts": 0}
+
+
+def empty():
+    return {"waiting": 0, "messages": []}
+
+
+def header_of(params):
+    return json.loads(base64.urlsafe_b64decode(params["envelope"]["protected"] + "=="))
+
+
+def accepted(params):
+    header = header_of(params)
+    return {"id": header["id"], "to": header["to"], "status": "accepted", "durability": "memory",
+            "duplicate": False}
+
+
+def letter(at, text, **header):
+    """A message from mini/otto, as a relay shows it."""
+    coded = [base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in (
+        json.dumps({"typ": "clawlink-msg+jws", "from": "mini/otto", "to": "laptop/mira",
+                    "id": "A" * 21 + "Q", "iat": 1775304000, "exp": 1775304001, **header}), text)]
+    return {"at": at, "relay": {"accepted": 1775304000123, "trust": "relay", "attempts": 0},
+            "envelope": {"protected": coded[0], "payload": coded[1]}}
+
+
+FULL = {"error": {"code": 429, "message": "the inbox is full",
+                  "data": {"error": "inbox_full", "retry": True}}}
+
+
+@test(relay=False)
+def what_is_refused_after_a_connection_broke_may_have_arrived_before():
+    def script(count, method, _):
+        return None if method != "send" else CUT if count == 1 else FULL
+    with Scripted(script) as relay, people(relay) as home:
+        sent = home.run("send", "mini/otto", "x")
+        check(sent.code == 5 and re.fullmatch(ID + " unknown for mini/otto\n", sent.out), sent)
+        check("is unknown: the connection broke" in sent.err and "inbox is full" in sent.err, sent)
+        check(f"clawlink trace {sent.out[:22]}" in sent.err, sent)
+        check(home.run("send", "mini/otto", "x", "--wait", "seen").code == 6, "never in doubt")
+
+
+@test(relay=False)
+def what_goes_to_a_relay_without_its_memory_may_arrive_twice():
+    def script(count, method, _):
+        if method == "hello":
+            return welcome(f"epoch {count}")
+        return CUT if method == "send" and count == 1 else None
+    with Scripted(script) as relay, people(relay) as home:
+        sent = home.ok("send", "mini/otto", "x")
+        check(f"{sent.out[:22]} goes out once more and may arrive twice, with the same id" in sent.err,
+              sent)
+        check("may arrive twice" not in home.ok("send", "mini/otto", "x").err, "it was told once")
+
+
+@test(relay=False)
+def an_answer_whose_acknowledgement_gets_lost_is_an_answer():
+    def script(_, method, params):
+        if method == "ack":
+            return CUT
+        if method == "send":
+            header = header_of(params)
+            relay.say(method="message", params={"agent": header["reply_to"], **letter(
+                [2, 1], "mine", to=header["reply_to"], re=header["id"])})
+        return None
+    with Scripted(script) as relay, people(relay) as home:
+        asked = home.ok("ask", "mini/otto", "x")
+        check(asked.out == "mine" and "could not be acknowledged" in asked.err, asked)
+
+
+@test(relay=False)
+def a_question_to_a_topic_outlives_the_relay():
+    """What is for a topic has no receipt, so that there is none after a restart says nothing."""
+    def script(count, method, params):
+        if method == "hello":
+            return welcome(f"epoch {count}")
+        if method == "send" and count == 1:
+            asked.append(header_of(params))
+            relay.say(id=3, result=accepted(params))
+            return CUT
+        if method == "attach" and params.get("guest"):
+            relay.say(method="message", params={"agent": params["agent"], **letter(
+                [2, 1], "mine", to=params["agent"], re=asked[0]["id"])}) if asked else None
+        return None
+    asked = []
+    with Scripted(script) as relay, people(relay) as home:
+        check(home.ok("ask", "topic:news", "x").out == "mine", "the answer")
+        check(not relay.params("trace"), relay.calls)
+
+
+@test(relay=False)
+def the_own_inbox_is_read_once_and_not_during_an_outage():
+    def script(count, method, params):
+        looks = relay.params("inbox")
+        if method == "hello" and count == 2:
+            until(lambda: time.monotonic() > relay.cut_at + 1.2, "a look would be due")
+        if method != "inbox":
+            return None
+        if len(looks) == 1:  # an urgent one, and more behind it
+            return {"waiting": 3, "messages": [letter([0, 7], "a")], "next": [0, 7]}
+        if len(looks) == 2:  # all that was behind it
+            return {"waiting": 3, "messages": [letter([2, 4], "b"), letter([2, 5], "c")]}
+        if len(looks) == 3:
+            relay.cut_at = time.monotonic()
+            return CUT
+        if len(looks) == 4:  # known already; behind it is what answers
+            return {"waiting": 4, "messages": [letter([2, 4], "b")], "next": [2, 4]}
+        return {"waiting": 4, "messages": [letter([2, 6], "mine", re=header_of(
+            relay.params("send")[0])["id"])]}
+    with Scripted(script) as relay, people(relay) as home:
+        check(home.ok("ask", "mini/otto", "x").out == "mine", "the answer")
+        looks = [(params.get("after"), params.get("limit")) for params in relay.params("inbox")]
+        check(looks == [(None, 1), ([0, 7], 32), ([0, 7], 1), ([0, 7], 1), ([2, 5], 1)], looks)
+
+
 # -- blobs -------------------------------------------------------------------------------------
 
 
@@ -683,9 +962,10 @@ class Impostor:
         with contextlib.suppress(OSError):
             while True:
                 kept.append(self.listener.accept()[0])
-                self.greet(kept[-1])
+                self.greet(kept[-1], self.says)
 
-    def greet(self, client):
+    @staticmethod
+    def greet(client, says_what):
         head = b""
         while b"\r\n\r\n" not in head:
             head += client.recv(4096)
@@ -694,9 +974,9 @@ class Impostor:
             key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
         client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
-        if self.says:
+        if says_what:
             client.recv(4096)
-            client.sendall(bytes([0x81, len(self.says)]) + self.says)
+            client.sendall(bytes([0x81, len(says_what)]) + says_what)
 
 
 @test(relay=False)
@@ -714,7 +994,7 @@ def a_token_that_is_not_the_relays_ends_it(relay):
     with people(relay) as home:
         says(home.run("send", "otto", "x"), 3, "wants its token")
         says(home.run("watch", "--token", "wrong"), 3, "does not accept this token")
-        says(home.run("send", "otto", "x", "--token", "s3cret"), 4, "there is no agent")
+        says(home.run("send", "otto", "x", "--token", "s3cret"), 4, "No such agent")
 
 
 @test(relay=False)
