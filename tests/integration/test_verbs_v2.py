@@ -826,6 +826,7 @@ def the_own_inbox_is_read_once_and_not_during_an_outage():
         looks = relay.params("inbox")
         if method == "hello" and count == 2:
             until(lambda: time.monotonic() > relay.cut_at + 1.2, "a look would be due")
+            relay.back_at = time.monotonic()
         if method != "inbox":
             return None
         if len(looks) == 1:  # an urgent one, and more behind it
@@ -836,12 +837,14 @@ def the_own_inbox_is_read_once_and_not_during_an_outage():
             relay.cut_at = time.monotonic()
             return CUT
         if len(looks) == 4:  # known already; behind it is what answers
+            relay.looked_after = time.monotonic() - relay.back_at
             return {"waiting": 4, "messages": [letter([2, 4], "b")], "next": [2, 4]}
         return {"waiting": 4, "messages": [letter([2, 6], "mine", re=header_of(
             relay.params("send")[0])["id"])]}
     with Scripted(script) as relay, people(relay) as home:
         check(home.ok("ask", "mini/otto", "x").out == "mine", "the answer")
         looks = [(params.get("after"), params.get("limit")) for params in relay.params("inbox")]
+        check(relay.looked_after > 0.5, "the look was made during the outage")
         check(looks == [(None, 1), ([0, 7], 32), ([0, 7], 1), ([0, 7], 1), ([2, 5], 1)], looks)
 
 
