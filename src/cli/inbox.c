@@ -95,7 +95,7 @@ cl_inbox_meet(struct cl_run *run, struct cl_wanted *wanted, size_t len, struct c
 }
 
 enum cl_err
-cl_inbox_find(struct cl_run *run, cl_str text, cl_id *ret_id, struct cl_why *why)
+cl_inbox_resolve(struct cl_run *run, cl_str text, cl_id *ret_id, struct cl_why *why)
 {
     struct cl_wanted wanted;
     enum cl_err err = cl_wanted_read(text, &wanted, why);

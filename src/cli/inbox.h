@@ -28,8 +28,8 @@ CL_MUST_CHECK enum cl_err cl_inbox_meet(struct cl_run *run, struct cl_wanted *wa
 
 /* The id of the message that is called so: a whole one, which is not looked for, or one that waits.
  * CL_ERR_NOT_FOUND, CL_ERR_AMBIGUOUS. */
-CL_MUST_CHECK enum cl_err cl_inbox_find(struct cl_run *run, cl_str text, cl_id *ret_id,
-                                        struct cl_why *why);
+CL_MUST_CHECK enum cl_err cl_inbox_resolve(struct cl_run *run, cl_str text, cl_id *ret_id,
+                                           struct cl_why *why);
 
 /* An agent that the relay does not know is made known to it, so that others can write to it; of one
  * that it knows nothing is changed. */

@@ -658,7 +658,7 @@ begin(struct post *post, struct cl_why *why)
     enum cl_err err =
         cl_letter_init(&post->letter, &run->opts, &run->me, CL_CLI_BODY_BYTES_MAX, why);
     if (err == CL_OK && run->opts.values[CL_LETTER_RE] != NULL)
-        err = cl_inbox_find(run, cl_run_option(run, CL_LETTER_RE), &post->letter.header.re, why);
+        err = cl_inbox_resolve(run, cl_run_option(run, CL_LETTER_RE), &post->letter.header.re, why);
     if (err == CL_OK)
         err = cl_client_uplink(run->client, &post->config, why);
     if (err != CL_OK)
