@@ -127,8 +127,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
     cl_page_print(page,
                   "\n`clawlink help VERB` explains one, with examples.\n\n"
                   "common options, before or behind the verb (relay takes no --relay, --pin and "
-                  "--as;\nrelay status, relay install and scan no token either; --agent and "
-                  "--instance are\nfor the verbs of protocol v2):\n");
+                  "--as;\nrelay backup, relay status, relay install and scan no token either; "
+                  "--agent and\n--instance are for the verbs of protocol v2):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"
@@ -145,11 +145,12 @@ cl_help_all(struct cl_page *page, cl_str subject)
               "3  not allowed                      7  no relay there, or it cannot now\n"
               "8  what --wait or ask waits for     9  the message has ended otherwise than --wait\n"
               "   is not proven in time               or ask hoped, or ack --outcome says\n"
-              "130  ended by Ctrl-C; 0 from relay, poll --follow and heartbeat --every,\n"
-              "     which end so");
+              "130  ended by Ctrl-C; 0 from relay, watch, poll --follow and\n"
+              "     heartbeat --every, which end so");
     cl_page_print(page, "\nexamples:\n");
     print_lines(page, "clawlink relay\n"
                       "clawlink register --name researcher --caps search,summarise\n"
                       "clawlink delegate --to analyst --task \"Check the numbers in report.md\"\n"
-                      "clawlink poll --wait 30");
+                      "clawlink poll --wait 30\n"
+                      "clawlink ask analyst \"Do the numbers add up?\"");
 }
