@@ -65,6 +65,7 @@ run_ask(struct cl_run *run, struct cl_why *why)
     struct cl_why late;
     const struct cl_post_want want = {
         .wish = CL_POST_ANSWER,
+        .draw = draw,
         .timeout_s = (uint32_t)cl_opts_number(&run->opts, TIMEOUT, CL_CLI_ASK_TIMEOUT_S)};
     enum cl_err err = cl_post(run, &want, &result, why);
     if (result.len == 0)
@@ -83,8 +84,10 @@ const struct cl_cmd cl_cmd_ask = {
     .notes =
         "Prints the text of the answer and nothing else. The answer goes to an address that only\n"
         "this run has, or is found in the own inbox, where nothing but it is acknowledged; so\n"
-        "another program may read that inbox at the same time. Exit status 8: no answer came in\n"
-        "time; 9: the message has ended without one, or failed.",
+        "another program may read that inbox at the same time. It is acknowledged when it is\n"
+        "written out. Exit status 8: no answer came in time, and who sends one later is told that\n"
+        "nobody waits for it, or it is in the inbox; 9: the message has ended without one, or\n"
+        "failed.",
     .examples = "clawlink ask mini/otto \"Which tests are red?\"\n"
                 "clawlink ask cap:review --file src/parser.c --timeout 600 --json",
     .check = cl_letter_check,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/letter.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/random.h"
@@ -12,6 +13,9 @@
 
 static const cl_str levels[CL_PRIORITY_COUNT] = {CL_STR_INIT("urgent"), CL_STR_INIT("high"),
                                                  CL_STR_INIT("normal"), CL_STR_INIT("low")};
+
+/* What an address of `ask` has behind the agent's. */
+#define ASKER_LEN (sizeof ".ask-01234567" - 1)
 
 /* -- the options ----------------------------------------------------------------------------- */
 
@@ -231,11 +235,21 @@ cl_letter_envelope(const struct cl_letter *letter)
     return cl_envelope_split(cl_buf_str(&letter->text));
 }
 
-/* "laptop/mira" of "laptop/mira.ask-01234567", an address that one run of `ask` had; else empty. */
+void
+cl_letter_name_asker(const struct cl_me *me, char ret_address[static CL_ME_CAP])
+{
+    uint32_t random;
+    cl_random_bytes(&random, sizeof random);
+    size_t room = me->instance_len + 1 + CL_NAME_BYTES_MAX - ASKER_LEN;
+    (void)snprintf(ret_address, CL_ME_CAP, "%.*s.ask-%08x",
+                   CL_STR_ARG(cl_str_part(cl_me_address(me), 0, room)), random); // it was made to
+}
+
+/* "laptop/mira" of "laptop/mira.ask-01234567"; else empty. */
 static cl_str
 asker_of(cl_str to)
 {
-    const size_t len = sizeof ".ask-01234567" - 1;
+    const size_t len = ASKER_LEN;
     if (to.len <= len || !cl_str_eq(cl_str_part(to, to.len - len, 5), CL_STR(".ask-")))
         return CL_STR("");
     return cl_str_part(to, 0, to.len - len);

@@ -93,6 +93,10 @@ CL_MUST_CHECK enum cl_err cl_letter_seal(struct cl_letter *letter, cl_time now, 
 /* Of a letter that is sealed. */
 struct cl_envelope cl_letter_envelope(const struct cl_letter *letter);
 
+/* An address that one run of `ask` has, so that the answer comes to it alone: "laptop/mira" is
+ * "laptop/mira.ask-01234567" there. */
+void cl_letter_name_asker(const struct cl_me *me, char ret_address[static CL_ME_CAP]);
+
 /* The sentence about a relay's refusal to take it, with what to do about its address; returns
  * error->err. */
 CL_MUST_CHECK enum cl_err cl_letter_explain(const struct cl_letter *letter,

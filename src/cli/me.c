@@ -39,6 +39,22 @@ cl_me_name_agent(cl_str called, char ret_name[static CL_NAME_BYTES_MAX + 1])
     return len > 0;
 }
 
+void
+cl_me_words(const struct cl_opts *opts, char ret_words[static CL_ME_WORDS_CAP])
+{
+    static const enum cl_global globals[] = {CL_GLOBAL_INSTANCE, CL_GLOBAL_AGENT, CL_GLOBAL_AS};
+    static const char *const names[] = {"instance", "agent", "as"};
+    size_t len = 0;
+    ret_words[0] = '\0';
+    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
+        const char *typed = opts->globals[globals[i]];
+        if (typed == NULL || !cl_name_is_valid(cl_str_z(typed)))
+            continue; // a name is short
+        len +=
+            (size_t)snprintf(ret_words + len, CL_ME_WORDS_CAP - len, " --%s %s", names[i], typed);
+    }
+}
+
 /* Empty: neither the option nor the environment says it. */
 static cl_str
 said_instance(const struct cl_opts *opts)

@@ -47,6 +47,11 @@ CL_MUST_CHECK enum cl_err cl_me_find(const struct cl_opts *opts, const struct cl
  * for. */
 void cl_me_name_host(cl_str host, char ret_name[static CL_NAME_BYTES_MAX + 1]);
 
+/* " --as mira", " --agent mira": the words that said who somebody is, for a sentence that tells
+ * what to type next. Empty: none were typed. */
+#define CL_ME_WORDS_CAP (sizeof " --instance  --agent  --as " + 3 * CL_NAME_BYTES_MAX)
+void cl_me_words(const struct cl_opts *opts, char ret_words[static CL_ME_WORDS_CAP]);
+
 /* What an agent is called made into a name that an address may have: one "-" for what stands
  * between its letters and may not, as in "Code-Reviewer". False, and *ret_name spoilt: nothing is
  * left. */

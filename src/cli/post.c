@@ -7,9 +7,7 @@
 #include "base/random.h"
 #include "cli/inbox.h"
 #include "cli/mail.h"
-#include "cli/progress.h"
-#include "client/backoff.h"
-#include "client/blob.h"
+#include "cli/parcel.h"
 #include "proto/id_text.h"
 #include "wire/base64url.h"
 
@@ -22,7 +20,8 @@ struct post {
     struct cl_uplink_config config;
     struct cl_uplink *uplink;
     char id[CL_ID_TEXT_CAP];
-    char reply_to[CL_ME_CAP]; // an address of this run's own; empty: none
+    char who[CL_ME_WORDS_CAP]; // " --as mira", for what is told to be typed
+    char reply_to[CL_ME_CAP];  // an address of this run's own; empty: none
     cl_instant deadline;
 
     /* -- of the relay */
@@ -48,6 +47,7 @@ struct post {
     unsigned lane;                      // behind the place in that one
     uint64_t places[CL_PRIORITY_COUNT]; // what was looked at, in each lane
     bool has_answer;
+    bool is_shown;
     bool wants_taking; // it was not looked into and acknowledged yet
     bool is_own_inbox; // where it waits; else at the address of this run's own
     struct cl_range answer_at;
@@ -190,6 +190,42 @@ learn(struct post *post, const struct cl_v2_receipt *receipt)
     judge(post);
 }
 
+static void
+put_member(struct cl_json_writer *json, const char *name, cl_str value)
+{
+    if (value.len == 0)
+        return;
+    cl_json_put_name(json, cl_str_z(name));
+    cl_json_put_raw(json, value);
+}
+
+static enum cl_err
+put_result(struct post *post, cl_str *ret_result)
+{
+    struct cl_json_writer json;
+    cl_str sent = cl_buf_str(&post->sent), receipt = cl_buf_str(&post->receipt);
+    if (!post->is_made)
+        return CL_OK;
+    cl_run_body(post->run, &json);
+    cl_json_put_member(&json, CL_STR("id"), cl_str_z(post->id));
+    if (sent.len > 0)
+        put_member(&json, "to", cl_doc_find(sent, CL_STR("to")));
+    else
+        cl_json_put_member(&json, CL_STR("to"), post->letter.header.to);
+    cl_json_put_member(&json, CL_STR("status"), status_of(post));
+    put_member(&json, "durability", cl_doc_find(sent, CL_STR("durability")));
+    put_member(&json, "duplicate", cl_doc_find(sent, CL_STR("duplicate")));
+    put_member(&json, "recipients", cl_doc_find(sent, CL_STR("recipients")));
+    put_member(&json, "rungs", cl_doc_find(receipt, CL_STR("rungs")));
+    put_member(&json, "ended", cl_doc_find(receipt, CL_STR("ended")));
+    put_member(&json, "answer", cl_buf_str(&post->answer));
+    cl_json_object_end(&json);
+    enum cl_err err = cl_json_writer_end(&json);
+    if (err == CL_OK)
+        *ret_result = cl_buf_str(&post->run->body);
+    return err;
+}
+
 /* -- the answer to it -------------------------------------------------------------------------- */
 
 /* It is here, and will be shown. */
@@ -328,8 +364,8 @@ take_refusal(struct post *post, const struct cl_v2_error *error)
     if (post->is_in_doubt)
         END(post, err_of_doubt(post),
             "Whether the relay has message %s is unknown: the connection broke before it answered, "
-            "and sent again it was refused. %.240s `clawlink trace %s` tells.",
-            post->id, why.text, post->id);
+            "and sent again it was refused. %.240s `clawlink trace%s %s` tells.",
+            post->id, why.text, post->who, post->id);
     else
         END(post, err, "%s", why.text);
 }
@@ -356,44 +392,10 @@ relay_now(const struct post *post)
     return cl_time_add(post->clock, cl_clock_monotonic().ms - post->clock_at.ms);
 }
 
-static void
-show_progress(void *ctx, uint64_t done, uint64_t size)
+static struct cl_parcel
+parcel_of(struct post *post, const cl_digest *digest)
 {
-    cl_progress_show(ctx, done, size);
-}
-
-/* The relay went away in the middle, which the uplink tells; it is waited for until the time is
- * over. */
-static bool
-may_try_again(struct post *post, struct cl_backoff *backoff, enum cl_err err)
-{
-    uint64_t random;
-    bool is_outage = err == CL_ERR_CLOSED || err == CL_ERR_NO_RELAY || err == CL_ERR_TIMEOUT ||
-                     err == CL_ERR_UNAVAILABLE;
-    if (!is_outage || post->is_over || cl_clock_monotonic().ms >= post->deadline.ms)
-        return false;
-    cl_random_bytes(&random, sizeof random);
-    cl_client_pause(post->run->client, cl_backoff_next(backoff, random));
-    return true;
-}
-
-static enum cl_err
-upload(struct post *post, const cl_digest *digest, struct cl_why *why)
-{
-    struct cl_progress progress;
-    struct cl_backoff backoff = {0};
-    const struct cl_blob_upload blob = {.bytes = cl_buf_str(&post->letter.body),
-                                        .digest = *digest,
-                                        .deadline = post->deadline,
-                                        .progress = show_progress,
-                                        .ctx = &progress};
-    enum cl_err err;
-    cl_progress_init(&progress, &post->run->view, "sending");
-    do {
-        err = cl_client_put_blob(post->run->client, &blob, why);
-        cl_progress_done(&progress);
-    } while (err != CL_OK && may_try_again(post, &backoff, err));
-    return err;
+    return (struct cl_parcel){post->run, digest, post->deadline, &post->is_over};
 }
 
 /* A body that is too large for an envelope goes before it, and the envelope says which it is. */
@@ -412,7 +414,8 @@ seal_blob(struct post *post, struct cl_why *why)
     enum cl_err err = cl_digest_of(cl_buf_str(&letter->body), &digest);
     if (err != CL_OK)
         return cl_fail(err, why, "Out of memory.");
-    err = upload(post, &digest, why);
+    const struct cl_parcel parcel = parcel_of(post, &digest);
+    err = cl_parcel_send(&parcel, cl_buf_str(&letter->body), why);
     if (err != CL_OK)
         return err;
     blob.digest = digest;
@@ -453,20 +456,11 @@ seal_and_send(struct post *post, struct cl_why *why)
 static enum cl_err
 fetch_blob(struct post *post, struct cl_why *why)
 {
-    struct cl_progress progress;
-    struct cl_backoff backoff = {0};
     struct cl_mail *mail = &post->mail;
-    struct cl_blob_fetch fetch = {
-        .size = mail->blob.size, .progress = show_progress, .ctx = &progress};
-    enum cl_err err;
-    fetch.digest = mail->blob.digest;
+    struct cl_parcel parcel = parcel_of(post, &mail->blob.digest);
     // It came in time; its bytes get as long once more.
-    fetch.deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
-    cl_progress_init(&progress, &post->run->view, "fetching");
-    do {
-        err = cl_client_get_blob(post->run->client, &fetch, &post->blob, why);
-        cl_progress_done(&progress);
-    } while (err != CL_OK && may_try_again(post, &backoff, err));
+    parcel.deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
+    enum cl_err err = cl_parcel_fetch(&parcel, mail->blob.size, &post->blob, why);
     if (err == CL_OK && cl_base64url_append(&post->base64, cl_buf_str(&post->blob)) != CL_OK)
         err = cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
     if (err != CL_OK)
@@ -478,7 +472,32 @@ fetch_blob(struct post *post, struct cl_why *why)
     return CL_OK;
 }
 
-/* Outside of the loop's callbacks. It is acknowledged when it is whole, and nothing else is. */
+/* What could not be written out is not acknowledged, and waits on. */
+static enum cl_err
+show_answer(struct post *post, struct cl_why *why)
+{
+    struct cl_view *view = &post->run->view;
+    const struct cl_me *me = &post->run->me;
+    char where[96 + CL_ME_WORDS_CAP];
+    cl_str result = CL_STR("");
+    if (post->is_own_inbox)
+        (void)snprintf(where, sizeof where, "The answer waits on: `clawlink inbox%s`.", post->who);
+    else
+        (void)snprintf(where, sizeof where,
+                       "The answer waits on: `clawlink inbox --instance %.*s --agent %s --take 1`.",
+                       CL_STR_ARG(cl_me_instance(me)), post->reply_to + me->instance_len + 1);
+    enum cl_err err = put_result(post, &result);
+    if (err != CL_OK)
+        return cl_fail(err, why, "Out of memory.");
+    post->is_shown = true;
+    view->unwritten = where;
+    err = cl_view_result(view, result, post->want->draw, why);
+    view->unwritten = NULL;
+    return err;
+}
+
+/* Outside of the loop's callbacks. It is acknowledged when it is whole and was shown, and nothing
+ * else is. */
 static enum cl_err
 take_answer(struct post *post, struct cl_why *why)
 {
@@ -491,6 +510,9 @@ take_answer(struct post *post, struct cl_why *why)
     cl_mail_put(&json, &post->mail, &post->added);
     if (cl_json_writer_end(&json) != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
+    err = show_answer(post, why);
+    if (err != CL_OK)
+        return err;
     // Nothing but its acknowledgement is waited for, and not for long.
     post->deadline = cl_instant_add(cl_clock_monotonic(), CL_CLI_LAST_WORDS_MS);
     const struct cl_v2_ack params = {.agent = post->is_own_inbox ? cl_me_address(&post->run->me)
@@ -617,20 +639,6 @@ static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note
 
 /* -- all of it --------------------------------------------------------------------------------- */
 
-/* Answers go to an address of this run's own, so that another program that reads this agent's inbox
- * does not get them, and this one takes nothing of what is for the other. */
-static void
-make_reply_to(struct post *post)
-{
-    const struct cl_me *me = &post->run->me;
-    uint32_t random;
-    cl_random_bytes(&random, sizeof random);
-    size_t room = me->instance_len + 1 + CL_NAME_BYTES_MAX - (sizeof ".ask-01234567" - 1);
-    (void)snprintf(post->reply_to, sizeof post->reply_to, "%.*s.ask-%08x",
-                   CL_STR_ARG(cl_str_part(cl_me_address(me), 0, room)), random); // it was made to
-    post->letter.header.reply_to = cl_str_z(post->reply_to);
-}
-
 static enum cl_err
 attach(struct post *post)
 {
@@ -648,8 +656,8 @@ say_how_far_it_is(void *ctx)
     struct post *post = ctx;
     if (post->is_made)
         cl_view_note(&post->run->view,
-                     "Message %s is %.*s so far. `clawlink trace %s` tells how it goes on.",
-                     post->id, CL_STR_ARG(status_of(post)), post->id);
+                     "Message %s is %.*s so far. `clawlink trace%s %s` tells how it goes on.",
+                     post->id, CL_STR_ARG(status_of(post)), post->who, post->id);
 }
 
 static enum cl_err
@@ -665,13 +673,18 @@ begin(struct post *post, struct cl_why *why)
     if (err != CL_OK)
         return err;
     cl_id_text(id_of(post), post->id);
+    cl_me_words(&run->opts, post->who);
     post->config.instance = cl_me_instance(&run->me);
     post->config.client = CL_STR(CLIENT_NAME);
     post->config.events = &events;
     post->look_at = CL_INSTANT_NEVER;
     post->letter.header.reply_to = post->want->reply_to;
-    if (post->want->wish == CL_POST_ANSWER)
-        make_reply_to(post);
+    if (post->want->wish == CL_POST_ANSWER) {
+        // Another program that reads this agent's inbox does not get the answer there, and this one
+        // takes nothing of what is for the other.
+        cl_letter_name_asker(&run->me, post->reply_to);
+        post->letter.header.reply_to = cl_str_z(post->reply_to);
+    }
     err = cl_uplink_new(&post->config, post, &post->uplink);
     if (err == CL_OK)
         err = attach(post);
@@ -696,19 +709,20 @@ time_out(struct post *post)
     else if (!post->is_there)
         END(post, err_of_doubt(post),
             "Whether the relay has message %s is unknown: it did not answer within %u s. `clawlink "
-            "trace %s` asks again.",
-            post->id, post->want->timeout_s, post->id);
+            "trace%s %s` asks again.",
+            post->id, post->want->timeout_s, post->who, post->id);
     else if (post->want->wish == CL_POST_ANSWER)
         END(post, CL_ERR_UNPROVEN,
-            "No answer came within %u s; message %s is %.*s, and `clawlink trace %s` tells how it "
-            "goes on. One that comes later is in the inbox (`clawlink inbox`), or its sender is "
-            "told that nobody waits for it here.",
-            post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->id);
+            "No answer came within %u s; message %s is %.*s, and `clawlink trace%s %s` tells how "
+            "it goes on. One that comes later is in the inbox (`clawlink inbox%s`), or its sender "
+            "is told that nobody waits for it here.",
+            post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->who, post->id,
+            post->who);
     else
         END(post, CL_ERR_UNPROVEN,
-            "The %u s are over: message %s is %.*s, and more is not proven. `clawlink trace %s` "
-            "tells how it goes on.",
-            post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->id);
+            "The %u s are over: message %s is %.*s, and more is not proven. `clawlink trace%s "
+            "%s` tells how it goes on.",
+            post->want->timeout_s, post->id, CL_STR_ARG(status_of(post)), post->who, post->id);
 }
 
 static void
@@ -735,42 +749,6 @@ follow(struct post *post)
     }
 }
 
-static void
-put_member(struct cl_json_writer *json, const char *name, cl_str value)
-{
-    if (value.len == 0)
-        return;
-    cl_json_put_name(json, cl_str_z(name));
-    cl_json_put_raw(json, value);
-}
-
-static enum cl_err
-put_result(struct post *post, cl_str *ret_result)
-{
-    struct cl_json_writer json;
-    cl_str sent = cl_buf_str(&post->sent), receipt = cl_buf_str(&post->receipt);
-    if (!post->is_made)
-        return CL_OK;
-    cl_run_body(post->run, &json);
-    cl_json_put_member(&json, CL_STR("id"), cl_str_z(post->id));
-    if (sent.len > 0)
-        put_member(&json, "to", cl_doc_find(sent, CL_STR("to")));
-    else
-        cl_json_put_member(&json, CL_STR("to"), post->letter.header.to);
-    cl_json_put_member(&json, CL_STR("status"), status_of(post));
-    put_member(&json, "durability", cl_doc_find(sent, CL_STR("durability")));
-    put_member(&json, "duplicate", cl_doc_find(sent, CL_STR("duplicate")));
-    put_member(&json, "recipients", cl_doc_find(sent, CL_STR("recipients")));
-    put_member(&json, "rungs", cl_doc_find(receipt, CL_STR("rungs")));
-    put_member(&json, "ended", cl_doc_find(receipt, CL_STR("ended")));
-    put_member(&json, "answer", cl_buf_str(&post->answer));
-    cl_json_object_end(&json);
-    enum cl_err err = cl_json_writer_end(&json);
-    if (err == CL_OK)
-        *ret_result = cl_buf_str(&post->run->body);
-    return err;
-}
-
 enum cl_err
 cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result, struct cl_why *why)
 {
@@ -786,7 +764,7 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     enum cl_err err = begin(&post, why);
     if (err == CL_OK) {
         follow(&post);
-        err = put_result(&post, ret_result);
+        err = post.is_shown ? CL_OK : put_result(&post, ret_result);
         if (err != CL_OK)
             cl_err_ignore(cl_fail(err, &post.why, "The result could not be written."));
         err = err == CL_OK ? post.err : err;

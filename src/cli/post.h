@@ -25,12 +25,14 @@ struct cl_post_want {
     unsigned which;  // enum cl_rung, enum cl_v2_outcome
     cl_str reply_to; // empty: the sender, or of ANSWER an address of this run's own
     uint32_t timeout_s;
+    cl_draw_fn *draw; // of ANSWER: how the result is shown before the answer is acknowledged
 };
 
 /* Sends the letter that run->opts says (cli/letter.h), and waits. *ret_result, a JSON object in
  * run->body, is what is known then, also when this fails, unless it is empty:
  *     {"id","to","status","durability","duplicate","rungs":[...],"ended":{...},"answer":{...}}
  * with the highest rung as status, or "unknown"; the answer is a message as cli/mail.h has it.
+ * An answer was shown by want->draw when this returns, and then *ret_result is empty.
  * CL_ERR_UNPROVEN: the time is over, or it cannot come any more. CL_ERR_ENDED: it has ended
  * otherwise. CL_ERR_TIMEOUT: it is not known whether the relay has it. A send that
  * was refused after a connection broke is not known to be nowhere. */

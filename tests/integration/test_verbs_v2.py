@@ -375,6 +375,20 @@ def who_asks_is_listed_nowhere_and_gone_when_it_has_asked(relay):
             until(lambda: home.run("send", header["reply_to"], "x").code == 4, "it is gone")
 
 
+@test()
+def an_answer_that_cannot_be_written_out_is_not_acknowledged(relay):
+    otto = Peer(relay)
+    with people(relay) as home, open("/dev/full", "wb") as full:
+        asking = subprocess.Popen([BIN, *home.args(["ask", "mini/otto", "x"])], env=home.env,
+                                  stdout=full, stderr=subprocess.PIPE)
+        header, _ = otto.take()
+        otto.answer(home, header, "precious")
+        said = asking.communicate(timeout=30)[1].decode()
+        check(asking.returncode == 1 and "No space left" in said, said)
+        place = re.search(r"`clawlink (inbox --instance laptop --agent mira\.ask-\S+ --take 1)`", said)
+        check("precious" in home.ok(*place[1].split()).out, said)
+
+
 # -- watch -------------------------------------------------------------------------------------
 
 

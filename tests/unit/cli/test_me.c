@@ -111,6 +111,21 @@ TEST(who_registered_with_an_id_of_v1_is_nobody_in_v2_until_it_says_who)
     CHECK(am("mini/otto"));
 }
 
+TEST(what_is_told_to_be_typed_says_who_as_it_was_typed)
+{
+    char words[CL_ME_WORDS_CAP];
+    begin(NULL, NULL);
+    cl_me_words(&opts, words);
+    CHECK_STR(cl_str_z(words), CL_STR(""));
+    opts.globals[CL_GLOBAL_AS] = "otto";
+    cl_me_words(&opts, words);
+    CHECK_STR(cl_str_z(words), CL_STR(" --as otto"));
+    opts.globals[CL_GLOBAL_AGENT] = "mira";
+    opts.globals[CL_GLOBAL_INSTANCE] = "laptop";
+    cl_me_words(&opts, words);
+    CHECK_STR(cl_str_z(words), CL_STR(" --instance laptop --agent mira --as otto"));
+}
+
 TEST(what_an_agent_is_called_becomes_a_name_in_an_address)
 {
     static const struct {
