@@ -340,6 +340,11 @@
 #define CL_BLOB_VIEWS_BYTES_MAX (64 * CL_MIB)
 /* Contents of blobs that an agent of v1 is shown in one batch; past it, their names. */
 #define CL_BLOB_SHOWN_BYTES_MAX (2 * CL_MIB)
+/* What a blob is charged at least: what its file or its entry takes. */
+#define CL_BLOB_CHARGE_MIN 4096
+/* Where there is no room, uploads that nobody has gone on with for so long give way, the longest
+ * untouched first. */
+#define CL_BLOB_UPLOAD_IDLE_MS 60000
 /* An upload that nobody goes on with is dropped after this time; a blob that no message names,
  * after that: so long its sender has for the send. Looked after so often. */
 #define CL_BLOB_UPLOAD_LIFE_MS  (24LL * 3600 * 1000)

@@ -78,6 +78,7 @@ draw(struct cl_page *page, cl_str answer)
         {"REFUSED, CUT, DROPPED", "what"}, {"REASON", "reason"}, {"COUNT", "count"}};
     cl_str queues = cl_doc_find(answer, CL_STR("queues"));
     cl_str fullest = cl_doc_find(queues, CL_STR("fullest"));
+    cl_str blobs = cl_doc_find(answer, CL_STR("blobs"));
     cl_str refusals = cl_doc_find(answer, CL_STR("refusals"));
 
     draw_line(page, "url", answer, "url");
@@ -97,6 +98,8 @@ draw(struct cl_page *page, cl_str answer)
     draw_numbers(page, "agents", cl_doc_find(answer, CL_STR("agents")), "0");
     draw_numbers(page, "connections", cl_doc_find(answer, CL_STR("connections")), "0");
     draw_numbers(page, "queues", queues, "0");
+    if (blobs.len > 0)
+        draw_numbers(page, "blobs", blobs, "0");
     draw_numbers(page, "limits", cl_doc_find(answer, CL_STR("limits")), "no"); // such as --rate
     if (has_rows(fullest)) {
         cl_page_print(page, "\n");

@@ -150,18 +150,53 @@ cl_blobs_add(struct cl_blobs *blobs, const cl_digest *digest, uint64_t size, siz
     blob->digest = *digest;
     blob->state = CL_BLOB_PARTIAL;
     blob->size = size;
+    cl_link_init(&blob->partial);
     if (cl_map_put(&blobs->by_digest, key_of(&blob->digest), blob) != CL_OK) {
         cl_free(blob);
         return NULL;
     }
-    blobs->bytes += size;
+    cl_blobs_recharge(blobs, blob);
     return blob;
+}
+
+/* What it takes with so many of its bytes. */
+static uint64_t
+charge_of(const struct cl_blobs *blobs, uint64_t size, uint64_t have)
+{
+    uint64_t bytes = blobs->folder == NULL ? (uint64_t)chunks_of(have) * CL_BLOB_CHUNK_BYTES : have;
+    bytes = bytes < size ? bytes : size;
+    return bytes > CL_BLOB_CHARGE_MIN ? bytes : CL_BLOB_CHARGE_MIN;
+}
+
+static void
+uncharge(struct cl_blobs *blobs, struct cl_blob *blob)
+{
+    blobs->bytes -= blob->charge;
+    if (!cl_link_is_linked(&blob->partial))
+        return;
+    blobs->partial_bytes -= blob->charge;
+    blobs->partial_count--;
+    cl_list_remove(&blob->partial);
+}
+
+void
+cl_blobs_recharge(struct cl_blobs *blobs, struct cl_blob *blob)
+{
+    uncharge(blobs, blob);
+    blob->charge =
+        charge_of(blobs, blob->size, blob->state == CL_BLOB_PARTIAL ? blob->claimed : blob->size);
+    blobs->bytes += blob->charge;
+    if (blob->state != CL_BLOB_PARTIAL)
+        return;
+    blobs->partial_bytes += blob->charge;
+    blobs->partial_count++;
+    cl_list_append(&blobs->partials, &blob->partial);
 }
 
 void
 cl_blobs_drop(struct cl_blobs *blobs, struct cl_blob *blob)
 {
-    blobs->bytes -= blob->size;
+    uncharge(blobs, blob);
     (void)cl_map_remove(&blobs->by_digest, key_of(&blob->digest));
     cl_free(blob);
 }
@@ -186,6 +221,7 @@ cl_blobs_open(const struct cl_blobs_config *config, struct cl_blobs **ret_blobs,
     blobs->place = &in_memory;
     cl_map_init(&blobs->by_digest, &config->hash_key);
     cl_list_init(&blobs->ended);
+    cl_list_init(&blobs->partials);
     enum cl_err err = config->folder == NULL ? CL_OK : cl_blobs_folder_open(blobs, why);
     if (err != CL_OK)
         cl_blobs_close(blobs);
@@ -238,10 +274,13 @@ cl_blobs_look(const struct cl_blobs *blobs, const cl_digest *digest)
     return blob == NULL ? (struct cl_blob_info){.state = CL_BLOB_ABSENT} : info_of(blob);
 }
 
-uint64_t
-cl_blobs_bytes(const struct cl_blobs *blobs)
+struct cl_blobs_stats
+cl_blobs_stats(const struct cl_blobs *blobs)
 {
-    return blobs->bytes;
+    return (struct cl_blobs_stats){.count = blobs->by_digest.count,
+                                   .partial = blobs->partial_count,
+                                   .bytes = blobs->bytes,
+                                   .bytes_max = blobs->config.all_bytes_max};
 }
 
 uint64_t
@@ -274,21 +313,34 @@ cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest, const struct cl_b
 }
 
 enum cl_err
-cl_blobs_begin(struct cl_blobs *blobs, const cl_digest *digest, uint64_t size, cl_time now)
+cl_blobs_check(const struct cl_blobs *blobs, const cl_digest *digest, uint64_t size)
 {
     const struct cl_blobs_config *config = &blobs->config;
-    struct cl_blob *blob = find(blobs, digest);
+    const struct cl_blob *blob = find(blobs, digest);
+    uint64_t stays = blobs->bytes - blobs->partial_bytes; // the others may give way
     if (blob != NULL)
         return blob->size == size ? CL_OK : CL_ERR_STALE;
     if (size == 0 || size > config->blob_bytes_max)
         return CL_ERR_TOO_LARGE;
-    if (blobs->bytes >= config->all_bytes_max || size > config->all_bytes_max - blobs->bytes)
-        return CL_ERR_FULL;
-    blob = cl_blobs_add(blobs, digest, size, blobs->folder == NULL ? chunks_of(size) : 0);
-    if (blob == NULL)
-        return CL_ERR_NO_MEMORY;
-    blob->touched = now;
-    return CL_OK;
+    return stays >= config->all_bytes_max || size > config->all_bytes_max - stays ? CL_ERR_FULL
+                                                                                  : CL_OK;
+}
+
+/* So many more bytes for that blob, or for a new one: those that were left alone give way. */
+static enum cl_err
+make_room(struct cl_blobs *blobs, const struct cl_blob *blob, uint64_t bytes, cl_time now)
+{
+    uint64_t max = blobs->config.all_bytes_max;
+    CL_LIST_EACH(&blobs->partials, at)
+    {
+        struct cl_blob *other = CL_LIST_ENTRY(at, struct cl_blob, partial);
+        if ((blobs->bytes <= max && bytes <= max - blobs->bytes) ||
+            now.ms - other->touched.ms < CL_BLOB_UPLOAD_IDLE_MS)
+            break;
+        if (other != blob)
+            (void)cl_blobs_remove(blobs, &other->digest); // unless it is being written to
+    }
+    return blobs->bytes <= max && bytes <= max - blobs->bytes ? CL_OK : CL_ERR_FULL;
 }
 
 /* Hands a copy of the draft to the place. Takes a reference on its bytes. */
@@ -309,25 +361,70 @@ run(struct cl_blobs *blobs, struct cl_blob *blob, const struct cl_blob_job *draf
     return err;
 }
 
-enum cl_err
-cl_blobs_write(struct cl_blobs *blobs, const struct cl_blob_piece *piece, cl_time now)
+/* The one that a piece belongs to; a new one for its first. */
+static enum cl_err
+find_for(struct cl_blobs *blobs, const struct cl_blob_piece *piece, struct cl_blob **ret_blob)
 {
     struct cl_blob *blob = find(blobs, &piece->digest);
-    if (blob == NULL || blob->state != CL_BLOB_PARTIAL || blob->claimed != piece->offset)
+    if (blob != NULL) {
+        *ret_blob = blob;
+        return blob->state == CL_BLOB_PARTIAL && blob->size == piece->size ? CL_OK : CL_ERR_STALE;
+    }
+    enum cl_err err = cl_blobs_check(blobs, &piece->digest, piece->size);
+    if (err != CL_OK)
+        return err;
+    *ret_blob = cl_blobs_add(blobs, &piece->digest, piece->size,
+                             blobs->folder == NULL ? chunks_of(piece->size) : 0);
+    return *ret_blob == NULL ? CL_ERR_NO_MEMORY : CL_OK;
+}
+
+/* Without a byte there is none. */
+static void
+drop_empty(struct cl_blobs *blobs, struct cl_blob *blob)
+{
+    if (blob->state != CL_BLOB_PARTIAL || blob->claimed > 0 || blob->writes > 0)
+        return;
+    blobs->place->remove(blobs, blob);
+    cl_blobs_drop(blobs, blob);
+}
+
+static enum cl_err
+append(struct cl_blobs *blobs, struct cl_blob *blob, const struct cl_blob_piece *piece, cl_time now)
+{
+    if (blob->claimed != piece->offset)
         return CL_ERR_STALE;
     if (piece->bytes->len > blob->size - piece->offset)
         return CL_ERR_TOO_LARGE;
+    uint64_t charge = charge_of(blobs, blob->size, piece->offset + piece->bytes->len);
+    enum cl_err err = make_room(blobs, blob, charge - blob->charge, now);
+    if (err != CL_OK)
+        return err;
     struct cl_blob_job draft = {.work = CL_BLOB_WRITE,
                                 .offset = piece->offset,
                                 .ticket = piece->ticket,
                                 .bytes = piece->bytes};
-    enum cl_err err = run(blobs, blob, &draft);
+    err = run(blobs, blob, &draft);
     if (err != CL_OK)
         return err;
     blob->touched = now;
     blob->claimed += piece->bytes->len;
     blob->writes++;
+    cl_blobs_recharge(blobs, blob);
     return CL_OK;
+}
+
+enum cl_err
+cl_blobs_write(struct cl_blobs *blobs, const struct cl_blob_piece *piece, cl_time now)
+{
+    struct cl_blob *blob;
+    if (piece->offset > 0 && find(blobs, &piece->digest) == NULL)
+        return CL_ERR_STALE;
+    enum cl_err err = find_for(blobs, piece, &blob);
+    if (err != CL_OK)
+        return err;
+    err = append(blobs, blob, piece, now);
+    drop_empty(blobs, blob);
+    return err;
 }
 
 enum cl_err
@@ -337,9 +434,11 @@ cl_blobs_seal(struct cl_blobs *blobs, const cl_digest *digest)
     if (blob == NULL || blob->state != CL_BLOB_PARTIAL || blob->have != blob->size)
         return CL_ERR_STALE;
     enum cl_err err = run(blobs, blob, &(struct cl_blob_job){.work = CL_BLOB_SEAL});
-    if (err == CL_OK)
-        blob->state = CL_BLOB_SEALING;
-    return err;
+    if (err != CL_OK)
+        return err;
+    blob->state = CL_BLOB_SEALING;
+    cl_blobs_recharge(blobs, blob);
+    return CL_OK;
 }
 
 enum cl_err
@@ -410,6 +509,15 @@ cl_blobs_copy(struct cl_blobs *blobs, cl_str path)
     return err;
 }
 
+/* It ends where its bytes do. */
+static void
+shorten(struct cl_blobs *blobs, struct cl_blob *blob)
+{
+    blob->claimed = blob->have;
+    cl_blobs_recharge(blobs, blob);
+    drop_empty(blobs, blob);
+}
+
 /* The index follows what came out. */
 static void
 settle(struct cl_blobs *blobs, const struct cl_blob_job *job)
@@ -422,7 +530,7 @@ settle(struct cl_blobs *blobs, const struct cl_blob_job *job)
         blob->writes--;
         blob->have += job->put;
         if (job->err != CL_OK || blob->claimed < blob->have)
-            blob->claimed = blob->have; // what was begun behind it comes out as STALE
+            shorten(blobs, blob); // what was begun behind it comes out as STALE
     } else if (job->err == CL_OK) {
         blob->state = CL_BLOB_WHOLE;
     } else {

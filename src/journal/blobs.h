@@ -37,7 +37,7 @@ struct cl_blob_info {
 
 struct cl_blobs_config {
     uint64_t blob_bytes_max;
-    uint64_t all_bytes_max; // sizes of all, partial ones too
+    uint64_t all_bytes_max; // charged for all, partial ones too
     const char *folder;     // NULL: in memory
     cl_time now;
     cl_hash_key hash_key;
@@ -56,8 +56,15 @@ void cl_blobs_close(struct cl_blobs *blobs);
 void cl_blobs_watch(struct cl_blobs *blobs, void fn(void *ctx), void *ctx);
 
 struct cl_blob_info cl_blobs_look(const struct cl_blobs *blobs, const cl_digest *digest);
-/* Sizes of all. */
-uint64_t cl_blobs_bytes(const struct cl_blobs *blobs);
+/* What there is. A blob is charged its size, a partial one what is there of it (in memory by whole
+ * chunks), each at least CL_BLOB_CHARGE_MIN. */
+struct cl_blobs_stats {
+    uint64_t count; // partial ones too
+    uint64_t partial;
+    uint64_t bytes; // charged for all
+    uint64_t bytes_max;
+};
+struct cl_blobs_stats cl_blobs_stats(const struct cl_blobs *blobs);
 /* The largest blob that it takes. */
 uint64_t cl_blobs_bytes_max(const struct cl_blobs *blobs);
 /* for (uint32_t at = 0; cl_blobs_next(blobs, &at, &digest, &info);) walks all; the body may remove
@@ -68,23 +75,27 @@ bool cl_blobs_next(const struct cl_blobs *blobs, uint32_t *at, cl_digest *ret_di
 void cl_blobs_note(struct cl_blobs *blobs, const cl_digest *digest,
                    const struct cl_blob_info *info);
 
-/* Of 1 byte or more. CL_OK as well where it is there with that size already; CL_ERR_STALE: with
- * another. CL_ERR_TOO_LARGE, FULL, NO_MEMORY. */
-CL_MUST_CHECK enum cl_err cl_blobs_begin(struct cl_blobs *blobs, const cl_digest *digest,
-                                         uint64_t size, cl_time now);
+/* Would one of that size be taken, as far as one can know by now? It is of 1 byte or more. CL_OK as
+ * well where it is there with that size already; CL_ERR_STALE: with another. CL_ERR_TOO_LARGE,
+ * FULL. */
+CL_MUST_CHECK enum cl_err cl_blobs_check(const struct cl_blobs *blobs, const cl_digest *digest,
+                                         uint64_t size);
 
-/* Bytes for a partial blob. */
+/* Bytes for a blob that is partial, or begins with them. */
 struct cl_blob_piece {
     cl_digest digest;
+    uint64_t size;   // of the whole blob
     uint64_t offset; // behind what was written, and begun to be written, before
     struct cl_body *bytes;
     uint64_t ticket; // the caller's name for it
 };
 
-/* Begins to append; takes a reference on the bytes. CL_ERR_STALE: not at that offset, or not
- * partial; CL_ERR_TOO_LARGE: past its size; CL_ERR_NO_MEMORY. It may come out as CL_ERR_FULL, IO,
+/* Begins to append; takes a reference on the bytes, 1 or more. Where there is no room for them,
+ * uploads give way that were left alone for CL_BLOB_UPLOAD_IDLE_MS. CL_ERR_STALE: not at that
+ * offset, of another size, or not partial; CL_ERR_TOO_LARGE: past its size, or cl_blobs_check says
+ * so; CL_ERR_FULL, NO_MEMORY. It may come out as CL_ERR_FULL, IO,
  * NO_MEMORY; CL_ERR_STALE: a piece before it did not come out well. What was written of it counts,
- * see cl_blobs_look. */
+ * see cl_blobs_look; without a byte there is no blob. */
 CL_MUST_CHECK enum cl_err cl_blobs_write(struct cl_blobs *blobs, const struct cl_blob_piece *piece,
                                          cl_time now);
 /* All bytes of the partial one are there: begins to hash and to keep it. CL_ERR_STALE: they are

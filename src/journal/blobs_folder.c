@@ -424,6 +424,7 @@ find_file(struct cl_blobs *blobs, const char *name)
     blob->have = have;
     blob->claimed = have;
     blob->touched = blobs->config.now;
+    cl_blobs_recharge(blobs, blob);
     return CL_OK;
 }
 

@@ -18,6 +18,8 @@ struct cl_blob {
     uint64_t have;
     uint64_t claimed; // have, and what is being written behind it
     uint32_t writes;  // that were not asked for
+    uint64_t charge;
+    struct cl_link partial; // while it is PARTIAL: in blobs->partials
     cl_time touched;
     uint64_t mark;
     uint32_t claims;
@@ -71,14 +73,19 @@ struct cl_blobs {
     const struct cl_blobs_place *place;
     struct cl_blobs_config config;
     struct cl_map by_digest;
-    struct cl_list ended; // jobs whose outcome was not asked for
-    uint64_t bytes;
+    struct cl_list ended;   // jobs whose outcome was not asked for
+    uint64_t bytes;         // charged for all
+    uint64_t partial_bytes; // for the partial ones
+    uint64_t partial_count;
+    struct cl_list partials;        // the longest untouched first
     struct cl_blobs_folder *folder; // NULL: in memory
 };
 
 /* A partial blob of that size in the index, with so many pointers. NULL without memory. */
 struct cl_blob *cl_blobs_add(struct cl_blobs *blobs, const cl_digest *digest, uint64_t size,
                              size_t chunks);
+/* What it is charged, and whether it is partial, is what it has and is by now. */
+void cl_blobs_recharge(struct cl_blobs *blobs, struct cl_blob *blob);
 /* Off the index, and freed. */
 void cl_blobs_drop(struct cl_blobs *blobs, struct cl_blob *blob);
 

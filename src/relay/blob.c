@@ -121,8 +121,7 @@ begin(struct cl_blob_call *call)
     call->is_whole = info.state == CL_BLOB_WHOLE || info.state == CL_BLOB_SEALING;
     if (call->is_whole)
         return info.size == call->length ? CL_OK : CL_ERR_MALFORMED;
-    enum cl_err err =
-        cl_blobs_begin(store, &call->digest, call->length, cl_relay_time(call->exchange->relay));
+    enum cl_err err = cl_blobs_check(store, &call->digest, call->length);
     if (err == CL_ERR_STALE && cl_blobs_remove(store, &call->digest))
         return CL_ERR_MALFORMED;
     return err;
@@ -138,6 +137,7 @@ take_piece(struct cl_blob_call *call, cl_str bytes)
     if (call->err != CL_OK || call->is_whole || bytes.len == 0)
         return;
     struct cl_blob_piece piece = {.digest = call->digest,
+                                  .size = call->length,
                                   .offset = call->offset,
                                   .bytes = cl_body_new(bytes),
                                   .ticket = call->exchange->peer.handle};
@@ -191,23 +191,23 @@ finish(struct cl_blob_call *call)
     struct cl_blob_info info = look(call);
     if (!call->is_asked || call->writing > 0 || call->is_sealing)
         return;
-    if (call->err == CL_OK && info.state == CL_BLOB_PARTIAL && info.have < call->offset)
-        call->err = CL_ERR_STALE; // it has no bytes, or the store would have said so
+    if (call->err == CL_OK && info.have < call->offset &&
+        (info.state == CL_BLOB_PARTIAL || info.state == CL_BLOB_ABSENT))
+        call->err = CL_ERR_STALE; // it has no bytes, or there is nothing any more
     if (call->err != CL_OK) {
         drop_wrong(call);
         refuse_put(call);
     } else if (info.state == CL_BLOB_WHOLE) {
         answer_kept(call);
-    } else if (info.state == CL_BLOB_PARTIAL && info.have < info.size) {
+    } else if (info.state == CL_BLOB_ABSENT ||
+               (info.state == CL_BLOB_PARTIAL && info.have < info.size)) {
         answer_so_far(call, info.have);
     } else {
         if (info.state == CL_BLOB_PARTIAL)
             call->err = cl_blobs_seal(store_of(call), &call->digest);
-        call->is_sealing = call->err == CL_OK && info.state != CL_BLOB_ABSENT;
+        call->is_sealing = call->err == CL_OK;
         if (call->err != CL_OK)
             refuse_put(call);
-        else if (!call->is_sealing) // its seal has failed meanwhile
-            refuse_at(call, CL_ERR_STALE, "the blob was dropped: begin again");
     }
 }
 

@@ -144,6 +144,19 @@ cl_metrics_agents(struct cl_relay *relay)
 }
 
 static void
+write_blobs(const struct cl_relay *relay, struct family *family)
+{
+    if (relay->config.blobs == NULL)
+        return;
+    struct cl_blobs_stats stats = cl_blobs_stats(relay->config.blobs);
+    begin(family, "clawlink_blobs", "gauge", "Blobs; partial ones are uploads that go on.");
+    labelled(family, "state", "whole", stats.count - stats.partial);
+    labelled(family, "state", "partial", stats.partial);
+    gauge(family, "clawlink_blob_bytes", stats.bytes, "What they take of the limit.");
+    gauge(family, "clawlink_blob_bytes_max", stats.bytes_max, "The most that they may take.");
+}
+
+static void
 write_mesh(struct cl_relay *relay, struct family *family)
 {
     struct cl_core_stats stats = cl_core_stats(relay->core);
@@ -159,6 +172,7 @@ write_mesh(struct cl_relay *relay, struct family *family)
     gauge(family, "clawlink_record_bytes", stats.record_bytes, "What agents say of themselves.");
     gauge(family, "clawlink_files", stats.files, "Shared files.");
     gauge(family, "clawlink_file_bytes", stats.file_bytes, "All kept versions of shared files.");
+    write_blobs(relay, family);
     counter(family, "clawlink_broadcasts_total", stats.broadcasts, "Broadcasts.");
     counter(family, "clawlink_commands_applied_total", cl_core_applied(relay->core),
             "Commands that were committed and applied.");

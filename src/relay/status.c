@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "relay/blob.h"
 #include "relay/metrics.h"
 
 static void
@@ -105,6 +106,19 @@ put_queues(struct cl_relay *relay, struct cl_json_writer *json)
     cl_json_object_end(json);
 }
 
+static void
+put_blobs(struct cl_relay *relay, struct cl_json_writer *json)
+{
+    if (relay->config.blobs == NULL)
+        return;
+    struct cl_blobs_stats stats = cl_blobs_stats(relay->config.blobs);
+    begin_object(json, "blobs");
+    put(json, "whole", stats.count - stats.partial);
+    put(json, "partial_uploads", stats.partial);
+    put(json, "bytes", stats.bytes);
+    cl_json_object_end(json);
+}
+
 /* -- refusals ---------------------------------------------------------------------------------- */
 
 static void
@@ -165,6 +179,9 @@ put_limits(struct cl_relay *relay, struct cl_json_writer *json)
     put(json, "thread_rate", config->thread_minute_max);
     put(json, "inherited_hops", config->inherited_hops_max);
     put(json, "inherited_messages", config->inherited_messages_max);
+    put(json, "blob_bytes", cl_blob_bytes_max(relay));
+    if (config->blobs != NULL)
+        put(json, "all_blobs_bytes", cl_blobs_stats(config->blobs).bytes_max);
     put(json, "rate_per_second", config->rate_per_second);
     put(json, "rate_burst", config->rate_burst);
     cl_json_object_end(json);
@@ -196,6 +213,7 @@ cl_status_write(struct cl_relay *relay, struct cl_buf *out)
     put_connections(relay, &json);
     put_queues(relay, &json);
     put(&json, "files", cl_core_stats(relay->core).files);
+    put_blobs(relay, &json);
     put_refusals(relay, &json);
     put_limits(relay, &json);
     cl_json_object_end(&json);

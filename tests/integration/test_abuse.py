@@ -201,7 +201,7 @@ def status_shows_the_smallest_limits_as_well(relay):
     equal((code, err), (0, ""), "status")
     holds("1 connection, 256 strangers, 32 strangers per address, 1 inbox message, 1 inbox byte, "
           "1 all inboxes byte, 1 chain hop, 1 chain message, no thread rate, no inherited hops, "
-          "no inherited messages, "
+          "no inherited messages, 67108864 blob bytes, 268435456 all blobs bytes, "
           "7 rate per second, 1 rate burst\n" in out, out)
 
 

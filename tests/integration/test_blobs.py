@@ -92,6 +92,14 @@ def have(relay, data):
     return int(answer.headers["Upload-Offset"])
 
 
+def admin(relay, verb, *options):
+    """(exit code, stdout, stderr) of `clawlink relay VERB`."""
+    door = os.path.join(relay.folder, "clawlink", f"relay-{relay.port}.sock")
+    done = subprocess.run([BIN, "relay", verb, "--admin-socket", door, *options],
+                          env=environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def is_kept(relay, data):
     answer = relay.get(path(data))
     equal(answer.status_code, 200, "status of GET")
@@ -257,6 +265,27 @@ def bounds_hold(relay):
     upload(relay, content(50000, 4))
 
 
+@both("--blob-bytes", "100000", "--all-blobs-bytes", "300000")
+def sizes_that_are_only_said_take_no_room(relay):
+    """And what is there is counted, for people and for Prometheus."""
+    for number in range(40):
+        answer = put(relay, b"", size=100000, name=sha256(b"%d" % number))
+        equal((answer.status_code, answer.headers["Upload-Offset"]), (204, "0"), "of no byte")
+    whole, part = content(50000), content(100000, 2)
+    upload(relay, whole)
+    put(relay, part, piece=part[:20000])
+    said = json.loads(admin(relay, "status", "--json")[1])
+    taken = 150000 if said["blobs"]["bytes"] == 150000 else 70000  # in memory by whole chunks
+    equal(said["blobs"], {"whole": 1, "partial_uploads": 1, "bytes": taken}, "relay status")
+    equal((said["limits"]["blob_bytes"], said["limits"]["all_blobs_bytes"]), (100000, 300000),
+          "limits")
+    holds(f"1 whole, 1 partial upload, {taken} bytes" in admin(relay, "status")[1], "for people")
+    metrics = relay.get("/metrics").text
+    for line in ('clawlink_blobs{state="whole"} 1', 'clawlink_blobs{state="partial"} 1',
+                 f"clawlink_blob_bytes {taken}", "clawlink_blob_bytes_max 300000"):
+        holds(line + "\n" in metrics, f"{line} is not in the metrics")
+
+
 @both("--blob-bytes", "0")
 def relay_may_keep_none(relay):
     data = content(10)
@@ -417,11 +446,9 @@ def is_gone(relay, data):
 
 def backup(relay, file, fails=False):
     """What `clawlink relay backup` says."""
-    door = os.path.join(relay.folder, "clawlink", f"relay-{relay.port}.sock")
-    done = subprocess.run([BIN, "relay", "backup", "--admin-socket", door, "--file", file],
-                          env=environment(), capture_output=True, text=True, check=False)
-    equal(done.returncode != 0, fails, f"status ({done.stderr})")
-    return done.stderr if fails else done.stdout
+    code, stdout, stderr = admin(relay, "backup", "--file", file)
+    equal(code != 0, fails, f"status ({stderr})")
+    return stderr if fails else stdout
 
 
 @both()

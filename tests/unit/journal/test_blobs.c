@@ -21,10 +21,12 @@
 #define LARGE (CL_BLOB_CHUNK_BYTES * 2 + 100)
 
 static const cl_time noon = {1000}, later = {2000};
+static cl_time clock_now = {1000};
 static char folder[64];
 static bool has_folder;
 static struct cl_blobs *blobs;
 static char large[LARGE];
+static uint64_t all_bytes_max = 2 * LARGE;
 
 static cl_digest
 digest_of(cl_str bytes)
@@ -38,7 +40,7 @@ static enum cl_err
 open_blobs(void)
 {
     struct cl_blobs_config config = {.blob_bytes_max = LARGE,
-                                     .all_bytes_max = 2 * LARGE,
+                                     .all_bytes_max = all_bytes_max,
                                      .folder = has_folder ? folder : NULL,
                                      .now = noon};
     return cl_blobs_open(&config, &blobs, NULL);
@@ -114,14 +116,27 @@ come_out(void)
     return done;
 }
 
+static uint64_t expected; // size of the blob that comes next
+
+static enum cl_err
+expect(const cl_digest *digest, uint64_t size)
+{
+    expected = size;
+    return cl_blobs_check(blobs, digest, size);
+}
+
 static enum cl_err
 begin_write(const cl_digest *digest, uint64_t offset, cl_str bytes)
 {
-    struct cl_blob_piece piece = {
-        .digest = *digest, .offset = offset, .bytes = cl_body_new(bytes), .ticket = offset + 7};
+    struct cl_blob_info info = cl_blobs_look(blobs, digest);
+    struct cl_blob_piece piece = {.digest = *digest,
+                                  .size = info.state == CL_BLOB_ABSENT ? expected : info.size,
+                                  .offset = offset,
+                                  .bytes = cl_body_new(bytes),
+                                  .ticket = offset + 7};
     if (piece.bytes == NULL)
         return CL_ERR_NO_MEMORY;
-    enum cl_err err = cl_blobs_write(blobs, &piece, noon);
+    enum cl_err err = cl_blobs_write(blobs, &piece, clock_now);
     cl_body_unref(piece.bytes);
     return err;
 }
@@ -169,7 +184,7 @@ static cl_digest
 put(cl_str bytes)
 {
     cl_digest digest = digest_of(bytes);
-    CHECK_OK(cl_blobs_begin(blobs, &digest, bytes.len, noon));
+    CHECK_OK(expect(&digest, bytes.len));
     CHECK_OK(write_at(&digest, 0, bytes));
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK_OK(sealed(&digest));
@@ -219,7 +234,7 @@ IN_BOTH(what_was_sealed_is_read_from_any_place)
     CHECK_INT(cl_blobs_fetch(blobs, &nothing, &chunk), CL_ERR_NOT_FOUND);
     CHECK_INT(read_at(&digest, LARGE, &chunk), CL_ERR_NOT_FOUND);
     CHECK_INT(read_at(&digest, UINT64_MAX, &chunk), CL_ERR_NOT_FOUND);
-    CHECK_INT(cl_blobs_bytes(blobs), LARGE);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, LARGE);
     end();
 }
 
@@ -229,14 +244,14 @@ IN_BOTH(upload_goes_on_where_it_ended_and_nowhere_else)
     cl_str all = cl_str_of(large, LARGE);
     cl_digest digest = digest_of(all);
     struct cl_body *chunk;
-    CHECK_INT(write_at(&digest, 0, CL_STR("x")), CL_ERR_STALE);
-    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
-    check_info(&digest, CL_BLOB_PARTIAL, LARGE, 0);
+    CHECK_OK(expect(&digest, LARGE));
+    CHECK_INT(write_at(&digest, 1, CL_STR("x")), CL_ERR_STALE);
+    check_info(&digest, CL_BLOB_ABSENT, 0, 0);
     for (size_t at = 0; at < LARGE; at += 99991) {
         CHECK_INT(write_at(&digest, at + 1, CL_STR("x")), CL_ERR_STALE);
         CHECK_INT(cl_blobs_seal(blobs, &digest), CL_ERR_STALE);
         CHECK_INT(read_at(&digest, 0, &chunk), CL_ERR_NOT_FOUND);
-        CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon)); // again: nothing is lost
+        CHECK_OK(expect(&digest, LARGE)); // again: nothing is lost
         CHECK_OK(write_at(&digest, at, cl_str_part(all, at, 99991)));
     }
     CHECK_INT(write_at(&digest, LARGE, CL_STR("x")), CL_ERR_TOO_LARGE);
@@ -253,7 +268,7 @@ IN_BOTH(pieces_may_follow_each_other_without_waiting)
     begin();
     cl_str all = cl_str_of(large, LARGE);
     cl_digest digest = digest_of(all);
-    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    CHECK_OK(expect(&digest, LARGE));
     for (size_t at = 0; at < LARGE; at += 99991)
         CHECK_OK(begin_write(&digest, at, cl_str_part(all, at, 99991)));
     CHECK_INT(begin_write(&digest, 0, CL_STR("x")), CL_ERR_STALE); // somebody is writing there
@@ -278,7 +293,7 @@ IN_BOTH(what_is_under_way_ends_with_the_store)
     cl_digest digest = digest_of(CL_STR("small"));
     (void)put(CL_STR("other"));
     cl_digest other = digest_of(CL_STR("other"));
-    CHECK_OK(cl_blobs_begin(blobs, &digest, 5, noon));
+    CHECK_OK(expect(&digest, 5));
     CHECK_OK(begin_write(&digest, 0, CL_STR("sma")));
     CHECK_OK(begin_write(&digest, 3, CL_STR("ll")));
     CHECK_OK(cl_blobs_read(blobs, &other, 0, 1));
@@ -309,13 +324,13 @@ IN_BOTH(bytes_of_another_hash_are_thrown_away)
 {
     begin();
     cl_digest digest = digest_of(CL_STR("good"));
-    CHECK_OK(cl_blobs_begin(blobs, &digest, 4, noon));
+    CHECK_OK(expect(&digest, 4));
     CHECK_OK(write_at(&digest, 0, CL_STR("evil")));
     CHECK_OK(cl_blobs_seal(blobs, &digest));
     CHECK(!cl_blobs_remove(blobs, &digest)); // its outcome was not asked for
     CHECK_INT(sealed(&digest), CL_ERR_MALFORMED);
     check_info(&digest, CL_BLOB_ABSENT, 0, 0);
-    CHECK_INT(cl_blobs_bytes(blobs), 0);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, 0);
     reopen();
     if (has_folder)
         CHECK_INT(empty_folder(), 0);
@@ -327,18 +342,69 @@ IN_BOTH(bytes_of_another_hash_are_thrown_away)
 IN_BOTH(bounds_hold)
 {
     begin();
-    cl_digest digest = digest_of(CL_STR("a")), other = digest_of(CL_STR("b")),
-              third = digest_of(CL_STR("c"));
-    CHECK_INT(cl_blobs_begin(blobs, &digest, 0, noon), CL_ERR_TOO_LARGE);
-    CHECK_INT(cl_blobs_begin(blobs, &digest, LARGE + 1, noon), CL_ERR_TOO_LARGE);
-    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
-    CHECK_INT(cl_blobs_begin(blobs, &digest, LARGE - 1, noon), CL_ERR_STALE);
-    CHECK_OK(cl_blobs_begin(blobs, &other, LARGE - 1, noon));
-    CHECK_INT(cl_blobs_begin(blobs, &third, 2, noon), CL_ERR_FULL);
-    CHECK_OK(cl_blobs_begin(blobs, &third, 1, noon));
+    cl_digest digest = digest_of(CL_STR("a")), other = digest_of(CL_STR("b"));
+    CHECK_INT(expect(&digest, 0), CL_ERR_TOO_LARGE);
+    CHECK_INT(expect(&digest, LARGE + 1), CL_ERR_TOO_LARGE);
+    CHECK_OK(expect(&digest, 3));
+    CHECK_INT(write_at(&digest, 0, CL_STR("four")), CL_ERR_TOO_LARGE);
+    CHECK_INT(cl_blobs_stats(blobs).count, 0);
+    CHECK_OK(expect(&digest, LARGE));
+    CHECK_OK(write_at(&digest, 0, CL_STR("a")));
+    CHECK_INT(expect(&digest, LARGE - 1), CL_ERR_STALE);
+    (void)put(cl_str_of(large, LARGE - 1));
+    CHECK_INT(expect(&other, LARGE + 2), CL_ERR_TOO_LARGE);
+    (void)put(cl_str_of(large, LARGE - 2 * CL_BLOB_CHUNK_BYTES));
+    CHECK_OK(expect(&other, LARGE - CL_BLOB_CHARGE_MIN)); // if the part goes
+    CHECK_INT(expect(&other, LARGE), CL_ERR_FULL);
     CHECK(cl_blobs_remove(blobs, &digest));
     CHECK(cl_blobs_remove(blobs, &digest)); // it is not there
-    CHECK_INT(cl_blobs_bytes(blobs), LARGE);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, LARGE - 1 + CL_BLOB_CHARGE_MIN);
+    end();
+}
+
+IN_BOTH(said_size_takes_no_room)
+{
+    begin();
+    for (char name = 'a'; name < 'a' + (char)(2 * LARGE / CL_BLOB_CHUNK_BYTES); name++) {
+        cl_digest digest = digest_of(cl_str_of(&name, 1));
+        CHECK_OK(expect(&digest, LARGE));
+        CHECK_INT(cl_blobs_stats(blobs).count, (uint64_t)(name - 'a')); // without a byte none
+        CHECK_OK(write_at(&digest, 0, CL_STR("x")));
+    }
+    struct cl_blobs_stats stats = cl_blobs_stats(blobs);
+    CHECK_INT(stats.count, 4);
+    CHECK_INT(stats.partial, 4);
+    CHECK_INT(stats.bytes, 4 * (has_folder ? CL_BLOB_CHARGE_MIN : CL_BLOB_CHUNK_BYTES));
+    CHECK_INT(stats.bytes_max, 2 * LARGE);
+    reopen();
+    CHECK_INT(cl_blobs_stats(blobs).partial, has_folder ? 4 : 0);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, has_folder ? 4 * CL_BLOB_CHARGE_MIN : 0);
+    end();
+}
+
+IN_BOTH(uploads_left_alone_give_way_the_longest_untouched_first)
+{
+    static const char *const names[] = {"first", "second", "third", "fourth"};
+    static const int64_t times[] = {0, 1, CL_BLOB_UPLOAD_IDLE_MS, CL_BLOB_UPLOAD_IDLE_MS};
+    cl_str chunk = cl_str_of(large, CL_BLOB_CHUNK_BYTES);
+    cl_digest digests[4];
+    begin();
+    (void)put(cl_str_of(large, LARGE));
+    for (unsigned i = 0; i < 4; i++) {
+        digests[i] = digest_of(cl_str_z(names[i]));
+        clock_now = cl_time_add(noon, times[i]);
+        CHECK_OK(expect(&digests[i], LARGE));
+        CHECK_INT(write_at(&digests[i], 0, chunk), i < 3 ? CL_OK : CL_ERR_FULL);
+    }
+    check_info(&digests[0], CL_BLOB_ABSENT, 0, 0); // the third took its room
+    check_info(&digests[1], CL_BLOB_PARTIAL, LARGE, CL_BLOB_CHUNK_BYTES);
+    check_info(&digests[3], CL_BLOB_ABSENT, 0, 0);
+    clock_now.ms++;
+    CHECK_OK(write_at(&digests[3], 0, chunk));
+    check_info(&digests[1], CL_BLOB_ABSENT, 0, 0);
+    check_info(&digests[2], CL_BLOB_PARTIAL, LARGE, CL_BLOB_CHUNK_BYTES);
+    CHECK_INT(cl_blobs_stats(blobs).count, 3);
+    clock_now = noon;
     end();
 }
 
@@ -348,7 +414,7 @@ IN_BOTH(all_can_be_walked_and_removed)
     (void)put(CL_STR("one"));
     (void)put(CL_STR("three"));
     cl_digest digest = digest_of(CL_STR("partial"));
-    CHECK_OK(cl_blobs_begin(blobs, &digest, 7, noon));
+    CHECK_OK(expect(&digest, 7));
     CHECK_OK(write_at(&digest, 0, CL_STR("part")));
     struct cl_blob_info info;
     uint64_t bytes = 0, whole = 0;
@@ -359,7 +425,7 @@ IN_BOTH(all_can_be_walked_and_removed)
     }
     CHECK_INT(bytes, 12);
     CHECK_INT(whole, 2);
-    CHECK_INT(cl_blobs_bytes(blobs), 0);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, 0);
     reopen();
     if (has_folder)
         CHECK_INT(empty_folder(), 0);
@@ -377,7 +443,7 @@ IN_BOTH(without_memory_nothing_leaks)
         cl_digest digest = digest_of(CL_STR("small"));
         struct cl_body *chunk = NULL;
         if (err == CL_OK)
-            err = cl_blobs_begin(blobs, &digest, 5, noon);
+            err = expect(&digest, 5);
         if (err == CL_OK && cl_blobs_look(blobs, &digest).have == 0)
             err = write_at(&digest, 0, CL_STR("small"));
         if (err == CL_OK && cl_blobs_look(blobs, &digest).state == CL_BLOB_PARTIAL)
@@ -404,17 +470,33 @@ TEST(restart_finds_whole_ones_and_parts)
     begin();
     cl_str all = cl_str_of(large, LARGE);
     cl_digest whole = put(CL_STR("whole")), part = digest_of(all);
-    CHECK_OK(cl_blobs_begin(blobs, &part, LARGE, noon));
+    CHECK_OK(expect(&part, LARGE));
     CHECK_OK(write_at(&part, 0, cl_str_part(all, 0, 1000)));
     reopen();
     check_bytes(&whole, 0, CL_STR("whole"));
     check_info(&part, CL_BLOB_PARTIAL, LARGE, 1000);
-    CHECK_INT(cl_blobs_bytes(blobs), LARGE + 5);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, 2 * CL_BLOB_CHARGE_MIN);
     CHECK_OK(write_at(&part, 1000, cl_str_part(all, 1000, LARGE)));
     CHECK_OK(cl_blobs_seal(blobs, &part));
     cl_blobs_close(blobs); // waits, though nobody asks for the outcome
     CHECK_OK(open_blobs());
     check_bytes(&part, 0, all);
+    end();
+}
+
+TEST(folder_that_holds_more_than_the_limit_takes_nothing_new)
+{
+    has_folder = true;
+    begin();
+    cl_digest digest = put(cl_str_of(large, LARGE)), other = digest_of(CL_STR("small"));
+    all_bytes_max = LARGE / 2;
+    reopen();
+    CHECK_INT(expect(&other, 5), CL_ERR_FULL);
+    CHECK_INT(write_at(&other, 0, CL_STR("small")), CL_ERR_FULL);
+    check_bytes(&digest, 0, cl_str_of(large, LARGE));
+    CHECK(cl_blobs_remove(blobs, &digest));
+    (void)put(CL_STR("small"));
+    all_bytes_max = 2 * LARGE;
     end();
 }
 
@@ -441,7 +523,7 @@ TEST(files_that_are_none_of_ours_stay_untouched)
         make_file(strange[i], "text");
     make_file(ZEROS ".3.part", "four"); // longer than it should be: no upload can go on with it
     reopen();
-    CHECK_INT(cl_blobs_bytes(blobs), 0);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, 0);
     CHECK_INT(empty_folder(), sizeof strange / sizeof *strange);
     end();
 }
@@ -455,7 +537,7 @@ TEST(part_of_a_whole_one_is_removed)
     reopen();
     cl_digest digest = {{0}};
     check_info(&digest, CL_BLOB_WHOLE, 5, 5);
-    CHECK_INT(cl_blobs_bytes(blobs), 5);
+    CHECK_INT(cl_blobs_stats(blobs).bytes, CL_BLOB_CHARGE_MIN);
     CHECK_INT(empty_folder(), 1);
     end();
 }
@@ -497,7 +579,7 @@ TEST(write_that_fails_counts_as_far_as_it_went)
     begin();
     cl_str all = cl_str_of(large, LARGE);
     cl_digest digest = digest_of(all);
-    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    CHECK_OK(expect(&digest, LARGE));
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     limit_file_size(5000);
     CHECK_INT(write_at(&digest, 0, all), CL_ERR_IO);
@@ -517,7 +599,7 @@ TEST(pieces_behind_one_that_failed_leave_no_hole)
     begin();
     cl_str all = cl_str_of(large, LARGE);
     cl_digest digest = digest_of(all);
-    CHECK_OK(cl_blobs_begin(blobs, &digest, LARGE, noon));
+    CHECK_OK(expect(&digest, LARGE));
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     limit_file_size(5000);
     CHECK_OK(begin_write(&digest, 0, cl_str_part(all, 0, 10000)));
@@ -574,7 +656,7 @@ TEST(part_that_somebody_took_away_is_no_blob)
     has_folder = true;
     begin();
     cl_digest digest = digest_of(CL_STR("gone"));
-    CHECK_OK(cl_blobs_begin(blobs, &digest, 4, noon));
+    CHECK_OK(expect(&digest, 4));
     CHECK_OK(write_at(&digest, 0, CL_STR("gone")));
     CHECK_INT(empty_folder(), 1);
     CHECK_OK(cl_blobs_seal(blobs, &digest));
@@ -636,7 +718,7 @@ TEST(copy_has_all_whole_ones)
         (void)snprintf(path, sizeof path, "%s/clawlink-copy-%d", disks[i], (int)getpid());
         cl_digest digest = put(cl_str_of(large, LARGE)), part = digest_of(CL_STR("partial"));
         (void)put(CL_STR("small"));
-        CHECK_OK(cl_blobs_begin(blobs, &part, 7, noon));
+        CHECK_OK(expect(&part, 7));
         CHECK_OK(write_at(&part, 0, CL_STR("part")));
         struct cl_blob_done done = copy_to(path);
         CHECK_OK(done.err);
