@@ -129,6 +129,18 @@ cl_map_put(struct cl_map *map, cl_str key, void *value)
     return CL_OK;
 }
 
+void
+cl_map_replace(struct cl_map *map, cl_str key, void *value)
+{
+    bool found = false;
+    CL_ASSERT(value != NULL && map->count > 0);
+    uint32_t slot = slot_of(map, key, cl_hash_short(&map->hash_key, key), &found);
+    CL_ASSERT(found);
+    struct cl_map_entry *entry = &map->entries[map->slots[slot] - 1];
+    entry->key = key;
+    entry->value = value;
+}
+
 void *
 cl_map_remove(struct cl_map *map, cl_str key)
 {

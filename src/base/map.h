@@ -33,6 +33,9 @@ struct cl_map {
 void cl_map_init(struct cl_map *map, const cl_hash_key *hash_key);
 /* Frees the table, not the values. */
 void cl_map_done(struct cl_map *map);
+/* The entry of that key, which is in the map, has that value from now on, and lets go of the old
+ * key's bytes for these. */
+void cl_map_replace(struct cl_map *map, cl_str key, void *value);
 /* The value, or NULL. */
 void *cl_map_get(const struct cl_map *map, cl_str key);
 /* The key is not in the map and value is not NULL. Only CL_ERR_NO_MEMORY can happen, and then

@@ -226,12 +226,12 @@ leave_twins(struct cl_relay *relay, struct cl_seat *seat)
     cl_list_remove(&seat->twin);
     if (first != seat)
         return;
-    (void)cl_map_remove(&relay->seats, cl_seat_agent(seat));
-    if (is_alone)
+    if (is_alone) {
+        (void)cl_map_remove(&relay->seats, cl_seat_agent(seat));
         return;
+    }
     struct cl_seat *heir = CL_LIST_ENTRY(next, struct cl_seat, twin);
-    // Its place was just given free, so there is room for it.
-    cl_err_ignore(cl_map_put(&relay->seats, cl_seat_agent(heir), heir));
+    cl_map_replace(&relay->seats, cl_seat_agent(heir), heir);
 }
 
 static void

@@ -128,6 +128,24 @@ TEST(what_is_put_again_goes_to_the_end)
     cl_map_done(&map);
 }
 
+TEST(what_is_replaced_keeps_its_place_and_the_new_keys_bytes)
+{
+    char old[] = "key", new[] = "key";
+    int one = 1, two = 2, other = 3;
+    uint32_t at = 0;
+    struct cl_map map;
+    cl_map_init(&map, &(cl_hash_key){{1}});
+    CHECK_OK(cl_map_put(&map, cl_str_z(old), &one));
+    CHECK_OK(cl_map_put(&map, CL_STR("other"), &other));
+    CHECK(cl_map_get(&map, CL_STR("key")) == &one);
+    cl_map_replace(&map, cl_str_z(new), &two);
+    memset(old, 'x', sizeof old);
+    CHECK(cl_map_get(&map, CL_STR("key")) == &two);
+    CHECK(cl_map_next(&map, &at) == &two);
+    CHECK_INT(map.count, 2);
+    cl_map_done(&map);
+}
+
 TEST(keys_are_bytes_of_any_kind)
 {
     struct cl_map map;
