@@ -417,6 +417,8 @@
 #define CL_V2_PAGE_MAX 1000
 /* A name of a batch that `receive` gave out; longer is malformed. */
 #define CL_V2_LEASE_BYTES_MAX 64
+/* Calls of `receive` that wait on one connection; one more is CL_ERR_TOO_MANY. */
+#define CL_V2_WAITING_MAX 64
 /* A batch of `receive` that was neither acknowledged nor released is offered again. */
 #define CL_V2_LEASE_MS 60000
 

@@ -62,6 +62,8 @@ uint64_t cl_blob_bytes_max(const struct cl_relay *relay);
 CL_MUST_CHECK enum cl_err cl_blob_of_send(struct cl_relay *relay, const struct cl_v2_call *call,
                                           const struct cl_command *draft, cl_str *ret_blob,
                                           struct cl_why *why);
+/* Such a command is with the journal: who was told of that blob has named it. */
+void cl_blob_named(struct cl_relay *relay, cl_str blob);
 /* Somebody is told that it is whole, and may name it. */
 void cl_blob_claim(struct cl_relay *relay, const cl_digest *digest);
 /* The last message that named it has gone, and with it the blob, unless another one is on its way

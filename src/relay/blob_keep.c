@@ -61,8 +61,20 @@ mark_sent(struct cl_relay *relay, const cl_digest *digest)
     struct cl_blob_info info = cl_blobs_look(relay->config.blobs, digest);
     info.touched = cl_relay_time(relay);
     info.mark = cl_core_applied(relay->core) + relay->uncommitted + 1;
-    info.claims -= info.claims > 0;
     cl_blobs_note(relay->config.blobs, digest, &info);
+}
+
+/* What was refused may be sent again, so only now is the claim spent. */
+void
+cl_blob_named(struct cl_relay *relay, cl_str blob)
+{
+    cl_digest digest;
+    if (blob.len != sizeof digest.bytes)
+        return;
+    memcpy(digest.bytes, blob.ptr, sizeof digest.bytes);
+    struct cl_blob_info info = cl_blobs_look(relay->config.blobs, &digest);
+    info.claims -= info.claims > 0;
+    cl_blobs_note(relay->config.blobs, &digest, &info);
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */

@@ -122,8 +122,7 @@ view_new(struct cl_relay *relay, uint64_t number, cl_str content)
 enum cl_err
 cl_blob_show(struct cl_relay *relay, const struct cl_msg *msg, struct cl_v2_content *content)
 {
-    if (content->body.len <= CL_ENVELOPE_BODY_BYTES_MAX ||
-        content->body.len > cl_blob_bytes_max(relay))
+    if (content->body.len <= CL_ENVELOPE_BODY_BYTES_MAX)
         return CL_OK;
     struct view *view = find_of(relay, msg->number);
     if (view == NULL)

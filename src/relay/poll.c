@@ -133,6 +133,7 @@ take(struct cl_exchange *exchange)
     struct cl_relay *relay = exchange->relay;
     if (cl_recount_is_open(relay, exchange->agent))
         return false;
+    relay->blobs.shown = 0;
     enum cl_err err =
         cl_session_take(relay->session, relay->core, exchange->peer.handle, &relay->batch);
     if (err != CL_OK || relay->batch.number == 0)

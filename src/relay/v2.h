@@ -165,7 +165,7 @@ void cl_v2_receive(struct cl_v2_conn *conn, const struct cl_v2_call *call);
 void cl_lease_drain(struct cl_relay *relay);
 /* Messages may have come. True: it took some, and may be gone. */
 bool cl_lease_pump(struct cl_lease *lease);
-/* The answered one of that agent with that name, or NULL. O(leases). */
+/* The answered one of that agent with that name, or NULL. */
 struct cl_lease *cl_lease_find(struct cl_relay *relay, cl_str agent, cl_str name);
 /* What it still holds is offered again. */
 void cl_lease_free(struct cl_lease *lease);

@@ -50,8 +50,8 @@ may_speak_for(struct run *run, cl_str agent)
     return true;
 }
 
-/* Submits, and answers when it was applied. */
-static void
+/* Submits, and answers when it was applied. False: it was refused. */
+static bool
 submit(struct run *run, struct cl_command *draft, cl_str to, struct cl_wait **ret_wait)
 {
     struct cl_wait *wait = NULL;
@@ -70,6 +70,7 @@ submit(struct run *run, struct cl_command *draft, cl_str to, struct cl_wait **re
     }
     if (ret_wait != NULL)
         *ret_wait = wait;
+    return err == CL_OK;
 }
 
 /* -- send -------------------------------------------------------------------------------------- */
@@ -141,7 +142,8 @@ submit_message(struct run *run, const struct cl_found *found, struct cl_body *bo
         cl_v2_fail(run->conn, run->call->id, &error);
         return;
     }
-    submit(run, &draft, found->address, &wait);
+    if (submit(run, &draft, found->address, &wait))
+        cl_blob_named(run->relay, *blob);
     if (wait != NULL)
         wait->msg = header->id;
 }

@@ -34,14 +34,17 @@ struct cl_lease *
 cl_lease_find(struct cl_relay *relay, cl_str agent, cl_str name)
 {
     char text[NAME_CAP];
-    CL_LIST_EACH(&relay->leases, at)
-    {
-        struct cl_lease *lease = CL_LIST_ENTRY(at, struct cl_lease, peer.link);
-        name_of(lease, text);
-        if (cl_str_eq(name, cl_str_z(text)) && cl_str_eq(agent, cl_lease_agent(lease)))
-            return lease;
-    }
-    return NULL;
+    uint64_t handle = 0;
+    for (size_t i = 0; i < name.len && i < NAME_CAP - 1; i++)
+        handle = handle << 4 | (uint64_t)(cl_str_hex_digit(name.ptr[i]) & 15);
+    struct cl_peer *peer = cl_handles_get(&relay->handles, handle);
+    if (peer == NULL || peer->kind != CL_PEER_LEASE)
+        return NULL;
+    struct cl_lease *lease = (struct cl_lease *)(void *)peer;
+    name_of(lease, text); // there is one way to write it
+    bool is_it = lease->conn == NULL && cl_str_eq(name, cl_str_z(text)) &&
+                 cl_str_eq(agent, cl_lease_agent(lease));
+    return is_it ? lease : NULL;
 }
 
 /* -- the answer -------------------------------------------------------------------------------- */
@@ -181,10 +184,25 @@ lease_new(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     return NULL;
 }
 
+static bool
+may_wait(const struct cl_v2_conn *conn)
+{
+    size_t waiting = 0;
+    CL_LIST_EACH(&conn->leases, at)
+    {
+        waiting++;
+    }
+    return waiting < CL_V2_WAITING_MAX;
+}
+
 void
 cl_v2_receive(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
     struct cl_relay *relay = conn->relay;
+    if (!may_wait(conn)) {
+        cl_v2_refuse(conn, call->id, CL_ERR_TOO_MANY, CL_STR("too many calls wait here already"));
+        return;
+    }
     uint64_t wait_s = call->params.receive.wait;
     struct cl_lease *lease = lease_new(conn, call);
     enum cl_err err = CL_ERR_NO_MEMORY;

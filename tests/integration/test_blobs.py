@@ -292,6 +292,12 @@ def relay_may_keep_none(relay):
     refused(put(relay, data), 413, code="too_large")
     refused(relay.get(path(data)), 404, code="not_found")
     equal(have(relay, data), 0, "HEAD")
+    call(relay, "attach", agent="m/b")
+    text = "x" * 900000  # of v1; in an envelope it would be longer than a text may be
+    relay.delegate("old", "m/b", text)
+    [(header, body)], _ = receive(relay, "m/b")
+    equal((header["cty"], json.loads(body)["size"]), (BLOB, len(text)), "what v2 is shown of v1")
+    is_kept(relay, text.encode())
 
 
 @test()
@@ -320,7 +326,12 @@ def token_is_asked_for(relay):
     data = content(10)
     upload(relay, data)
     is_kept(relay, data)
+    in_url = "?token=" + relay.token
+    for _ in range(2):
+        refused(relay.get(path(data) + in_url), 400, code="malformed")
+        refused(put(relay, data, name=sha256(data) + in_url), 400, code="malformed")
     relay.http.headers.pop("Authorization")
+    refused(relay.get(path(data) + in_url), 400, code="malformed")
     refused(relay.get(path(data)), 401)
     refused(put(relay, data), 401)
 
@@ -513,6 +524,25 @@ def send_of_what_is_not_whole_is_refused(relay):
     send(relay, "m/b", data)
 
 
+@both("--inbox-messages", "1")
+def send_that_was_refused_may_be_tried_again(relay):
+    """Two were told that the blob is there: it stays until both have named it."""
+    data = content(1000)
+    call(relay, "attach", agent="m/b")
+    call(relay, "attach", agent="m/full")
+    call(relay, "send", envelope=envelope("m/full", b"first"))
+    for _ in range(2):
+        equal(put(relay, data).status_code, 201, "status")
+    early = envelope("m/full", name_of(data), cty=BLOB)
+    equal(call(relay, "send", envelope=early)["data"]["error"], "inbox_full", "the first send")
+    send(relay, "m/b", data)
+    call(relay, "ack", agent="m/b", lease=receive(relay, "m/b")[1])
+    call(relay, "ack", agent="m/full", lease=receive(relay, "m/full")[1])
+    equal(call(relay, "send", envelope=early).get("status"), "accepted", "the second")
+    call(relay, "ack", agent="m/full", lease=receive(relay, "m/full")[1])
+    until(lambda: is_gone(relay, data), "now it goes")
+
+
 @both()
 def message_that_is_sent_again_needs_no_blob(relay):
     data = content(1000)
@@ -652,6 +682,18 @@ def v1_is_shown_the_content(relay):
         named = json.loads(shown["task"]) if isinstance(shown["task"], str) else shown["task"]
         equal(named["sha256"], sha256(large), "its name")
         is_kept(relay, large)
+
+
+@test()
+def each_poll_of_v1_is_shown_contents(relay):
+    """Two megabytes of them in a batch: not in all batches together."""
+    relay.register("old")
+    call(relay, "attach", agent="m/a")
+    for number in range(4):
+        text = str(number) * 900000
+        upload(relay, text.encode())
+        send(relay, "v1/old", text.encode())
+        equal(relay.tasks("old"), [text], "what is polled")
 
 
 @test()

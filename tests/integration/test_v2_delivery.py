@@ -562,6 +562,21 @@ def a_message_that_nobody_took_expires(relay):
 
 
 @test()
+def calls_that_wait_on_one_connection_are_bounded(relay):
+    """receive: 64 of them; what one of them gets makes room."""
+    mira = Agent(Socket(relay, "mini"), PAIR[1])
+    quiet = Socket(relay, "other")
+    otto = Agent(quiet, "other/otto", quiet=True)
+    calls = [quiet.begin("receive", agent="other/otto", wait=60) for _ in range(64)]
+    otto.fails("too_many", "receive", wait=60)
+    Agent(Caller(relay), "other/otto", attach=False).receive()  # another connection
+    sent(mira, "one", to="other/otto")
+    equal(len(quiet.end(calls[0])["messages"]), 1, "what the first gets")
+    quiet.begin("receive", agent="other/otto", wait=60)
+    otto.fails("too_many", "receive")
+
+
+@test()
 def administrator_traces_any_message_and_sees_to_all_dead_letters(relay):
     """trace and dead.* without `agent`, at the admin door only."""
     otto, mira = pair(relay)
