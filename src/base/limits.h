@@ -286,7 +286,7 @@
 #define CL_DEAD_BYTES_MAX (64 * CL_MIB)
 #define CL_DEAD_LIFE_MS   (7LL * 24 * 3600 * 1000)
 /* A chain that its senders declare: messages one after the other, messages in all, and messages of
- * one thread in a minute. More is CL_ERR_LOOP. */
+ * one thread in a minute, as many as chains that one sender begins there. More is CL_ERR_LOOP. */
 #define CL_CHAIN_HOPS_MAX          8
 #define CL_CHAIN_MESSAGES_MAX      200
 #define CL_CHAIN_THREAD_MINUTE_MAX 30

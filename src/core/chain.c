@@ -81,12 +81,40 @@ token_ms(const struct cl_core *core)
     return MINUTE_MS / core->limits.thread_minute_max;
 }
 
+/* Declared: does it say that it is the root? */
 static bool
-has_token(const struct cl_core *core, cl_time now, cl_str name)
+is_root(const struct cl_ask *ask)
 {
-    if (core->limits.thread_minute_max == 0 || name.len == 0)
+    return cl_id_is_none(ask->root) || cl_id_eq(ask->root, ask->id);
+}
+
+static size_t
+add(char *space, size_t len, cl_str part)
+{
+    if (part.len > 0)
+        memcpy(space + len, part.ptr, part.len);
+    return len + part.len;
+}
+
+/* In that space. */
+static cl_str
+thread_key(const struct cl_ask *ask, char space[static CL_THREAD_KEY_BYTES_MAX])
+{
+    const cl_id root = is_root(ask) ? (cl_id){{0}} : ask->root;
+    space[0] = (char)ask->thread.len;
+    size_t len = add(space, 1, ask->thread);
+    len = add(space, len, cl_str_of(root.bytes, sizeof root.bytes));
+    return cl_str_of(space, is_root(ask) ? add(space, len, ask->from) : len);
+}
+
+static bool
+has_token(const struct cl_core *core, cl_time now, const struct cl_ask *ask)
+{
+    char space[CL_THREAD_KEY_BYTES_MAX];
+    if (core->limits.thread_minute_max == 0 || ask->thread.len == 0)
         return true;
-    const struct cl_thread *thread = cl_map_get(&core->chains.threads_by_name, name);
+    const struct cl_thread *thread =
+        cl_map_get(&core->chains.threads_by_key, thread_key(ask, space));
     int64_t wait = thread == NULL || thread->full.ms < now.ms ? 0 : thread->full.ms - now.ms;
     return wait + token_ms(core) <= MINUTE_MS;
 }
@@ -107,7 +135,7 @@ declared(const struct cl_core *core, const struct cl_took *took, const struct cl
 {
     const struct cl_receipt *question = question_of(core, ask);
     uint8_t hops = ask->hops;
-    if (cl_id_is_none(ask->root) || cl_id_eq(ask->root, ask->id))
+    if (is_root(ask))
         return hops > 0 ? CL_ERR_MALFORMED : CL_OK;
     uint8_t least = took == NULL || !cl_id_eq(took->root, ask->root) ? 1 : hops_behind(took, false);
     if (question != NULL)
@@ -129,7 +157,7 @@ cl_chain_place(const struct cl_core *core, cl_time now, const struct cl_ask *ask
     const struct cl_took *took = remembered(core, now, ask->from);
     if ((ask->flags & CL_MSG_DECLARED) == 0)
         return took == NULL ? CL_OK : inherited(core, took, ask, ret_place);
-    if (!has_token(core, now, ask->thread))
+    if (!has_token(core, now, ask))
         return CL_ERR_LOOP;
     return declared(core, took, ask, ret_place);
 }
@@ -147,7 +175,7 @@ chain_free(struct cl_chains *chains, struct cl_chain *chain)
 static void
 thread_free(struct cl_chains *chains, struct cl_thread *thread)
 {
-    cl_map_remove(&chains->threads_by_name, thread->name);
+    cl_map_remove(&chains->threads_by_key, thread->key);
     cl_list_remove(&thread->link);
     cl_free(thread);
 }
@@ -172,36 +200,38 @@ cl_chain_add(struct cl_chains *chains, cl_id root, uint64_t messages)
 }
 
 enum cl_err
-cl_chain_add_thread(struct cl_chains *chains, cl_str name, cl_time full)
+cl_chain_add_thread(struct cl_chains *chains, cl_str key, cl_time full)
 {
-    struct cl_thread *thread = cl_alloc(sizeof *thread + name.len);
+    struct cl_thread *thread = cl_alloc(sizeof *thread + key.len);
     if (thread == NULL)
         return CL_ERR_NO_MEMORY;
-    thread->name = cl_str_of(thread + 1, name.len);
-    memcpy(thread + 1, name.ptr, name.len);
+    thread->key = cl_str_of(thread + 1, key.len);
+    memcpy(thread + 1, key.ptr, key.len);
     thread->full = full;
-    enum cl_err err = cl_map_put(&chains->threads_by_name, thread->name, thread);
+    enum cl_err err = cl_map_put(&chains->threads_by_key, thread->key, thread);
     if (err != CL_OK) {
         cl_free(thread);
         return err;
     }
     cl_list_append(&chains->threads, &thread->link);
-    if (chains->threads_by_name.count > CL_THREADS_MAX)
+    if (chains->threads_by_key.count > CL_THREADS_MAX)
         thread_free(chains, thread_at(cl_list_first(&chains->threads)));
     return CL_OK;
 }
 
 static void
-spend_token(struct cl_core *core, cl_str name)
+spend_token(struct cl_core *core, const struct cl_ask *ask)
 {
     struct cl_chains *chains = &core->chains;
-    struct cl_thread *thread = cl_map_get(&chains->threads_by_name, name);
-    if (core->limits.thread_minute_max == 0 || name.len == 0)
+    char space[CL_THREAD_KEY_BYTES_MAX];
+    if (core->limits.thread_minute_max == 0 || ask->thread.len == 0)
         return;
+    cl_str key = thread_key(ask, space);
+    struct cl_thread *thread = cl_map_get(&chains->threads_by_key, key);
     cl_time from = thread == NULL || thread->full.ms < core->time.ms ? core->time : thread->full;
     cl_time full = cl_time_add(from, token_ms(core));
     if (thread == NULL) {
-        enum cl_err err = cl_chain_add_thread(chains, name, full);
+        enum cl_err err = cl_chain_add_thread(chains, key, full);
         CL_ASSERT(err == CL_OK);
         return;
     }
@@ -215,7 +245,7 @@ cl_chain_join(struct cl_core *core, const struct cl_ask *ask, const struct cl_pl
 {
     struct cl_chains *chains = &core->chains;
     if ((ask->flags & CL_MSG_DECLARED) != 0)
-        spend_token(core, ask->thread);
+        spend_token(core, ask);
     if (cl_id_is_none(place->root))
         return;
     struct cl_chain *chain = chain_of(chains, &place->root);
@@ -254,7 +284,7 @@ void
 cl_chains_init(struct cl_chains *chains, const cl_hash_key *hash_key)
 {
     cl_map_init(&chains->by_root, hash_key);
-    cl_map_init(&chains->threads_by_name, hash_key);
+    cl_map_init(&chains->threads_by_key, hash_key);
     cl_list_init(&chains->used);
     cl_list_init(&chains->threads);
 }
@@ -271,7 +301,7 @@ cl_chains_done(struct cl_chains *chains)
         thread_free(chains, thread_at(at));
     }
     cl_map_done(&chains->by_root);
-    cl_map_done(&chains->threads_by_name);
+    cl_map_done(&chains->threads_by_key);
 }
 
 const char *
@@ -291,13 +321,16 @@ cl_chains_fault(const struct cl_core *core)
     CL_LIST_EACH(&chains->threads, at)
     {
         const struct cl_thread *thread = thread_at(at);
-        if (thread->name.len == 0 || thread->full.ms < 0 ||
-            thread->full.ms > cl_time_add(core->time, MINUTE_MS).ms ||
-            cl_map_get(&chains->threads_by_name, thread->name) != thread)
-            return "a thread is found by its name and has all tokens in a minute";
+        size_t name_len = thread->key.len == 0 ? 0 : (uint8_t)thread->key.ptr[0];
+        if (name_len == 0 || name_len > CL_THREAD_BYTES_MAX ||
+            thread->key.len < 1 + name_len + sizeof(cl_id) ||
+            thread->key.len > 1 + name_len + sizeof(cl_id) + CL_ID_BYTES_MAX ||
+            thread->full.ms < 0 || thread->full.ms > cl_time_add(core->time, MINUTE_MS).ms ||
+            cl_map_get(&chains->threads_by_key, thread->key) != thread)
+            return "a thread is found by its key and has all tokens in a minute";
         threads++;
     }
-    if (count != chains->by_root.count || threads != chains->threads_by_name.count ||
+    if (count != chains->by_root.count || threads != chains->threads_by_key.count ||
         count > CL_CHAINS_MAX || threads > CL_THREADS_MAX)
         return "chains and threads are listed once, and not too many";
     return NULL;

@@ -8,7 +8,7 @@
  *
  *     DECLARED   its sender says root and hops, and is held to what it took: it cannot stand in
  *                front of the message that it follows from. Limits: hops, messages of the chain,
- *                messages of its thread in a minute (a token bucket).
+ *                those of them in its thread in a minute (a token bucket).
  *     inherited  its sender says nothing, but took a message less than CL_CHAIN_MEMORY_MS ago: it
  *                follows from that one. Wider limits: hops, messages of the chain.
  *     neither    it is the root of its chain, and nothing is counted.
@@ -46,11 +46,16 @@ struct cl_chain {
     struct cl_link link;
 };
 
+/* What is said in a thread, in one chain; or the chains that one sender begins there. Whoever else
+ * uses that name, by chance or on purpose, takes no token of it. */
 struct cl_thread {
-    cl_str name;
+    cl_str
+        key; // the length of the thread's name in a byte, the name, the root; or 0 and the sender
     cl_time full; // when its bucket has all tokens again
     struct cl_link link;
 };
+
+#define CL_THREAD_KEY_BYTES_MAX (1 + CL_THREAD_BYTES_MAX + sizeof(cl_id) + CL_ID_BYTES_MAX)
 
 /* Slots of the filter: an agent that took nothing for a while, which most senders of a busy relay
  * are, meets one that did by a chance of 1 in 40 with 100 of them. */
@@ -59,7 +64,7 @@ struct cl_thread {
 struct cl_chains {
     struct cl_map by_root;
     struct cl_list used; // least recently first
-    struct cl_map threads_by_name;
+    struct cl_map threads_by_key;
     struct cl_list threads; // least recently used first
     /* Agents by the last bytes of their id: until when one of them remembers what it took. It only
      * saves looking up who has nothing to remember, and is no part of the state. */
@@ -122,7 +127,7 @@ void cl_chain_took(struct cl_core *core, struct cl_agent *agent, struct cl_took 
 
 /* For loading: counts so far, as the most recently used. Only CL_ERR_NO_MEMORY can happen. */
 CL_MUST_CHECK enum cl_err cl_chain_add(struct cl_chains *chains, cl_id root, uint64_t messages);
-CL_MUST_CHECK enum cl_err cl_chain_add_thread(struct cl_chains *chains, cl_str name, cl_time full);
+CL_MUST_CHECK enum cl_err cl_chain_add_thread(struct cl_chains *chains, cl_str key, cl_time full);
 void cl_chains_init(struct cl_chains *chains, const cl_hash_key *hash_key);
 void cl_chains_done(struct cl_chains *chains);
 /* The first broken invariant, or NULL. */

@@ -171,11 +171,11 @@ dump_chains(struct cl_pack *pack, const struct cl_chains *chains)
         cl_pack_id(pack, chain->root);
         cl_pack_u64(pack, chain->messages);
     }
-    cl_pack_u32(pack, chains->threads_by_name.count);
+    cl_pack_u32(pack, chains->threads_by_key.count);
     CL_LIST_EACH(&chains->threads, at)
     {
         const struct cl_thread *thread = CL_LIST_ENTRY(at, struct cl_thread, link);
-        cl_pack_str(pack, thread->name);
+        cl_pack_str(pack, thread->key);
         cl_pack_time(pack, thread->full);
     }
 }

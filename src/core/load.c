@@ -322,10 +322,10 @@ load_chains(struct load *load)
     len = cl_unpack_u32(in);
     demand(load, len <= CL_THREADS_MAX);
     for (uint32_t i = 0; i < len && in->err == CL_OK; i++) {
-        cl_str name = cl_unpack_str(in, CL_THREAD_BYTES_MAX);
+        cl_str thread = cl_unpack_str(in, CL_THREAD_KEY_BYTES_MAX);
         cl_time full = cl_unpack_time(in);
-        if (demand(load, name.len > 0 && cl_map_get(&chains->threads_by_name, name) == NULL))
-            try(load, cl_chain_add_thread(chains, name, full));
+        if (demand(load, thread.len > 0 && cl_map_get(&chains->threads_by_key, thread) == NULL))
+            try(load, cl_chain_add_thread(chains, thread, full));
     }
 }
 

@@ -16,7 +16,7 @@
 #include "core/topic.h"
 
 /* First byte of a dump; another layout gets another number. */
-#define CL_STATE_LAYOUT 3
+#define CL_STATE_LAYOUT 4
 
 struct cl_relay {
     uint64_t epoch;

@@ -315,7 +315,7 @@ def a_chain_has_200_messages_however_wide_it_is(relay):
 
 @test("--chain-hops", "2", "--chain-messages", "5", "--thread-rate", "3")
 def the_limits_of_declared_chains_are_options(relay):
-    """Declared: hops, messages, and messages a minute in one thread, which is anybody's."""
+    """Declared: hops, messages, and messages a minute in one thread, whoever's they are."""
     socket = Socket(relay, "a")
     hub, other = Agent(socket, "a/hub"), Agent(socket, "a/other")
     leaf = Agent(socket, "a/leaf", quiet=True)
@@ -330,11 +330,13 @@ def the_limits_of_declared_chains_are_options(relay):
     root = new_id()
     equal([bool(follows(hub, root, hops)) for hops in (1, 2, 3, 2, 2, 2, 2)],
           [True, True, False, True, True, False, False], "hops, then messages")
-    equal([bool(follows(agent, new_id(), 1, thr="t")) for agent in (hub, other, hub, other, hub)],
+    root = new_id()
+    equal([bool(follows(agent, root, 1, thr="t")) for agent in (hub, other, hub, other, hub)],
           [True] * 3 + [False] * 2, "messages in one thread")
+    holds(follows(other, new_id(), 1, thr="t"), "a stranger in a thread of that name was refused")
     holds(follows(hub, new_id(), 1, thr="another"), "another thread was refused")
     holds(hub.send("a/leaf", thr="t")["id"], "one that declares nothing was refused")
-    equal(len(leaf.receive()[1]), 9, "messages that came")
+    equal(len(leaf.receive()[1]), 10, "messages that came")
 
 
 @test()

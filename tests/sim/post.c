@@ -29,6 +29,7 @@ post_done(struct post *post)
     cl_free(post->receipts);
     cl_free(post->deads);
     cl_free(post->chains);
+    cl_free(post->threads);
 }
 
 cl_id
@@ -170,21 +171,26 @@ has_room(const struct post *post, uint64_t root, uint64_t most)
 
 /* Its index, or threads_len. */
 static uint32_t
-thread_of(const struct post *post, cl_str name)
+thread_of(const struct post *post, const struct post_ask *ask)
 {
     uint32_t index = 0;
-    while (index < post->threads_len && !cl_str_eq(cl_str_z(post->threads[index].name), name))
-        index++;
+    uint64_t root = ask->root == ask->uid ? 0 : ask->root;
+    for (; index < post->threads_len; index++) {
+        const struct post_thread *thread = &post->threads[index];
+        if (thread->root == root && (root != 0 || thread->from == ask->from) &&
+            cl_str_eq(cl_str_z(thread->name), ask->thread))
+            break;
+    }
     return index;
 }
 
 static bool
-has_token(const struct post *post, cl_time now, cl_str name)
+has_token(const struct post *post, cl_time now, const struct post_ask *ask)
 {
-    uint32_t at = thread_of(post, name);
+    uint32_t at = thread_of(post, ask);
     int64_t full = at == post->threads_len ? 0 : post->threads[at].full.ms;
     int64_t wait = full < now.ms ? 0 : full - now.ms;
-    return name.len == 0 || wait + 60000 / SIM_THREAD_MINUTE <= 60000;
+    return ask->thread.len == 0 || wait + 60000 / SIM_THREAD_MINUTE <= 60000;
 }
 
 static enum cl_err
@@ -215,8 +221,7 @@ post_place(const struct post *post, cl_time now, const struct post_ask *ask,
     if (took != NULL && (took->root == 0 || now.ms - took->at.ms >= CL_CHAIN_MEMORY_MS))
         took = NULL;
     if ((ask->flags & CL_MSG_DECLARED) != 0)
-        return has_token(post, now, ask->thread) ? declared(post, took, ask, ret_place)
-                                                 : CL_ERR_LOOP;
+        return has_token(post, now, ask) ? declared(post, took, ask, ret_place) : CL_ERR_LOOP;
     if (took == NULL)
         return CL_OK;
     ret_place->root = took->root;
@@ -227,16 +232,19 @@ post_place(const struct post *post, cl_time now, const struct post_ask *ask,
 }
 
 static void
-spend(struct post *post, cl_time now, cl_str name)
+spend(struct post *post, cl_time now, const struct post_ask *ask)
 {
-    if (name.len == 0)
+    if (ask->thread.len == 0)
         return;
-    uint32_t at = thread_of(post, name);
+    uint32_t at = thread_of(post, ask);
+    post->threads =
+        grow(post->threads, post->threads_len, &post->threads_cap, sizeof *post->threads);
     struct post_thread *thread = &post->threads[at];
     if (at == post->threads_len) {
-        CL_ASSERT(at < sizeof post->threads / sizeof post->threads[0]);
         post->threads_len++;
-        (void)snprintf(thread->name, sizeof thread->name, "%.*s", CL_STR_ARG(name));
+        *thread =
+            (struct post_thread){.from = ask->from, .root = ask->root == ask->uid ? 0 : ask->root};
+        (void)snprintf(thread->name, sizeof thread->name, "%.*s", CL_STR_ARG(ask->thread));
     }
     if (thread->full.ms < now.ms)
         thread->full = now;
@@ -254,7 +262,7 @@ post_accept(struct post *post, cl_time now, const struct post_ask *ask,
             post->idle_since[ask->from] = now;
     }
     if ((ask->flags & CL_MSG_DECLARED) != 0)
-        spend(post, now, ask->thread);
+        spend(post, now, ask);
     if (place->root == 0)
         return;
     if (chain == NULL) {

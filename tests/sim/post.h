@@ -69,6 +69,8 @@ struct post_chain {
 
 struct post_thread {
     char name[16];
+    uint64_t root; // of the chain; 0: of those that begin one,
+    uint32_t from; // whose they are
     cl_time full;
 };
 
@@ -95,8 +97,9 @@ struct post {
     struct post_chain *chains;
     uint32_t chains_len;
     uint32_t chains_cap;
-    struct post_thread threads[8];
+    struct post_thread *threads;
     uint32_t threads_len;
+    uint32_t threads_cap;
     struct post_took tooks[POST_AGENTS];
     cl_time idle_since[POST_AGENTS];
     bool touched[POST_AGENTS]; // by the command at hand

@@ -312,6 +312,42 @@ TEST(a_thread_has_thirty_messages_a_minute)
     mesh_done(&m);
 }
 
+TEST(a_stranger_in_a_thread_of_the_same_name_takes_no_token_of_it)
+{
+    struct mesh m;
+    begin(&m);
+    struct cl_command_send talk = {.to = CL_STR("b"), .flags = CL_MSG_DECLARED};
+    for (unsigned i = 0; i < CL_CHAIN_THREAD_MINUTE_MAX; i++) {
+        talk.from = CL_STR("a");
+        talk.thread = CL_STR("parser");
+        CHECK_OK(mesh_send_fields(&m, talk));
+        talk.from = CL_STR("ra"); // nor one whose name goes on with the thread's
+        talk.thread = CL_STR("parse");
+        CHECK_OK(mesh_send_fields(&m, talk));
+    }
+    CHECK_INT(mesh_send_fields(&m, talk), CL_ERR_LOOP);
+    talk.from = CL_STR("c");
+    talk.thread = CL_STR("parser");
+    CHECK_OK(mesh_send_fields(&m, talk));
+    CHECK_INT(m.core->chains.threads_by_key.count, 3);
+    for (unsigned i = 0; i < CL_CHAIN_THREAD_MINUTE_MAX; i++) { // but in a chain all count
+        talk.from = i % 2 == 0 ? CL_STR("a") : CL_STR("c");
+        talk.root = mesh_id(1);
+        talk.hops = 1;
+        CHECK_OK(mesh_send_fields(&m, talk));
+    }
+    CHECK_INT(mesh_send_fields(&m, talk), CL_ERR_LOOP);
+    talk.root = mesh_id(2);
+    CHECK_OK(mesh_send_fields(&m, talk));
+    struct cl_thread *thread =
+        CL_LIST_ENTRY(cl_list_first(&m.core->chains.threads), struct cl_thread, link);
+    struct cl_thread kept = *thread;
+    thread->key.len = CL_STR("parser").len; // shorter than the name that it says it has
+    CHECK(cl_state_fault(m.core) != NULL);
+    *thread = kept;
+    mesh_done(&m);
+}
+
 TEST(a_report_of_a_rung_counts_as_taking)
 {
     struct mesh m;
@@ -378,12 +414,14 @@ TEST(the_chain_used_longest_ago_is_forgotten_first)
     CHECK_INT(cl_core_chain_messages(m.core, mesh_id(UINT32_MAX)), 2);
     char name[24];
     for (uint64_t i = 0; i <= CL_THREADS_MAX; i++) {
-        size_t len = 0;
-        for (uint64_t rest = i + 1; rest > 0; rest /= 10)
-            name[len++] = (char)('0' + rest % 10);
+        cl_id root = mesh_id(i + 1);
+        size_t len = 2 + sizeof root.bytes;
+        name[0] = 1;
+        name[1] = 't';
+        memcpy(name + 2, root.bytes, sizeof root.bytes);
         CHECK_OK(cl_chain_add_thread(chains, cl_str_of(name, len), m.now));
     }
-    CHECK_INT(chains->threads_by_name.count, CL_THREADS_MAX);
+    CHECK_INT(chains->threads_by_key.count, CL_THREADS_MAX);
     cl_core_check(m.core);
     mesh_done(&m);
 }
