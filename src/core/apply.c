@@ -131,6 +131,7 @@ apply_attach(struct run *run, cl_str id)
         cl_state_agent_move(core, agent, CL_AGENT_GUEST);
     must(cl_state_attach(agent, cl_state_relay_of(core, run->origin), 1));
     agent->seen = core->time;
+    run->effects->items[run->reply].agent = agent->id;
     if (agent->inbox.count > 0)
         tell(run, CL_EFFECT_READY, agent->id);
 }

@@ -54,7 +54,7 @@ enum cl_effect_kind {
 
 struct cl_effect {
     enum cl_effect_kind kind;
-    cl_str agent; // of all but REPLY; the editor in FILE_UPDATED, the relay in RELAY_UP
+    cl_str agent; // of a REPLY only to ATTACH; the editor in FILE_UPDATED, the relay in RELAY_UP
     union {
         struct {
             enum cl_command_kind command_kind;

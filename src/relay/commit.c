@@ -150,9 +150,7 @@ submit_detaches(struct cl_relay *relay)
             .kind = CL_COMMAND_DETACH,
             .detach = {.agent = cl_str_of(detach->agent, detach->agent_len)}};
         enum cl_err err = cl_relay_submit(relay, &draft, 0);
-        // STALE while its ATTACH is still on the way.
-        if (err == CL_ERR_FULL || err == CL_ERR_NO_MEMORY ||
-            (err == CL_ERR_STALE && relay->uncommitted > 0))
+        if (err == CL_ERR_FULL || err == CL_ERR_NO_MEMORY)
             continue;
         cl_list_remove(&detach->link);
         cl_free(detach);
@@ -415,6 +413,17 @@ begin_accepting(struct cl_relay *relay)
         cl_listener_accept(relay->listener, cl_relay_accept, relay);
 }
 
+/* Whoever closes before its ATTACH was applied is not attached, and does not say DETACH: the ATTACH
+ * might never be applied, and then that would be said of somebody else. */
+static void
+undo_attach(struct cl_relay *relay, const struct cl_effect *effect)
+{
+    if (effect->reply.command_kind != CL_COMMAND_ATTACH || effect->reply.err != CL_OK)
+        return;
+    cl_relay_detach(relay, effect->agent);
+    cl_loop_again(relay->loop);
+}
+
 static void
 perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
 {
@@ -425,8 +434,10 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
     if (effect->reply.command_kind == CL_COMMAND_RELAY_UP) // from now on it may attach agents
         begin_accepting(relay);
     struct cl_peer *peer = cl_handles_get(&relay->handles, effect->reply.ticket);
-    if (peer == NULL)
+    if (peer == NULL) {
+        undo_attach(relay, effect);
         return; // it has gone, or nobody waits
+    }
     switch (peer->kind) {
     case CL_PEER_EXCHANGE:
         cl_call_reply((struct cl_exchange *)(void *)peer, effect);

@@ -74,7 +74,7 @@ struct cl_socket {
     cl_instant unasked_since;
     uint32_t unasked_messages; // pushed since the last ping
     uint64_t unasked_bytes;
-    bool is_attached;   // the core was told
+    bool is_attached;   // the core has applied that
     uint32_t submitted; // commands on their way
     uint32_t id_len;
     uint32_t quoted_len;

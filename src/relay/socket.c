@@ -308,27 +308,24 @@ turn_away(struct cl_socket *socket, enum cl_err err)
 void
 cl_socket_reply(struct cl_socket *socket, const struct cl_effect *effect)
 {
+    bool is_attach = effect->reply.command_kind == CL_COMMAND_ATTACH;
     socket->submitted -= socket->submitted > 0;
     if (effect->reply.err == CL_OK)
-        return;
-    if (effect->reply.command_kind != CL_COMMAND_ATTACH) {
+        socket->is_attached |= is_attach;
+    else if (is_attach)
+        turn_away(socket, effect->reply.err);
+    else
         cl_socket_error(socket, effect->reply.err, CL_STR(""));
-        return;
-    }
-    socket->is_attached = false;
-    turn_away(socket, effect->reply.err);
 }
 
 void
 cl_socket_refused(struct cl_socket *socket, enum cl_command_kind kind, cl_str sentence)
 {
     socket->submitted -= socket->submitted > 0;
-    if (kind != CL_COMMAND_ATTACH) {
+    if (kind != CL_COMMAND_ATTACH)
         cl_socket_error(socket, CL_ERR_FULL, sentence);
-        return;
-    }
-    socket->is_attached = false;
-    turn_away(socket, CL_ERR_FULL);
+    else
+        turn_away(socket, CL_ERR_FULL);
 }
 
 /* -- opening ----------------------------------------------------------------------------------- */
@@ -365,7 +362,6 @@ attach(struct cl_socket *socket)
     enum cl_err err = cl_relay_session(relay, &open);
     if (err == CL_OK)
         err = cl_relay_submit(relay, &draft, socket->peer.handle);
-    socket->is_attached = err == CL_OK;
     socket->submitted += err == CL_OK;
     cl_relay_mark_ready(relay, agent); // what is queued is pushed
     return err;

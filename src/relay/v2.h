@@ -42,7 +42,7 @@ struct cl_seat {
     struct cl_link twin;    // among all seats of this agent
     struct cl_link telling; // in relay->telling: receipts may have changed
     uint64_t told;          // receipts up to that version were told, or are none of its business
-    bool is_attached;       // the core was told
+    bool is_attached;       // the core has applied that
     bool is_quiet;          // it takes no messages
     bool is_guest;          // it was not registered for this
     bool is_held;           // it takes none before what waits for the connection has gone out
@@ -59,6 +59,7 @@ struct cl_wait {
     cl_id msg;         // of SEND and DEAD_RETRY
     uint64_t expires;  // of DEAD_RETRY
     bool is_new;       // of ATTACH: the agent was not known before
+    uint64_t seat;     // of a guest's ATTACH: its handle
     uint32_t call_len; // the call's id
     uint32_t to_len;   // behind it: the address that it became, or the agent
     char text[];

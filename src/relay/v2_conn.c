@@ -143,12 +143,22 @@ cl_wait_refuse(struct cl_wait *wait, enum cl_err err, cl_str sentence)
     struct cl_seat *seat =
         wait->method == CL_V2_ATTACH ? cl_v2_seat(wait->conn, cl_wait_to(wait)) : NULL;
     cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
-    if (seat != NULL) {
-        seat->is_attached = seat->is_attached && !seat->is_guest; // it was its ATTACH that failed
+    if (seat != NULL)
         seat_free(seat);
-    }
     cl_v2_refuse(wait->conn, cl_wait_call(wait), err, sentence);
     cl_free(wait);
+}
+
+/* The guest that the call is about, if it has not attached once more since. */
+static void
+guest_attached(const struct cl_wait *wait)
+{
+    struct cl_relay *relay = wait->conn->relay;
+    struct cl_seat *seat = cl_handles_get(&relay->handles, wait->seat);
+    if (seat != NULL)
+        cl_seat_reply(seat, CL_OK);
+    else
+        cl_relay_detach(relay, cl_wait_to(wait));
 }
 
 void
@@ -158,6 +168,8 @@ cl_wait_reply(struct cl_wait *wait, const struct cl_effect *effect)
         cl_wait_refuse(wait, effect->reply.err, CL_STR(""));
         return;
     }
+    if (effect->reply.command_kind == CL_COMMAND_ATTACH)
+        guest_attached(wait);
     cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
     cl_v2_result(wait, effect);
     cl_free(wait);
@@ -287,18 +299,19 @@ open_holder(struct cl_seat *seat)
 
 /* wait is that for the answer if the agent is a guest, whose only command this is. */
 static enum cl_err
-attach(struct cl_seat *seat, const struct cl_v2_attach *params, const struct cl_wait *wait)
+attach(struct cl_seat *seat, const struct cl_v2_attach *params, struct cl_wait *wait)
 {
     struct cl_relay *relay = seat->conn->relay;
     struct cl_command draft = {.kind = CL_COMMAND_ATTACH, .attach = {.agent = cl_seat_agent(seat)}};
     uint64_t newest = cl_core_receipts_version(relay->core);
+    bool is_answer = params->guest && wait != NULL;
     enum cl_err err = params->quiet ? CL_OK : open_holder(seat);
+    if (is_answer)
+        wait->seat = seat->peer.handle;
     if (err == CL_OK)
-        err = cl_relay_submit(
-            relay, &draft, params->guest && wait != NULL ? wait->peer.handle : seat->peer.handle);
+        err = cl_relay_submit(relay, &draft, is_answer ? wait->peer.handle : seat->peer.handle);
     if (err == CL_ERR_STALE)
         err = CL_ERR_UNAVAILABLE; // the relay's own first command is not committed yet
-    seat->is_attached = err == CL_OK;
     seat->is_guest = params->guest;
     seat->told = params->receipts_after.is_set ? params->receipts_after.value : newest;
     if (seat->told > newest) // of a relay that has lost its memory: all are news
@@ -312,9 +325,11 @@ void
 cl_seat_reply(struct cl_seat *seat, enum cl_err err)
 {
     struct cl_ws_conn *ws = seat->conn->ws;
-    if (err == CL_OK)
+    if (err == CL_OK) { // what waits for it is told by READY
+        seat->is_attached = true;
+        cl_v2_mark_telling(seat->conn->relay, cl_seat_agent(seat));
         return;
-    seat->is_attached = false;
+    }
     seat_free(seat);
     cl_ws_close(ws, CL_WS_CLOSE_TRY_LATER, cl_str_z(cl_err_wire(err)));
 }
@@ -430,11 +445,8 @@ run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     seat = err == CL_OK ? seat_new(conn, params->agent) : NULL;
     if (err == CL_OK)
         err = seat == NULL ? CL_ERR_NO_MEMORY : attach(seat, params, wait);
-    if (err == CL_OK) {
-        cl_v2_mark_telling(conn->relay, cl_seat_agent(seat));
-        cl_relay_mark_ready(conn->relay, cl_seat_agent(seat));
+    if (err == CL_OK)
         return;
-    }
     if (seat != NULL)
         seat_free(seat);
     if (wait != NULL)

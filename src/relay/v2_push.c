@@ -142,7 +142,7 @@ bool
 cl_seat_pump(struct cl_seat *seat)
 {
     struct cl_relay *relay = seat->conn->relay;
-    if (seat->is_quiet || !cl_ws_is_open(seat->conn->ws))
+    if (seat->is_quiet || !seat->is_attached || !cl_ws_is_open(seat->conn->ws))
         return false;
     seat->is_held = cl_ws_waiting(seat->conn->ws) > HELD_BYTES;
     if (seat->is_held)
@@ -290,7 +290,9 @@ cl_v2_tell(struct cl_relay *relay)
 {
     struct cl_link *at;
     while ((at = cl_list_first(&relay->telling)) != NULL) {
+        struct cl_seat *seat = CL_LIST_ENTRY(at, struct cl_seat, telling);
         cl_list_remove(at);
-        tell(CL_LIST_ENTRY(at, struct cl_seat, telling));
+        if (seat->is_attached) // else it is told when it is
+            tell(seat);
     }
 }

@@ -76,6 +76,12 @@ test_journal_fail(struct cl_journal *journal)
 }
 
 void
+test_journal_refuse(struct cl_journal *journal, uint32_t per_million)
+{
+    test_of(journal)->options.refused_per_million = per_million;
+}
+
+void
 test_journal_restart(struct cl_journal *journal)
 {
     struct test_journal *test = test_of(journal);

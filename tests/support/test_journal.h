@@ -36,6 +36,8 @@ struct cl_journal *test_journal_open(const struct test_journal_options *options)
 
 /* From now on read-only; what is not committed is lost. */
 void test_journal_fail(struct cl_journal *journal);
+/* From now on that is the chance that a command is taken, and refused at its turn. */
+void test_journal_refuse(struct cl_journal *journal, uint32_t per_million);
 /* As after a crash of the relay: open again; what was not committed is lost, and what was
  * committed but has not come out of `next` will not: cl_journal_replay brings all of it. */
 void test_journal_restart(struct cl_journal *journal);

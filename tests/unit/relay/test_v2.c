@@ -42,11 +42,11 @@ steady(void)
 
 /* A relay that lives by passed_ms, which is past whatever the machine's clock says. */
 static void
-begin(uint32_t commit_delay)
+begin_on(const struct test_journal_options *options)
 {
-    struct test_journal_options options = {.seed = 1, .delay_max = commit_delay};
+    uint32_t commit_delay = options->delay_max;
     struct cl_why why = {""};
-    journal = test_journal_open(&options);
+    journal = test_journal_open(options);
     CHECK(journal != NULL);
     struct cl_relay_config config = {.host = CL_STR("127.0.0.1"),
                                      .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
@@ -64,6 +64,12 @@ begin(uint32_t commit_delay)
     for (uint32_t i = 0; i < 2 * commit_delay + 1; i++) // until its first command is committed
         cl_loop_turn(relay->loop, false);
     seq = 0;
+}
+
+static void
+begin(uint32_t commit_delay)
+{
+    begin_on(&(struct test_journal_options){.seed = 1, .delay_max = commit_delay});
 }
 
 static void
@@ -412,6 +418,77 @@ TEST(who_says_nothing_of_itself_keeps_what_it_says_at_the_same_time)
         cl_loop_turn(relay->loop, false);
     CHECK(has(first, "\"waiting\""));
     check_call("agents", "{}", "\"capabilities\":[\"review\"]");
+    end();
+}
+
+TEST(nothing_is_pushed_to_an_agent_before_its_attach_is_committed)
+{
+    begin(TEST_JOURNAL_DELAY_MAX);
+    struct memory_stream *http = open_stream(0, post("attach", "{\"agent\":\"m/otto\"}"));
+    for (int i = 0; i < 400 && !has(http, "\"waiting\""); i++)
+        cl_loop_turn(relay->loop, false);
+    http = open_stream(1, post("send", envelope("m/otto", 1, false)));
+    for (int i = 0; i < 400 && !has(http, "\"accepted\""); i++)
+        cl_loop_turn(relay->loop, false);
+    hang_up(http);
+    struct memory_stream *otto = attach(2, "{\"agent\":\"m/otto\"}");
+    while (!has(otto, "\"waiting\"") && relay->uncommitted > 0) {
+        CHECK(!has(otto, "\"method\":\"message\""));
+        cl_loop_turn(relay->loop, false);
+    }
+    for (int i = 0; i < 400 && !has(otto, "\"method\":\"message\""); i++)
+        cl_loop_turn(relay->loop, false);
+    CHECK_INT(count(otto, "\"method\":\"message\""), 1);
+    end();
+}
+
+/* As often as the core believes, and not less for those that closed before they were attached. */
+static void
+check_attached(void)
+{
+    uint64_t attached = 0;
+    CL_LIST_EACH(&relay->v2_conns, conn)
+    {
+        CL_LIST_EACH(&CL_LIST_ENTRY(conn, struct cl_v2_conn, link)->seats, at)
+        {
+            attached += CL_LIST_ENTRY(at, struct cl_seat, peer.link)->is_attached;
+        }
+    }
+    const struct cl_agent *agent = cl_core_agent(relay->core, CL_STR("m/otto"));
+    uint64_t known = agent == NULL || agent->attachments_len == 0 ? 0 : agent->attachments[0].count;
+    CHECK_INT(known, attached);
+}
+
+TEST(who_closes_while_its_attach_is_refused_detaches_nobody_else)
+{
+    begin_on(&(struct test_journal_options){.seed = 1, .delay_max = 9});
+    test_journal_refuse(journal, 300000);
+    struct memory_stream *stays = NULL;
+    for (unsigned round = 0; round < 200; round++) {
+        test_note("round %u", round);
+        if (stays == NULL)
+            stays = attach(0, "{\"agent\":\"m/otto\"}");
+        const char *how =
+            round % 2 == 0 ? "{\"agent\":\"m/otto\"}" : "{\"agent\":\"m/otto\",\"guest\":true}";
+        struct memory_stream *leaves = attach(1, how);
+        if (round % 3 == 0)
+            say(leaves, "attach", how);
+        if (round % 5 != 0)
+            hang_up(leaves);
+        for (int i = 0; i < 300; i++)
+            cl_loop_turn(relay->loop, false);
+        pass(2000); // what was refused is tried again
+        for (int i = 0; i < 300; i++)
+            cl_loop_turn(relay->loop, false);
+        if (cl_list_is_empty(&relay->detaches) && relay->uncommitted == 0)
+            check_attached();
+        if (round % 5 == 0)
+            hang_up(leaves);
+        if (stays->is_closed) {
+            hang_up(stays);
+            stays = NULL;
+        }
+    }
     end();
 }
 
