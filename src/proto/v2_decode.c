@@ -99,6 +99,23 @@ check_ranges_or_lease(cl_ranges ranges, cl_str lease, struct cl_why *why)
     return CL_OK;
 }
 
+/* The others are the relay's to say. */
+static enum cl_err
+check_proof(uint8_t proof, struct cl_why *why)
+{
+    if (proof != CL_V2_PROOF_NONE && proof != CL_V2_PROOF_SPOOL && proof != CL_V2_PROOF_ACK &&
+        proof != CL_V2_PROOF_TRANSCRIPT)
+        return cl_fail(CL_ERR_MALFORMED, why, "proof must be spool, ack or transcript");
+    return CL_OK;
+}
+
+static enum cl_err
+check_ack(const struct cl_v2_ack *ack, struct cl_why *why)
+{
+    enum cl_err err = check_ranges_or_lease(ack->ranges, ack->lease, why);
+    return err == CL_OK ? check_proof(ack->proof, why) : err;
+}
+
 static enum cl_err
 check_report(const struct cl_v2_report *report, struct cl_why *why)
 {
@@ -106,7 +123,7 @@ check_report(const struct cl_v2_report *report, struct cl_why *why)
         return cl_fail(CL_ERR_MISSING, why, "rung or outcome is required");
     if (report->reason.len > 0 && report->outcome == 0)
         return cl_fail(CL_ERR_MALFORMED, why, "reason belongs to an outcome");
-    return CL_OK;
+    return check_proof(report->proof, why);
 }
 
 /* Only of the message that it answers. */
@@ -155,7 +172,7 @@ check_params(const struct cl_envelope_reader *reader, cl_time now, struct cl_v2_
             err = cl_envelope_check_sent(envelope, &call->header, now, why);
         return err == CL_OK ? check_claim(&call->params.send, &call->header, why) : err;
     case CL_V2_ACK:
-        return check_ranges_or_lease(call->params.ack.ranges, call->params.ack.lease, why);
+        return check_ack(&call->params.ack, why);
     case CL_V2_RELEASE:
         return check_ranges_or_lease(call->params.release.ranges, call->params.release.lease, why);
     case CL_V2_REPORT:
