@@ -83,6 +83,13 @@ cl_receipt_has_reached(const struct cl_receipt *receipt, enum cl_rung rung)
 {
     return (receipt->reached >> rung & 1) != 0;
 }
+/* Does its message wait again, after it was a dead letter? */
+static inline bool
+cl_receipt_was_reopened(const struct cl_receipt *receipt)
+{
+    return receipt->msg != NULL && receipt->outcome == CL_OUTCOME_NONE &&
+           receipt->msg->number != receipt->number;
+}
 /* Who reached that rung: the relay, which is empty, or the recipient. */
 cl_str cl_receipt_author(const struct cl_receipt *receipt, enum cl_rung rung);
 /* Who says how it ended: as above. */

@@ -199,7 +199,7 @@ send_result(struct cl_wait *wait, const struct cl_effect *effect)
         .status = (uint8_t)(receipt == NULL ? CL_RUNG_ACCEPTED : receipt->rung),
         .durability = cl_v2_durability_of(relay),
         .duplicate = effect->reply.duplicate,
-        .recipients = {is_topic, effect->reply.recipients}};
+        .recipients = {is_topic && !effect->reply.duplicate, effect->reply.recipients}};
     cl_v2_answer(wait->conn, CL_V2_SEND, cl_wait_call(wait), &result);
     cl_arena_clear(&relay->arena);
 }

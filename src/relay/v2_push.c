@@ -216,11 +216,12 @@ send_note(struct cl_seat *seat, struct note *note)
     return err == CL_OK ? cl_ws_send_text(seat->conn->ws, &part, 1) : err;
 }
 
-/* Nobody has moved it since the answer to its send. */
+/* Else nobody has moved it since the answer to its send. */
 static bool
 is_news(const struct cl_receipt *receipt)
 {
-    return receipt->rung > CL_RUNG_ACCEPTED || receipt->outcome != CL_OUTCOME_NONE;
+    return receipt->rung > CL_RUNG_ACCEPTED || receipt->outcome != CL_OUTCOME_NONE ||
+           cl_receipt_was_reopened(receipt);
 }
 
 static void

@@ -511,6 +511,46 @@ TEST(a_cursor_of_a_relay_that_lost_its_memory_is_one_before_all)
     end();
 }
 
+TEST(a_sender_is_told_when_its_dead_letter_waits_again)
+{
+    static const char letter[] = "{\"agent\":\"m/mira\",\"id\":\"bnVtYmVyIDAwMDAwMDAwMQ\"}";
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    check_call("send", envelope("m/otto", 1, false), "\"accepted\"");
+    check_call("refuse", "{\"agent\":\"m/otto\",\"at\":[2,1],\"reason\":\"no\"}", "\"result\":{}");
+    struct memory_stream *mira = attach(0, "{\"agent\":\"m/mira\"}");
+    memory_stream_clear(mira);
+    check_call("dead.retry", letter, "\"to\":\"m/otto\"");
+    CHECK_INT(count(mira, "\"method\":\"receipt\""), 1);
+    CHECK(!has(mira, "\"ended\""));
+    check_call("send", envelope("m/otto", 2, false), "\"accepted\""); // its answer says as much
+    CHECK_INT(count(mira, "\"method\":\"receipt\""), 1);
+    end();
+}
+
+TEST(a_message_for_a_topic_that_is_sent_again_says_nothing_of_recipients)
+{
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    check_call("send", envelope("topic:news", 1, false), "\"duplicate\":false,\"recipients\":1}");
+    check_call("send", envelope("topic:news", 1, false), "\"duplicate\":true}");
+    end();
+}
+
+TEST(what_came_before_is_a_duplicate_after_its_time_and_what_did_not_has_expired)
+{
+    char sent[3072], other[3072];
+    begin(0);
+    check_call("attach", "{\"agent\":\"m/otto\"}", "\"waiting\":0");
+    (void)snprintf(sent, sizeof sent, "%s", envelope("m/otto", 1, false));
+    (void)snprintf(other, sizeof other, "%s", envelope("m/otto", 2, false));
+    check_call("send", sent, "\"duplicate\":false");
+    pass(CL_MESSAGE_LIFE_MS + 1000);
+    check_call("send", sent, "\"duplicate\":true");
+    check_call("send", other, "{\"code\":410,");
+    end();
+}
+
 /* -- who is there ------------------------------------------------------------------------------ */
 
 TEST(others_are_told_of_an_agent_that_is_new_or_says_something_else)
