@@ -6,7 +6,8 @@ import os
 import time
 
 from support import Failure, Http, equal, holds, main, test
-from v2_support import Admin, Agent, Caller, Refused, Socket, new_id, row, rungs_of, until
+from v2_support import (Admin, Agent, Caller, Message, Raw, Refused, Socket, new_id, row, rungs_of,
+                        until)
 
 PAIR = ("mini/otto", "mini/mira")
 
@@ -516,6 +517,55 @@ def the_inbox_is_shown_page_by_page_and_untouched(relay):
 
 
 @test()
+def lists_of_what_is_large_come_in_pages_with_all_of_it(relay):
+    """inbox: no message is too long for a page of its own; agents: no record either."""
+    mira = Agent(Caller(relay), "mini/mira")
+    Agent(Caller(relay), "mini/otto")
+    for name in "large", "larger":
+        relay.good("/register", {"agent_id": name, "description": "x" * 1045000})
+    for number in range(30):
+        mira.send("mini/otto", os.urandom(32768), thr=str(number))
+        if number % 10 == 0:
+            relay.delegate("large", "mini/otto", "y" * 900000)
+    reader, found, after, pages = Agent(mira.conn, "mini/otto", attach=False), [], {}, 0
+    while after is not None:
+        page = reader.call("inbox", **after)
+        found += page["messages"]
+        after = {"after": page["next"]} if "next" in page else None
+        pages += 1
+    equal(len(found), 33, "messages in all pages")
+    equal(pages, 2, "pages")
+    for limit, wanted in ((1, 4), (2, 2), (1000, 1)):
+        names, after, pages = [], {}, 0
+        while after is not None:
+            page = mira.conn.call("agents", limit=limit, **after)
+            names += [agent["agent"] for agent in page["agents"]]
+            after = {"after": page["next"]} if "next" in page else None
+            pages += 1
+        equal(pages, wanted, "pages")
+        equal(sorted(names), ["mini/mira", "mini/otto", "v1/large", "v1/larger"],
+              f"agents in pages of {limit}")
+
+
+@test()
+def thousands_of_agents_are_listed(relay):
+    """A thousand in a page, with what they say of themselves."""
+    with Http(relay) as crowd:
+        for first in range(0, 5000, 500):
+            crowd.send(*[crowd.request("POST", "/register", {
+                "agent_id": f"a{first + n}", "description": "d" * 900}) for n in range(500)])
+            for _ in range(500):
+                equal(crowd.answer().status, 200, "status")
+    names, after = set(), {}
+    while after is not None:
+        page = Caller(relay).call("agents", **after)
+        names |= {agent["agent"] for agent in page["agents"]}
+        after = {"after": page["next"]} if "next" in page else None
+    equal(len(names), 5000, "agents")
+    equal(Caller(relay).call("agents", capability="none")["agents"], [], "who offers nothing such")
+
+
+@test()
 def a_trace_shows_a_message_to_its_two_agents(relay):
     """trace: from the first moment to the end; not_found for others."""
     otto, mira = pair(relay)
@@ -559,6 +609,27 @@ def a_message_that_nobody_took_expires(relay):
     equal((letter["id"], letter["outcome"]), (short, "expired"), "dead letter")
     equal(rungs_of(mira.trace(kept)), ["accepted"], "the other")
     holds("ended" not in mira.trace(kept), "the other ended")
+
+
+@test()
+def full_agents_of_one_connection_do_not_break_it(relay):
+    """Twelve times a mebibyte for who does not read just now: each agent has a credit of its own,
+    their connection has one end."""
+    sender, body = Agent(Caller(relay), "http/mira"), os.urandom(32768)
+    names = [f"mini/a{number}" for number in range(12)]
+    for name in names:
+        Agent(Caller(relay), name)
+        for number in range(23):
+            sender.send(name, body, thr=str(number))
+    got = {name: [] for name in names}
+    with Raw(relay, *names, receive_buffer=65536) as slow:
+        while not all(len(one) == 23 for one in got.values()):
+            said = slow.message()
+            if said.get("method") == "message":
+                message = Message(said["params"])
+                got[said["params"]["agent"]].append((message.header["thr"], message.attempts))
+    for name in names:
+        equal(got[name], [(str(number), 0) for number in range(23)], "in order, once")
 
 
 @test()

@@ -9,8 +9,8 @@ import signal
 import tempfile
 import time
 
-from support import Relay, equal, holds, main, test
-from v2_support import Agent, Caller, Socket, b64, new_id, row, rungs_of, until
+from support import Http, Relay, equal, holds, main, test
+from v2_support import Agent, Caller, Raw, Socket, b64, compact, new_id, row, rungs_of, until
 
 os.environ.pop("CLAWLINK_RELAY_CMD", None)  # these are about clawlink's own journal
 
@@ -63,6 +63,29 @@ def back(agent, relay, **params):
 
 
 ENDS = (signal.SIGKILL, signal.SIGTERM)
+
+
+@test(relay=False)
+def connection_that_is_closing_takes_nothing():
+    """What was never sent to it counts no attempt."""
+    with place() as served:
+        relay, sender = served.relay, Agent(Caller(served.relay), "http/mira")
+        raw, late = Raw(relay, "mini/b"), Http(relay)
+        call = {"jsonrpc": "2.0", "id": 1, "method": "send",
+                "params": {"envelope": sender.pack("mini/b", "late")}}
+        request = late.request("POST", "/v2", compact(call).encode())
+        late.send(request[:-1])
+        relay.signal(signal.SIGTERM)
+        equal(raw.close_code(), 1012, "the relay has begun to close")
+        late.send(request[-1:])
+        equal(late.answer().status, 200, "status of a send on its way")
+        raw.write(8)
+        raw.rest()
+        equal(relay.process.wait(), 0, "exit status")
+        served.end()
+        served.start()
+        _, (message,) = Agent(Caller(served.relay), "mini/b").receive()
+        equal((message.text, message.attempts), ("late", 0), "what comes, and how often before")
 
 
 @test(relay=False)

@@ -17,7 +17,8 @@ import time
 
 import websockets
 
-from support import WAIT, Failure, Library, equal, holds, row, short, until
+from support import (UPGRADE, WAIT, Failure, Http, Library, WebSocket, equal, holds, row, short,
+                     until)
 
 STATUSES = {"malformed": 400, "missing_field": 400, "usage": 400, "unauthorized": 401,
             "forbidden": 403, "not_found": 404, "no_such_agent": 404, "ambiguous_name": 409,
@@ -261,6 +262,24 @@ class Socket(Calls):
         """Waits for the end and gives its code."""
         Library.run(self.library.wait_closed(), timeout)
         return self.library.close_code
+
+
+class Raw(WebSocket):
+    """GET /v2 by hand: it reads when it is told to, and closes when it likes."""
+
+    def __init__(self, relay, *agents, **options):
+        Http.__init__(self, relay, **options)
+        self.pong, self.pings = True, []
+        self.send(self.request("GET", "/v2", fields=UPGRADE))
+        equal(self.answer(head_only=True).status, 101, "status")
+        self.begin("hello", versions=["2.0"], instance="mini")
+        for agent in agents:
+            self.begin("attach", agent=agent)
+        until(lambda: all((Caller(relay).agent(agent) or {}).get("connected") for agent in agents),
+              "attached")
+
+    def begin(self, method, **params):
+        self.say(compact({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
 
 
 class Message:
