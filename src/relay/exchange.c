@@ -137,12 +137,13 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
         cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
         return;
     }
-    exchange->is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
-    if ((exchange->is_v2 || is_blob) && refuse_query_token(exchange, head))
+    bool is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
+    exchange->is_v2 = is_v2;
+    if ((is_v2 || is_blob) && refuse_query_token(exchange, head))
         return;
     if (is_blob)
-        cl_blob_head(exchange, head);
-    if (exchange->is_v2 || is_blob)
+        cl_blob_head(exchange, head); // it may have gone with that
+    if (is_v2 || is_blob)
         return;
     err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
     if (err == CL_ERR_METHOD) {
