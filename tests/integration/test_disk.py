@@ -6,6 +6,7 @@ kept; docs/decisions/0020-the-journal-on-a-disk.md).
 Tests that mount a small disk need root, those that make system calls fail need strace.
 """
 import contextlib
+import hashlib
 import os
 import pwd
 import re
@@ -438,6 +439,30 @@ class Traced(Relay):
             del os.environ["CLAWLINK_RELAY_CMD"]
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
             self.pid = int(children.read().split()[0])  # strace ends with it
+
+
+@test(relay=False)
+def blob_whose_folder_cannot_be_synced_is_none():
+    """Nobody knows whether its name is on the disk, so it is not there after a restart either."""
+    data = b"blob" * 100
+    path = "/v2/blobs/" + hashlib.sha256(data).hexdigest()
+    with folder() as place:
+        blobs = os.path.join(place, "blobs")
+        os.makedirs(blobs, 0o700)
+        os.chmod(place, 0o700)
+        command = strace("-o", os.devnull, "-P", blobs, "-e", "trace=fsync", "-e",
+                         "inject=fsync:error=EIO:when=1")
+        if command is None:
+            skipped("blob_whose_folder_cannot_be_synced_is_none: strace cannot trace here")
+            return
+        headers = {"Upload-Offset": "0", "Upload-Length": str(len(data))}
+        with Traced(command, "--data", place) as relay:
+            answer = relay.http.put(relay.url + path, data=data, headers=headers, timeout=20)
+            holds(answer.status_code >= 500, f"status {answer.status_code} {answer.text}")
+            equal(relay.get(path).status_code, 404, "status of GET")
+            equal(os.listdir(blobs), [], "what is left")
+            answer = relay.http.put(relay.url + path, data=data, headers=headers, timeout=20)
+            equal(answer.status_code, 201, "status of the next one")
 
 
 def error_is_survived(call, when):

@@ -418,6 +418,8 @@ def receive_takes_a_batch_under_a_lease(relay):
             otto.fails("not_found", "ack", lease=two)
             equal(mira.rungs(second[0].id, "injected"), ["accepted", "injected"], "rungs")
             Agent(caller, "http/thief").fails("not_found", "ack", lease=three)
+            for name in (three[:-1], three + "0", "0" + three, "g" + three[1:], 16 * "0", "-"):
+                otto.fails("not_found", "ack", lease=name)
             caller.call("ack", agent=otto.address, lease=three)
             equal(otto.texts(), [], "inbox")
 

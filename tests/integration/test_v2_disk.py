@@ -70,11 +70,12 @@ def connection_that_is_closing_takes_nothing():
     """What was never sent to it counts no attempt."""
     with place() as served:
         relay, sender = served.relay, Agent(Caller(served.relay), "http/mira")
-        raw, late = Raw(relay, "mini/b"), Http(relay)
+        late = Http(relay)
         call = {"jsonrpc": "2.0", "id": 1, "method": "send",
                 "params": {"envelope": sender.pack("mini/b", "late")}}
         request = late.request("POST", "/v2", compact(call).encode())
         late.send(request[:-1])
+        raw = Raw(relay, "mini/b")  # by now it has read that
         relay.signal(signal.SIGTERM)
         equal(raw.close_code(), 1012, "the relay has begun to close")
         late.send(request[-1:])
