@@ -41,10 +41,11 @@ may_speak_for(struct run *run, cl_str agent)
 {
     if (run->conn->exchange == NULL)
         return seat_for(run, agent) != NULL;
+    if (agent.len == 0 && run->conn->exchange->is_admin)
+        return true;
     if (agent.len == 0) {
-        if (!run->conn->exchange->is_admin)
-            refuse(run, CL_ERR_FORBIDDEN, "say whose call it is: agent");
-        return run->conn->exchange->is_admin;
+        refuse(run, CL_ERR_FORBIDDEN, "say whose call it is: agent");
+        return false;
     }
     cl_relay_heartbeat(run->relay, agent);
     return true;
