@@ -18,7 +18,7 @@ struct entry {
 struct word {
     struct cl_list uses;
     uint32_t key_len;
-    char key[1 + CL_NAME_BYTES_MAX]; // its kind, then its text
+    char key[]; // its kind, then its text
 };
 
 struct use {
@@ -37,8 +37,21 @@ cl_directory_init(struct cl_directory *directory, const cl_hash_key *hash_key)
 
 /* -- words ------------------------------------------------------------------------------------- */
 
+/* A display name may have blanks. */
+#define KEY_CAP (1 + CL_V2_DISPLAY_BYTES_MAX)
+
+/* What cannot stand in an address is not looked for. */
+static bool
+can_be_sought(enum cl_word kind, cl_str text)
+{
+    struct cl_address address;
+    if (kind == CL_WORD_CAPABILITY)
+        return cl_name_is_valid(text);
+    return text.len < KEY_CAP && cl_address_read(text, &address) && address.kind == CL_ADDRESS_NAME;
+}
+
 static cl_str
-key_of(enum cl_word kind, cl_str text, char space[static 1 + CL_NAME_BYTES_MAX])
+key_of(enum cl_word kind, cl_str text, char space[static KEY_CAP])
 {
     space[0] = (char)('0' + kind);
     memcpy(space + 1, text.ptr, text.len);
@@ -52,7 +65,7 @@ know_word(struct cl_directory *directory, cl_str key)
     struct word *word = cl_map_get(&directory->words, key);
     if (word != NULL)
         return word;
-    word = cl_alloc(sizeof *word);
+    word = cl_alloc(sizeof *word + key.len);
     if (word == NULL)
         return NULL;
     cl_list_init(&word->uses);
@@ -75,12 +88,11 @@ forget_unused(struct cl_directory *directory, struct word *word)
 
 /* -- agents ------------------------------------------------------------------------------------ */
 
-/* What cannot stand in an address is not looked for either. */
 static enum cl_err
 add_use(struct cl_directory *directory, struct entry *entry, enum cl_word kind, cl_str text)
 {
-    char space[1 + CL_NAME_BYTES_MAX];
-    if (!cl_name_is_valid(text))
+    char space[KEY_CAP];
+    if (!can_be_sought(kind, text))
         return CL_OK;
     struct word *word = know_word(directory, key_of(kind, text, space));
     if (word == NULL)
@@ -170,8 +182,8 @@ cl_str
 cl_directory_first(const struct cl_directory *directory, enum cl_word kind, cl_str text,
                    struct cl_directory_walk *walk)
 {
-    char space[1 + CL_NAME_BYTES_MAX];
-    if (!cl_name_is_valid(text))
+    char space[KEY_CAP];
+    if (!can_be_sought(kind, text))
         return CL_STR("");
     const struct word *word = cl_map_get(&directory->words, key_of(kind, text, space));
     if (word == NULL)

@@ -91,6 +91,7 @@ def a_name_with_blanks_has_an_address_without(relay):
         out = home.ok("register", "--name", "Code Reviewer").out
         check(out == "mini/Code-Reviewer registered as Code Reviewer\n", out)
         check("Nothing waits for mini/Code-Reviewer" in home.ok("inbox").err, "it is the same")
+        check(" for mini/Code-Reviewer " in home.ok("send", "Code Reviewer", "x").out, "its name")
 
 
 @test()

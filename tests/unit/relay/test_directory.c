@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "relay/directory.h"
 
+#include <string.h>
+
+#include "base/limits.h"
 #include "support/fault.h"
 #include "support/test.h"
 
@@ -66,11 +69,25 @@ TEST(what_an_agent_says_anew_replaces_what_it_said)
     cl_directory_done(&directory);
 }
 
+TEST(a_display_name_may_have_blanks_and_a_capability_may_not)
+{
+    char longest[CL_V2_DISPLAY_BYTES_MAX + 1] = "";
+    const char *const names[] = {"Otto the Great", "\xc3\x96tto", longest};
+    memset(longest, 'a', sizeof longest - 1);
+    cl_directory_init(&directory, &key);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        put("a", names[i], names[i], "");
+        CHECK_STR(found(CL_WORD_NAME, names[i]), CL_STR("a"));
+        CHECK_STR(found(CL_WORD_CAPABILITY, names[i]), CL_STR(""));
+    }
+    cl_directory_done(&directory);
+}
+
 TEST(what_no_address_can_hold_is_not_found)
 {
-    static const char *const names[] = {
-        "Otto the Great", "a/b", "\xc3\x96tto",
-        "12345678901234567890123456789012345678901234567890123456789012345"};
+    char longest[CL_V2_DISPLAY_BYTES_MAX + 2] = "";
+    const char *const names[] = {"a/b", "cap:a", "a:b", "a\nb", "\xff", longest};
+    memset(longest, 'a', sizeof longest - 1);
     cl_directory_init(&directory, &key);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         put("a", names[i], names[i], "ok");
