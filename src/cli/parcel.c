@@ -16,12 +16,13 @@ static bool
 may_try_again(const struct cl_parcel *parcel, struct cl_backoff *backoff, enum cl_err err)
 {
     uint64_t random;
+    int64_t left_ms = parcel->deadline.ms - cl_clock_monotonic().ms;
     bool is_outage = err == CL_ERR_CLOSED || err == CL_ERR_NO_RELAY || err == CL_ERR_TIMEOUT ||
                      err == CL_ERR_UNAVAILABLE;
-    if (!is_outage || *parcel->is_over || cl_clock_monotonic().ms >= parcel->deadline.ms)
+    if (!is_outage || *parcel->is_over || left_ms <= 0)
         return false;
     cl_random_bytes(&random, sizeof random);
-    cl_client_pause(parcel->run->client, cl_backoff_next(backoff, random));
+    cl_client_pause(parcel->run->client, cl_backoff_within(backoff, random, left_ms));
     return true;
 }
 

@@ -12,6 +12,13 @@ cl_backoff_next(struct cl_backoff *backoff, uint64_t random)
     return (uint32_t)(random % (limit + 1)); // of 2^64 the remainder's bias is nothing
 }
 
+uint32_t
+cl_backoff_within(struct cl_backoff *backoff, uint64_t random, int64_t left_ms)
+{
+    uint32_t pause_ms = cl_backoff_next(backoff, random);
+    return pause_ms < left_ms ? pause_ms : (uint32_t)left_ms;
+}
+
 void
 cl_backoff_reset(struct cl_backoff *backoff)
 {

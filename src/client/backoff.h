@@ -17,6 +17,8 @@ struct cl_backoff {
 
 /* The next pause in milliseconds, 0 to the limit, by 64 random bits. The limit then doubles. */
 uint32_t cl_backoff_next(struct cl_backoff *backoff, uint64_t random);
+/* The same, but no longer than what is left until a deadline, which is not over. */
+uint32_t cl_backoff_within(struct cl_backoff *backoff, uint64_t random, int64_t left_ms);
 /* All is well again. */
 void cl_backoff_reset(struct cl_backoff *backoff);
 

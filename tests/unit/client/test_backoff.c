@@ -22,3 +22,12 @@ TEST(the_pause_is_any_part_of_the_limit)
     CHECK_INT(cl_backoff_next(&backoff, 2001 + 5), 5);
     CHECK(cl_backoff_next(&backoff, UINT64_MAX) <= 4000);
 }
+
+TEST(a_pause_ends_with_the_deadline)
+{
+    struct cl_backoff backoff = {0};
+    CHECK_INT(cl_backoff_within(&backoff, 1000, 10), 10);
+    CHECK_INT(cl_backoff_within(&backoff, 2000, 2001), 2000);
+    CHECK_INT(cl_backoff_within(&backoff, 4000, INT64_MAX), 4000);
+    CHECK_INT(cl_backoff_within(&backoff, 8000, 1), 1);
+}
