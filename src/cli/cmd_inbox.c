@@ -248,10 +248,12 @@ settle_one(struct cl_run *run, struct taken *taken, const struct cl_v2_letter *l
         return;
     }
     cl_id_text(mail->header.id, id);
-    cl_view_note(&run->view,
-                 "Message %s stays in the inbox, since its body was not shown: `clawlink inbox %s "
-                 "--save FILE` writes it to a file, `clawlink ack %s` takes it out.",
-                 id, id, id);
+    cl_view_note(
+        &run->view,
+        "Message %s goes back to the inbox, since its body was not shown: `clawlink inbox "
+        "%s --save FILE` writes it to a file, `clawlink ack %s` takes it out. If it is not "
+        "there, its sender allowed no more attempts: `clawlink dead` lists it.",
+        id, id, id);
 }
 
 /* Everything is written out before the relay is told: only then it is gone there. */

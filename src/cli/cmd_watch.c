@@ -39,6 +39,8 @@ struct watch {
     bool meets_again;        // and another is due
     cl_id shown[SHOWN_MAX];
     size_t shown_at;
+    uint64_t credit;    // messages that the relay hands out before it hears of one
+    bool has_kept_some; // taking: of those some are not acknowledged, and that was told
 
     bool is_over;
     enum cl_err err;
@@ -310,6 +312,7 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
         cl_view_note(&watch->run->view, "The relay is back%s.",
                      is_empty ? ", with nothing of what it had" : "");
     watch->is_away = false;
+    watch->credit = ((const struct cl_v2_limits *)welcome->limits)->credit_messages;
     if (is_empty) // it counts anew; what was shown is known by its id
         memset(watch->high, 0, sizeof watch->high);
     watch->look_at = watch->takes ? CL_INSTANT_NEVER : cl_clock_monotonic();
@@ -339,6 +342,19 @@ on_ended(void *ctx, const struct cl_uplink_fall *fall)
     END(watch, err, "%s", why.text);
 }
 
+/* Who waits for the next message shall know why none comes. */
+static void
+tell_of_credit(struct watch *watch)
+{
+    if (watch->has_kept_some)
+        return;
+    watch->has_kept_some = true;
+    cl_view_note(&watch->run->view,
+                 "What could not be shown stays in the inbox. When %llu of these wait, or fewer "
+                 "large ones, nothing more is taken: `clawlink ack ID` takes one out.",
+                 (unsigned long long)watch->credit);
+}
+
 /* It is acknowledged when it was written out. What could not be stays in hand, where it is neither
  * lost nor handed out again at once; it goes back with the connection. */
 static void
@@ -349,6 +365,8 @@ take(struct watch *watch, const struct cl_v2_message *message)
     const struct cl_v2_ack params = {.agent = message->agent, .ranges = {&message->at, 1}};
     if (show_message(watch, &letter))
         call(watch, CL_V2_ACK, &params, NULL);
+    else if (!watch->is_over)
+        tell_of_credit(watch);
 }
 
 static void

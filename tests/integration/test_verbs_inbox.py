@@ -185,13 +185,13 @@ def what_was_not_to_be_seen_is_not_taken(relay):
         taken = desk.ok("inbox", "--take", "10")
         check("    one\n" in taken.out and "    two\n" in taken.out, taken)
         for left in blob, data:
-            check(f"Message {left} stays in the inbox" in taken.err, taken)
+            check(f"Message {left} goes back to the inbox" in taken.err, taken)
             check(f"`clawlink inbox {left} --save FILE`" in taken.out, taken)
         equal([one["id"] for one in desk.json("inbox")[0]["messages"]], [blob, data], "left")
         equal([desk.mira.rungs(one)[1:] for one in (first, data, last)],
               [["delivered"], [], ["delivered"]], "what is proven")
         result = desk.run("inbox", "--take", "1")
-        check(result.code == 2 and f"Message {blob} stays" in result.err, result)
+        check(result.code == 2 and f"Message {blob} goes back" in result.err, result)
         check("\nclawlink: Nothing was taken" in result.err, result)
         taken = desk.ok("inbox", "--take", "10", "--json")  # programs are shown other bytes
         equal([one["id"] for one in taken.json()], [blob, data], "shown")
@@ -200,6 +200,16 @@ def what_was_not_to_be_seen_is_not_taken(relay):
         shown = desk.ok("inbox", "--take", "1", "--save", kept)
         check(os.path.getsize(kept) == 40_000 and "--save" not in shown.out, shown)
         check("Nothing waits" in desk.ok("inbox").err, "all was taken")
+
+
+@test()
+def what_was_not_shown_is_not_said_to_wait_where_that_was_its_last_attempt(relay):
+    with Desk(relay) as desk:
+        data = desk.mira.send("mini/otto", b"\xff\x00", attempts=1)
+        taken = desk.run("inbox", "--take", "1")
+        check(taken.code == 2 and "allowed no more attempts: `clawlink dead`" in taken.err, taken)
+        equal(desk.json("inbox")[0]["messages"], [], "what waits")
+        check(data in desk.ok("dead").out, "where it is")
 
 
 @test()

@@ -442,6 +442,8 @@ def watch_takes_nothing_that_it_could_not_show(relay):
         data = home.ok("send", "--agent", "eva", "laptop/mira", stdin=b"\xff\x00").out[:22]
         home.ok("send", "--agent", "eva", "laptop/mira", "text", "--wait", "delivered")
         shown = "".join(iter(watch.line, "    text\n"))
+        check("When 64 of these wait, or fewer large ones, nothing more is taken" in
+              watch.error_line(), "why nothing may come")
         check(f"`clawlink inbox {blob} --save FILE` fetches it" in shown, shown)
         check(f"`clawlink inbox {data} --save FILE` writes them to a file" in shown, shown)
         watch.signal(signal.SIGINT)
