@@ -455,6 +455,15 @@ is_upload_answer(struct cl_client *client, const struct cl_http_head *head)
             (client->status == 204 || client->status == 404 || client->status == 409));
 }
 
+/* A refused HEAD says nothing but its status. */
+static cl_str
+json_of(const struct cl_client_call *call, const struct cl_http_reply *reply)
+{
+    bool is_bare = reply->head->status >= 400 && reply->body.len == 0 &&
+                   cl_str_eq(cl_str_z(call->method), CL_STR("HEAD"));
+    return is_bare ? CL_STR("{}") : reply->body;
+}
+
 /* Is it the answer of a relay, and a good one? */
 static enum cl_err
 judge_reply(struct cl_client *client, const struct cl_client_call *call,
@@ -473,7 +482,7 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
         return CL_OK;
     if (call->upload != NULL && is_upload_answer(client, reply->head))
         return CL_OK;
-    bool is_json = cl_json_scan_feed(&scan, reply->body, true, NULL) == CL_OK;
+    bool is_json = cl_json_scan_feed(&scan, json_of(call, reply), true, NULL) == CL_OK;
     if (call->is_v2 && !is_json && client->status == 404)
         return cl_fail(
             CL_ERR_UPGRADE, why,

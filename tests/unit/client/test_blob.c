@@ -180,6 +180,17 @@ TEST(what_others_spoil_now_and_then_is_uploaded_nevertheless)
     CHECK_INT(relay.asked, 3);
 }
 
+TEST(a_relay_that_refuses_to_look_is_a_relay_all_the_same)
+{
+    script(NULL, ANSWER("503 X\r\nContent-Type: application/json", ""), NULL);
+    CHECK_INT(put(CL_INSTANT_NEVER), CL_ERR_UNAVAILABLE);
+    CHECK(strstr(why.text, "refused HEAD") != NULL);
+    script(NULL, ANSWER("401 X", ""), NULL);
+    CHECK_INT(put(CL_INSTANT_NEVER), CL_ERR_UNAUTHORIZED);
+    script(NULL, ANSWER("301 X", ""), NULL);
+    CHECK_INT(put(CL_INSTANT_NEVER), CL_ERR_IO);
+}
+
 /* -- and back ---------------------------------------------------------------------------------- */
 
 TEST(a_relay_that_knows_no_ranges_sends_all_of_it_or_is_refused)
