@@ -415,9 +415,10 @@ seal_blob(struct post *post, struct cl_why *why)
     if (err != CL_OK)
         return cl_fail(err, why, "Out of memory.");
     const struct cl_parcel parcel = parcel_of(post, &digest);
-    err = cl_parcel_send(&parcel, cl_buf_str(&letter->body), why);
+    struct cl_why reason = {""};
+    err = cl_parcel_send(&parcel, cl_buf_str(&letter->body), &reason);
     if (err != CL_OK)
-        return err;
+        return cl_fail(err, why, "%.380s Message %s was not sent.", reason.text, post->id);
     blob.digest = digest;
     cl_buf_init(&body, CL_ENVELOPE_BODY_BYTES_MAX);
     err = cl_blob_put(&blob, &body);
@@ -472,6 +473,19 @@ fetch_blob(struct post *post, struct cl_why *why)
     return CL_OK;
 }
 
+/* Whoever knows the id of a message can answer it. Who is meant by cap: is the relay's choice. */
+static void
+tell_of_another(struct post *post)
+{
+    cl_str to = cl_doc_find(cl_buf_str(&post->sent), CL_STR("to")), from = post->mail.header.from;
+    struct cl_address address;
+    if (to.len > 2)
+        to = cl_str_part(to, 1, to.len - 2); // addresses need no escapes
+    if (cl_address_read(to, &address) && address.kind == CL_ADDRESS_AGENT && !cl_str_eq(to, from))
+        cl_view_note(&post->run->view, "The answer is from %.*s, and not from %.*s.",
+                     CL_STR_ARG(from), CL_STR_ARG(to));
+}
+
 /* What could not be written out is not acknowledged, and waits on. */
 static enum cl_err
 show_answer(struct post *post, struct cl_why *why)
@@ -490,6 +504,7 @@ show_answer(struct post *post, struct cl_why *why)
     if (err != CL_OK)
         return cl_fail(err, why, "Out of memory.");
     post->is_shown = true;
+    tell_of_another(post);
     view->unwritten = where;
     err = cl_view_result(view, result, post->want->draw, why);
     view->unwritten = NULL;

@@ -59,7 +59,7 @@ struct cl_wait {
     cl_id msg;         // of SEND and DEAD_RETRY
     uint64_t expires;  // of DEAD_RETRY
     bool is_new;       // of ATTACH: the agent was not known before
-    uint64_t seat;     // of a guest's ATTACH: its handle
+    uint64_t seat;     // of ATTACH: its handle
     uint32_t call_len; // the call's id
     uint32_t to_len;   // behind it: the address that it became, or the agent
     char text[];

@@ -140,8 +140,7 @@ cl_wait_free(struct cl_wait *wait)
 void
 cl_wait_refuse(struct cl_wait *wait, enum cl_err err, cl_str sentence)
 {
-    struct cl_seat *seat =
-        wait->method == CL_V2_ATTACH ? cl_v2_seat(wait->conn, cl_wait_to(wait)) : NULL;
+    struct cl_seat *seat = cl_handles_get(&wait->conn->relay->handles, wait->seat);
     cl_peer_end(wait->conn->relay, &wait->peer); // the answer may be the connection's end
     if (seat != NULL)
         seat_free(seat);
@@ -306,7 +305,7 @@ attach(struct cl_seat *seat, const struct cl_v2_attach *params, struct cl_wait *
     uint64_t newest = cl_core_receipts_version(relay->core);
     bool is_answer = params->guest && wait != NULL;
     enum cl_err err = params->quiet ? CL_OK : open_holder(seat);
-    if (is_answer)
+    if (wait != NULL)
         wait->seat = seat->peer.handle;
     if (err == CL_OK)
         err = cl_relay_submit(relay, &draft, is_answer ? wait->peer.handle : seat->peer.handle);

@@ -307,6 +307,18 @@ def an_answer_is_printed_as_it_is_and_nothing_else_is_taken(relay):
 
 
 @test()
+def an_answer_from_another_than_was_asked_says_so(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        ask = home.start("ask", "mini/otto", "Which tests are red?")
+        header, _ = otto.take("seen")
+        home.ok("send", "--agent", "eva", "--re", header["id"], header["reply_to"], "all of them")
+        check(ask.line() == "all of them" and ask.wait() == 0, "the answer")
+        line = ask.error_line()
+        check(line.rstrip() == "The answer is from laptop/eva, and not from mini/otto.", line)
+
+
+@test()
 def an_answer_of_v1_is_found_in_the_inbox_and_alone_leaves_it(relay):
     mira = Peer(relay, "laptop/mira")
     with people(relay) as home:
