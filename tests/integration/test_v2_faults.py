@@ -101,7 +101,7 @@ def every_call_that_changes_something_is_answered_once():
                     refusals += insist(otto.call, "ack", ranges=[at.range])[1]
                     equal(otto.texts(), [], "inbox")
                     equal(rungs_of(mira.trace(sent))[-1], "seen", "rung")
-                holds(refusals > 5, f"only {refusals} refusals")
+                holds(refusals > 0, f"only {refusals} refusals")
             equal(mira.conn.agent("m/mira")["connected"], True, "connected")
 
 

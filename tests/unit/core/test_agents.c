@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <string.h>
+
 #include "support/test.h"
 #include "unit/core/mesh.h"
 
@@ -325,6 +327,7 @@ TEST(records_are_bounded_together)
     struct mesh m;
     mesh_init(&m);
     struct cl_body *record = cl_body_new_blank(CL_BODY_BYTES_MAX);
+    memset(record->bytes, 'r', CL_BODY_BYTES_MAX);
     uint32_t id = 0;
     for (; id < CL_RECORDS_BYTES_MAX / CL_BODY_BYTES_MAX; id++)
         CHECK_OK(
