@@ -23,18 +23,15 @@ static const struct cl_number numbers[] = {
 static enum cl_err
 read_wish(cl_str word, struct cl_post_want *want, struct cl_why *why)
 {
-    for (unsigned i = 0; i < CL_RUNG_COUNT; i++)
-        if (cl_str_eq(word, cl_v2_rungs[i])) {
-            want->wish = CL_POST_RUNG;
-            want->which = i;
-            return CL_OK;
-        }
-    for (unsigned i = 1; i < CL_V2_OUTCOME_COUNT; i++)
-        if (cl_str_eq(word, cl_v2_outcomes[i])) {
-            want->wish = CL_POST_OUTCOME;
-            want->which = i;
-            return CL_OK;
-        }
+    want->wish = CL_POST_RUNG;
+    want->which = cl_v2_word_find(cl_v2_rungs, 0, CL_RUNG_COUNT, word);
+    if (want->which < CL_RUNG_COUNT)
+        return CL_OK;
+    want->wish = CL_POST_OUTCOME;
+    want->which =
+        cl_v2_word_find(cl_v2_outcomes, CL_V2_OUTCOME_COMPLETED, CL_V2_OUTCOME_COUNT, word);
+    if (want->which < CL_V2_OUTCOME_COUNT)
+        return CL_OK;
     return cl_fail(
         CL_ERR_USAGE, why,
         "--wait \"%.*s\" is no rung (accepted, delivered, injected, seen, in_progress) and "

@@ -97,15 +97,8 @@ cl_inbox_meet(struct cl_run *run, struct cl_wanted *wanted, size_t len, struct c
 enum cl_err
 cl_inbox_resolve(struct cl_run *run, cl_str text, cl_id *ret_id, struct cl_why *why)
 {
-    struct cl_wanted wanted;
-    enum cl_err err = cl_wanted_read(text, &wanted, why);
-    if (err == CL_OK && !wanted.is_whole)
-        err = cl_inbox_meet(run, &wanted, 1, why);
-    if (err == CL_OK)
-        err = cl_wanted_check(&wanted, "that waits for you", why);
-    if (err == CL_OK)
-        *ret_id = wanted.id;
-    return err;
+    static const struct cl_wanted_list list = {cl_inbox_meet, "that waits for you"};
+    return cl_wanted_resolve(run, text, &list, ret_id, why);
 }
 
 enum cl_err

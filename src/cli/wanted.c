@@ -87,3 +87,18 @@ cl_wanted_check(const struct cl_wanted *wanted, const char *where, struct cl_why
                    "%d characters.",
                    where, CL_STR_ARG(wanted->text), CL_ID_TEXT_CAP - 1);
 }
+
+enum cl_err
+cl_wanted_resolve(struct cl_run *run, cl_str text, const struct cl_wanted_list *list, cl_id *ret_id,
+                  struct cl_why *why)
+{
+    struct cl_wanted wanted;
+    enum cl_err err = cl_wanted_read(text, &wanted, why);
+    if (err == CL_OK && !wanted.is_whole)
+        err = list->look(run, &wanted, 1, why);
+    if (err == CL_OK)
+        err = cl_wanted_check(&wanted, list->where, why);
+    if (err == CL_OK)
+        *ret_id = wanted.id;
+    return err;
+}

@@ -34,4 +34,19 @@ bool cl_wanted_meet(struct cl_wanted *wanted, cl_id id);
 CL_MUST_CHECK enum cl_err cl_wanted_check(const struct cl_wanted *wanted, const char *where,
                                           struct cl_why *why);
 
+struct cl_run;
+/* A list that messages are looked for in. */
+struct cl_wanted_list {
+    /* Looks it through, and meets all that is in it. */
+    enum cl_err (*look)(struct cl_run *run, struct cl_wanted *wanted, size_t len,
+                        struct cl_why *why);
+    const char *where; // as of cl_wanted_check
+};
+
+/* The id that a text means, for which the list is looked through where it is not whole. Errors of
+ * the three steps. */
+CL_MUST_CHECK enum cl_err cl_wanted_resolve(struct cl_run *run, cl_str text,
+                                            const struct cl_wanted_list *list, cl_id *ret_id,
+                                            struct cl_why *why);
+
 #endif
