@@ -274,8 +274,8 @@
  * again has expired. */
 #define CL_SENDERS_MAX    100000
 #define CL_SENDER_LIFE_MS CL_MESSAGE_LIFE_MS
-/* Receipts of one sender, and in all, some 500 bytes each; past it those that ended go first, then
- * the oldest. */
+/* Receipts of one sender, and in all, some 500 bytes each; past it those with news beyond
+ * "accepted" go, the oldest news first, then the oldest. */
 #define CL_RECEIPTS_MAX     20000
 #define CL_RECEIPTS_ALL_MAX 200000
 /* A receipt is kept for so long after its message would have expired, so that a sender who was

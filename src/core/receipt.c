@@ -48,10 +48,10 @@ file(struct cl_core *core, struct cl_receipt *receipt)
 {
     move_last(&core->receipts.all, &receipt->link);
     move_last(&receipt->sender->receipts, &receipt->mine);
-    if (receipt->outcome == CL_OUTCOME_NONE)
+    if (!cl_receipt_is_settled(receipt))
         return;
-    move_last(&core->receipts.ended, &receipt->link_ended);
-    move_last(&receipt->sender->receipts_ended, &receipt->mine_ended);
+    move_last(&core->receipts.settled, &receipt->link_settled);
+    move_last(&receipt->sender->receipts_settled, &receipt->mine_settled);
 }
 
 static void
@@ -84,9 +84,9 @@ cl_receipt_add(struct cl_core *core, const struct cl_receipt *draft,
     memcpy(receipt + 1, draft->to.ptr, draft->to.len);
     receipt->end = (struct cl_heap_node){.tie = draft->number};
     cl_link_init(&receipt->link);
-    cl_link_init(&receipt->link_ended);
+    cl_link_init(&receipt->link_settled);
     cl_link_init(&receipt->mine);
-    cl_link_init(&receipt->mine_ended);
+    cl_link_init(&receipt->mine_settled);
     enum cl_err err = cl_heap_set(&core->receipts.ends, &receipt->end, end_key(receipt->until));
     if (err == CL_OK)
         err = put_short(&core->receipts, receipt);
@@ -116,9 +116,9 @@ cl_receipt_free(struct cl_core *core, struct cl_receipt *receipt)
     remove_short(&core->receipts, receipt);
     cl_heap_remove(&core->receipts.ends, &receipt->end);
     cl_list_remove(&receipt->link);
-    cl_list_remove(&receipt->link_ended);
+    cl_list_remove(&receipt->link_settled);
     cl_list_remove(&receipt->mine);
-    cl_list_remove(&receipt->mine_ended);
+    cl_list_remove(&receipt->mine_settled);
     cl_body_unref(receipt->reason);
     if (receipt->msg != NULL)
         receipt->msg->receipt = NULL;
@@ -127,20 +127,22 @@ cl_receipt_free(struct cl_core *core, struct cl_receipt *receipt)
     cl_free(receipt);
 }
 
-/* The one that goes first of a full list: the one that ended first, else the oldest. */
+/* The one that goes first of a full list: of those that are settled, else of all, the one whose
+ * last news is the oldest. What was news just now is still to be told. */
 static void
 make_room(struct cl_core *core, struct cl_sender *sender)
 {
-    struct cl_link *ended = cl_list_first(&sender->receipts_ended);
+    struct cl_link *settled = cl_list_first(&sender->receipts_settled);
     if (sender->receipts_len > 0 && sender->receipts_len >= core->limits.receipts_max)
-        cl_receipt_free(core, ended != NULL
-                                  ? CL_LIST_ENTRY(ended, struct cl_receipt, mine_ended)
+        cl_receipt_free(core, settled != NULL
+                                  ? CL_LIST_ENTRY(settled, struct cl_receipt, mine_settled)
                                   : cl_receipt_of_sender(cl_list_first(&sender->receipts)));
-    ended = cl_list_first(&core->receipts.ended);
+    settled = cl_list_first(&core->receipts.settled);
     uint32_t count = core->receipts.by_id.count;
     if (count > 0 && count >= core->limits.receipts_all_max)
-        cl_receipt_free(core, ended != NULL ? CL_LIST_ENTRY(ended, struct cl_receipt, link_ended)
-                                            : cl_receipt_at(cl_list_first(&core->receipts.all)));
+        cl_receipt_free(core, settled != NULL
+                                  ? CL_LIST_ENTRY(settled, struct cl_receipt, link_settled)
+                                  : cl_receipt_at(cl_list_first(&core->receipts.all)));
 }
 
 enum cl_err
@@ -220,8 +222,10 @@ cl_receipt_reopen(struct cl_core *core, struct cl_receipt *receipt, cl_time expi
     cl_body_unref(receipt->reason);
     receipt->reason = NULL;
     receipt->expires = expires;
-    cl_list_remove(&receipt->link_ended);
-    cl_list_remove(&receipt->mine_ended);
+    if (!cl_receipt_is_settled(receipt)) {
+        cl_list_remove(&receipt->link_settled);
+        cl_list_remove(&receipt->mine_settled);
+    }
     cl_receipt_keep(core, receipt, cl_time_add(expires, CL_RECEIPT_KEPT_MS));
     changed(core, receipt);
 }
@@ -311,7 +315,7 @@ cl_receipts_init(struct cl_receipts *receipts, const cl_hash_key *hash_key)
     cl_map_init(&receipts->by_id, hash_key);
     cl_map_init(&receipts->by_short, hash_key);
     cl_list_init(&receipts->all);
-    cl_list_init(&receipts->ended);
+    cl_list_init(&receipts->settled);
     cl_list_init(&receipts->touched);
 }
 
@@ -351,7 +355,7 @@ rungs_fault(const struct cl_core *core, const struct cl_receipt *receipt)
 static const char *
 receipt_fault(const struct cl_core *core, const struct cl_receipt *receipt)
 {
-    bool has_ended = receipt->outcome != CL_OUTCOME_NONE;
+    bool is_settled = cl_receipt_is_settled(receipt);
     if (cl_core_receipt(core, receipt->id) != receipt || cl_id_is_none(receipt->id))
         return "a receipt is found by its id";
     if (receipt->end.place == 0 || receipt->end.key != end_key(receipt->until))
@@ -363,9 +367,9 @@ receipt_fault(const struct cl_core *core, const struct cl_receipt *receipt)
          !cl_str_eq(receipt->msg->from, receipt->from) ||
          !cl_str_eq(receipt->msg->to, receipt->to)))
         return "a receipt and its message know each other";
-    if (cl_link_is_linked(&receipt->link_ended) != has_ended ||
-        cl_link_is_linked(&receipt->mine_ended) != has_ended)
-        return "receipts with an outcome, and no others, are listed as ended";
+    if (cl_link_is_linked(&receipt->link_settled) != is_settled ||
+        cl_link_is_linked(&receipt->mine_settled) != is_settled)
+        return "receipts with news, and no others, are listed as settled";
     return rungs_fault(core, receipt);
 }
 

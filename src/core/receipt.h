@@ -55,18 +55,18 @@ struct cl_receipt {
     cl_time until;           // then it is forgotten
     struct cl_heap_node end; // by `until`, in whole seconds
     struct cl_sender *sender;
-    struct cl_msg *msg;        // while it waits or is a dead letter; else NULL
-    struct cl_link link;       // of all, by version
-    struct cl_link link_ended; // of all with an outcome, by version
-    struct cl_link mine;       // of its sender's, by version
-    struct cl_link mine_ended; // of its sender's with an outcome, by version
+    struct cl_msg *msg;          // while it waits or is a dead letter; else NULL
+    struct cl_link link;         // of all, by version
+    struct cl_link link_settled; // of all that are settled, by version
+    struct cl_link mine;         // of its sender's, by version
+    struct cl_link mine_settled; // of its sender's that are settled, by version
 };
 
 struct cl_receipts {
     struct cl_map by_id;
     struct cl_map by_short; // by CL_ID_SHORT_BYTES of the id; of several the one made first
     struct cl_list all;
-    struct cl_list ended;
+    struct cl_list settled;
     struct cl_list touched; // senders whose receipts the command at hand changed
     struct cl_heap ends;
     uint64_t versions; // given so far
@@ -82,6 +82,13 @@ static inline bool
 cl_receipt_has_reached(const struct cl_receipt *receipt, enum cl_rung rung)
 {
     return (receipt->reached >> rung & 1) != 0;
+}
+/* Is there news beyond that it was accepted? What is told last is what is forgotten last, and what
+ * has nothing to tell yet only when there is nothing else. */
+static inline bool
+cl_receipt_is_settled(const struct cl_receipt *receipt)
+{
+    return receipt->rung > CL_RUNG_ACCEPTED || receipt->outcome != CL_OUTCOME_NONE;
 }
 /* Does its message wait again, after it was a dead letter? */
 static inline bool

@@ -167,7 +167,7 @@ cl_sender_know(struct cl_core *core, cl_str id)
     sender->id = cl_str_of(sender + 1, id.len);
     memcpy(sender + 1, id.ptr, id.len);
     cl_list_init(&sender->receipts);
-    cl_list_init(&sender->receipts_ended);
+    cl_list_init(&sender->receipts_settled);
     cl_link_init(&sender->link);
     cl_link_init(&sender->touched);
     if (cl_map_put(&core->senders.by_id, sender->id, sender) != CL_OK) {

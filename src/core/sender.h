@@ -36,8 +36,8 @@ struct cl_sender {
     uint64_t *ended; // streams without a window, in the order they lost it
     uint32_t ended_len;
     uint32_t ended_cap;
-    struct cl_list receipts;       // in the order of their versions
-    struct cl_list receipts_ended; // those of them with an outcome, in the same order
+    struct cl_list receipts;         // in the order of their versions
+    struct cl_list receipts_settled; // those of them that are settled, in the same order
     uint32_t receipts_len;
     cl_time idle_since;     // when it lost its last receipt, or sent without one; else 0
     struct cl_link link;    // in the core's busy or idle senders, by when they got there or sent

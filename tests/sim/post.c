@@ -307,7 +307,14 @@ receipt_remove(struct post *post, struct post_receipt *receipt, cl_time now)
         post->idle_since[from] = now;
 }
 
-/* Those that ended go first, then the others, each by its last change. MODEL_AGENTS: of all. */
+static bool
+has_news(const struct post_receipt *receipt)
+{
+    return receipt->rung != CL_RUNG_ACCEPTED || receipt->outcome != CL_OUTCOME_NONE;
+}
+
+/* Those with news beyond "accepted" go first, then the others, each by its last change.
+ * MODEL_AGENTS: of all. */
 static struct post_receipt *
 first_to_go(const struct post *post, uint32_t from)
 {
@@ -316,10 +323,9 @@ first_to_go(const struct post *post, uint32_t from)
         struct post_receipt *receipt = &post->receipts[i];
         if (from != MODEL_AGENTS && receipt->from != from)
             continue;
-        bool has_ended = receipt->outcome != CL_OUTCOME_NONE;
-        bool first_has = first != NULL && first->outcome != CL_OUTCOME_NONE;
-        if (first == NULL || (has_ended && !first_has) ||
-            (has_ended == first_has && receipt->version < first->version))
+        bool has = has_news(receipt), first_has = first != NULL && has_news(first);
+        if (first == NULL || (has && !first_has) ||
+            (has == first_has && receipt->version < first->version))
             first = receipt;
     }
     return first;

@@ -197,7 +197,7 @@ TEST(an_expired_message_says_so_in_its_receipt)
     mesh_done(&m);
 }
 
-TEST(past_the_bounds_the_oldest_ended_goes_then_the_oldest)
+TEST(past_the_bounds_the_oldest_news_goes_then_the_oldest)
 {
     struct mesh m;
     mesh_init(&m);
@@ -209,7 +209,7 @@ TEST(past_the_bounds_the_oldest_ended_goes_then_the_oldest)
         CHECK_OK(mesh_track(&m, "a", "b", i));
     CHECK_OK(report(&m, "b", 2, CL_RUNG_SEEN, CL_OUTCOME_COMPLETED));
     CHECK_OK(mesh_track(&m, "a", "b", 4));
-    CHECK(cl_core_receipt(m.core, mesh_id(2)) == NULL); // it ended
+    CHECK(cl_core_receipt(m.core, mesh_id(2)) == NULL); // the only one with news
     CHECK_OK(mesh_track(&m, "a", "b", 5));
     CHECK(cl_core_receipt(m.core, mesh_id(1)) == NULL); // the oldest of 1, 3, 4
     CHECK_OK(mesh_track(&m, "c", "b", 6));
@@ -227,6 +227,28 @@ TEST(past_the_bounds_the_oldest_ended_goes_then_the_oldest)
     CHECK(cl_core_receipt(m.core, mesh_id(8)) == NULL);
     CHECK_OK(mesh_track(&m, "d", "b", 8));
     CHECK(mesh_effect(&m, CL_EFFECT_REPLY)->reply.duplicate);
+    mesh_done(&m);
+}
+
+/* What just ended is what its sender was not told yet, and what it waits for. */
+TEST(past_the_bound_what_just_ended_stays_and_what_was_delivered_long_ago_goes)
+{
+    struct mesh m;
+    mesh_init(&m);
+    struct cl_command_relay_up limits = m.core->limits;
+    limits.receipts_max = 3;
+    mesh_limit(&m, limits);
+    mesh_register(&m, "b");
+    for (uint64_t i = 1; i <= 3; i++) {
+        CHECK_OK(mesh_track(&m, "a", "b", i));
+        CHECK_OK(ack_first(&m, "b", CL_RUNG_DELIVERED, CL_PROOF_ACK));
+    }
+    CHECK_OK(report(&m, "b", 2, CL_RUNG_SEEN, CL_OUTCOME_COMPLETED));
+    CHECK_OK(mesh_track(&m, "a", "b", 4));
+    CHECK(cl_core_receipt(m.core, mesh_id(1)) == NULL);
+    CHECK_OK(mesh_track(&m, "a", "b", 5));
+    CHECK(cl_core_receipt(m.core, mesh_id(3)) == NULL);
+    CHECK_INT(cl_core_receipt(m.core, mesh_id(2))->outcome, CL_OUTCOME_COMPLETED);
     mesh_done(&m);
 }
 
