@@ -131,7 +131,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
                   "--agent and\n--instance are for the verbs of protocol v2):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
-    print_lines(page, "CLAWLINK_TOKEN          the relay's token\n"
+    print_lines(page, "CLAWLINK_RELAY          the relay's URL, without --relay\n"
+                      "CLAWLINK_TOKEN          the relay's token\n"
                       "CLAWLINK_AGENT          who I am, without --agent\n"
                       "CLAWLINK_INSTANCE       which machine this is, without --instance\n"
                       "CLAWLINK_STATE          the agent's state file, without --as; else\n"

@@ -29,15 +29,23 @@ set_pin(struct cl_run *run, cl_str url, struct cl_why *why)
     return cl_client_pin(run->client, run->pin, is_saved, why);
 }
 
+/* The relay that the user has named for this run, or empty. */
+static cl_str
+named_relay(const struct cl_run *run)
+{
+    const char *typed = run->opts.globals[CL_GLOBAL_RELAY];
+    return cl_str_z(typed != NULL ? typed : getenv("CLAWLINK_RELAY"));
+}
+
 static enum cl_err
 open_client(struct cl_run *run, struct cl_why *why)
 {
     struct cl_secret token = {0};
     struct cl_seek seek = {0};
-    const char *named = run->opts.globals[CL_GLOBAL_RELAY];
-    cl_str url = named != NULL ? cl_str_z(named) : run->state.relay_url;
+    cl_str named = named_relay(run);
+    cl_str url = named.len > 0 ? named : run->state.relay_url;
     enum cl_err err = cl_token_take(&run->opts, &token, why);
-    if (err == CL_OK && named == NULL && url.len == 0) {
+    if (err == CL_OK && url.len == 0) {
         err = cl_seek(run, token.len > 0, &seek, why);
         url = cl_str_z(seek.url);
         run->is_found = seek.is_found;

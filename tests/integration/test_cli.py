@@ -505,6 +505,23 @@ def registering_again_keeps_the_id_and_the_messages():
 
 
 @test(relay=False)
+def the_environment_names_the_relay_too():
+    """Behind --relay, before what was saved."""
+    with Relay() as relay, Relay() as other, Home() as home:
+        home.env["CLAWLINK_RELAY"] = relay.url
+        home.ok("--as", "otto", "register")
+        check("otto" in home.ok("discover").out, "the relay that was named")
+        over = home.ok("--relay", other.url, "discover", "--json").json()[0]["agents"]
+        check(over == [], over)
+        home.env["CLAWLINK_RELAY"] = other.url
+        over = home.ok("--as", "otto", "discover", "--json").json()[0]["agents"]
+        check(over == [], over)
+        home.env["CLAWLINK_RELAY"] = "ftp://x"
+        no = home.run("discover")
+        check(no.code == 2 and "ftp://x" in no.err, no)
+
+
+@test(relay=False)
 def what_register_makes_is_one_agent_to_both_protocols():
     """INSTANCE/NAME is the id, unless somebody has it, or the relay or the name knows no v2."""
     with Relay() as relay, Home(relay.url) as home:
