@@ -24,6 +24,7 @@ cl_peer_begin(struct cl_relay *relay, struct cl_peer *peer, enum cl_peer_kind ki
 {
     peer->kind = kind;
     cl_link_init(&peer->ready);
+    relay->are_all_ready &= kind != CL_PEER_SOCKET;
     enum cl_err err = cl_handles_add(&relay->handles, peer, &peer->handle);
     if (err == CL_OK)
         cl_list_append(list, &peer->link);
@@ -273,16 +274,26 @@ cl_relay_mark_ready(struct cl_relay *relay, cl_str agent)
         cl_list_append(&relay->ready, &receiver->ready);
 }
 
-/* All who could take something. One that may not, being an older socket, hands on to who may. */
+/* Of the broadcasts of one turn only the first has to walk along all of them. */
 static void
-mark_all_ready(struct cl_relay *relay)
+mark_sockets_ready(struct cl_relay *relay)
 {
+    if (relay->are_all_ready)
+        return;
     CL_LIST_EACH(&relay->sockets, at)
     {
         struct cl_peer *peer = CL_LIST_ENTRY(at, struct cl_peer, link);
         if (!cl_link_is_linked(&peer->ready))
             cl_list_append(&relay->ready, &peer->ready);
     }
+    relay->are_all_ready = true;
+}
+
+/* All who could take something. One that may not, being an older socket, hands on to who may. */
+static void
+mark_all_ready(struct cl_relay *relay)
+{
+    mark_sockets_ready(relay);
     struct cl_seat *seat;
     for (uint32_t at = 0; (seat = cl_map_next(&relay->seats, &at)) != NULL;)
         cl_relay_mark_ready(relay, cl_seat_agent(seat));
@@ -729,6 +740,7 @@ static void
 pump(struct cl_relay *relay)
 {
     struct cl_link *at;
+    relay->are_all_ready = false;
     while ((at = cl_list_first(&relay->ready)) != NULL) {
         cl_list_remove(at);
         pump_one(relay, CL_LIST_ENTRY(at, struct cl_peer, ready));

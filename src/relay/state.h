@@ -87,6 +87,7 @@ struct cl_relay {
     struct cl_list detaches;
     struct cl_list recounts; // v2_recount.c
     struct cl_list ready;
+    bool are_all_ready; // all sockets are in it
     struct cl_list v2_conns;
     struct cl_list leases;
     struct cl_blob_desk blobs;

@@ -309,6 +309,11 @@ TEST(a_broadcast_is_the_same_for_all_but_who_came_later_or_has_more)
     CHECK_INT(frames_of(b, CL_WS_TEXT), 1);
     CHECK_INT(frames_of(c, CL_WS_TEXT), 2);
     CHECK_INT(frames_of(d, CL_WS_TEXT), 1);
+
+    hang_up(ask(0, post("/broadcast", NEWS))); // in another turn, and nobody came meanwhile
+    CHECK_INT(frames_of(b, CL_WS_TEXT), 1);
+    CHECK_INT(frames_of(c, CL_WS_TEXT), 1);
+    CHECK_INT(frames_of(d, CL_WS_TEXT), 1);
     end();
 }
 
