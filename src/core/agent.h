@@ -45,8 +45,8 @@ struct cl_agent {
     struct cl_inbox inbox;
 
     /* The core's own. */
-    uint64_t number;     // order of birth
     struct cl_link link; // in the list of its state, in the order it got there
+    uint64_t number;     // order of birth
     struct cl_heap_node expiry;
     struct cl_attachment *attachments;
     uint32_t attachments_len;

@@ -64,7 +64,9 @@ cl_inbox_put(struct cl_inbox *inbox, struct cl_msg *msg)
 {
     struct cl_lane *lane = &inbox->lanes[msg->priority];
     CL_ASSERT(cl_inbox_has_room(inbox, msg->priority));
-    enum cl_err err = grow(lane, lane->next + 1);
+    enum cl_err err = CL_OK;
+    if (lane->next - lane->first >= lane->cap)
+        err = grow(lane, lane->next + 1);
     if (err == CL_OK && cl_inbox_keeps_shares(inbox))
         err = cl_shares_add(&inbox->shares, msg->sender, cl_msg_cost(msg));
     if (err != CL_OK)

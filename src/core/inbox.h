@@ -27,12 +27,14 @@ struct cl_lane {
     uint64_t next;        // number of the message to come
 };
 
+/* A broadcast touches very many of them: what it needs, the lane of most messages and what is
+ * behind the lanes, lies close together. */
 struct cl_inbox {
+    struct cl_lane lanes[CL_PRIORITY_COUNT];
     uint32_t count;
     uint64_t bytes;          // sum of cl_msg_cost
     cl_time earliest;        // no message expires before; NEVER when empty
     struct cl_shares shares; // of all that waits, or none are kept
-    struct cl_lane lanes[CL_PRIORITY_COUNT];
 };
 
 /* Numbers begin with first, at least 1. An id that is dropped and comes back must begin past all
