@@ -99,7 +99,7 @@ cl_inbox_skip(struct cl_inbox *inbox, enum cl_priority priority, uint64_t next)
     return CL_OK;
 }
 
-static void
+static __attribute__((noinline)) void
 give_back(struct cl_inbox *inbox, const struct cl_msg *msg)
 {
     cl_shares_remove(&inbox->shares, msg->sender, cl_msg_cost(msg));

@@ -206,14 +206,25 @@ cl_state_shares_update(const struct cl_core *core, struct cl_inbox *inbox,
     return cl_inbox_keep_shares(inbox, &core->agents_by_id.hash_key);
 }
 
+/* Before it comes into an inbox that is long, or was since it was empty. */
+static __attribute__((noinline)) enum cl_err
+name_for_share(struct cl_core *core, struct cl_inbox *inbox, struct cl_msg *msg)
+{
+    enum cl_err err = cl_state_shares_update(core, inbox, msg->priority);
+    if (cl_inbox_keeps_shares(inbox))
+        cl_msg_name_sender(msg, cl_inbox_last(inbox, msg->priority), &core->agents_by_id.hash_key);
+    return err;
+}
+
 enum cl_err
 cl_state_enqueue(struct cl_core *core, struct cl_agent *agent, struct cl_msg *msg)
 {
     struct cl_inbox *inbox = &agent->inbox;
     bool expires_first = msg->expires.ms < inbox->earliest.ms;
-    enum cl_err err = cl_state_shares_update(core, inbox, msg->priority);
-    if (cl_inbox_keeps_shares(inbox))
-        cl_msg_name_sender(msg, cl_inbox_last(inbox, msg->priority), &core->agents_by_id.hash_key);
+    bool is_long = cl_inbox_span(inbox, msg->priority) >= CL_SHARES_COUNTED_MAX;
+    enum cl_err err = CL_OK;
+    if (is_long || cl_inbox_keeps_shares(inbox))
+        err = name_for_share(core, inbox, msg);
     if (err == CL_OK)
         err = cl_inbox_put(inbox, msg);
     if (err != CL_OK)
