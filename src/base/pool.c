@@ -16,11 +16,12 @@ struct spare {
 
 static _Thread_local struct spare *spares[CLASSES];
 static _Thread_local size_t kept; // bytes in all of them
+static _Thread_local size_t top;  // no class above it has a spare
 
-static struct spare **
-spares_for(size_t size)
+static size_t
+class_of(size_t size)
 {
-    return &spares[(size - 1) / STEP];
+    return (size - 1) / STEP;
 }
 
 static bool
@@ -40,7 +41,7 @@ cl_pool_get(size_t size)
 {
     if (!is_pooled(size))
         return cl_alloc_raw(size);
-    struct spare **list = spares_for(size);
+    struct spare **list = &spares[class_of(size)];
     struct spare *spare = *list;
     if (spare == NULL)
         return cl_alloc_raw(rounded(size));
@@ -52,20 +53,42 @@ cl_pool_get(size_t size)
     return spare;
 }
 
+/* Larger spares give way. False: there are none, and all that may be kept is. */
+static bool
+make_room(size_t size)
+{
+    while (kept + rounded(size) > CL_POOL_KEPT_BYTES && top > class_of(size)) {
+        struct spare *spare = spares[top];
+        if (spare == NULL) {
+            top--;
+            continue;
+        }
+        spares[top] = spare->next;
+        kept -= (top + 1) * STEP;
+        cl_free(spare);
+    }
+    return kept + rounded(size) <= CL_POOL_KEPT_BYTES;
+}
+
 void
 cl_pool_put(void *block, size_t size)
 {
     if (block == NULL)
         return;
-    if (!is_pooled(size) || kept + rounded(size) > CL_POOL_KEPT_BYTES) {
+    bool is_kept = is_pooled(size);
+    if (is_kept && kept + rounded(size) > CL_POOL_KEPT_BYTES)
+        is_kept = make_room(size);
+    if (!is_kept) {
         cl_free(block);
         return;
     }
-    struct spare **list = spares_for(size);
+    struct spare **list = &spares[class_of(size)];
     struct spare *spare = block;
     spare->next = *list;
     *list = spare;
     kept += rounded(size);
+    if (top < class_of(size))
+        top = class_of(size);
 }
 
 void
@@ -80,4 +103,5 @@ cl_pool_clear(void)
         spares[i] = NULL;
     }
     kept = 0;
+    top = 0;
 }

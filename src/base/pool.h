@@ -3,7 +3,9 @@
  * base/pool.h - memory for what every message needs and gives back soon.
  *
  * Blocks of up to CL_POOL_BLOCK_BYTES_MAX that were given back wait in lists by their size, up to
- * CL_POOL_KEPT_BYTES in all, and cost a few instructions then. The lists belong to the thread.
+ * CL_POOL_KEPT_BYTES in all, and cost a few instructions then. Past that larger ones that wait give
+ * way to smaller ones: else those of a time that is over, when every connection had much to write,
+ * would keep out what each message needs. The lists belong to the thread.
  * Under a sanitizer every block comes from cl_alloc_raw and goes to cl_free, so that its mistakes
  * are seen.
  */

@@ -51,6 +51,28 @@ TEST(more_than_is_kept_goes_back_to_the_system)
     }
 }
 
+TEST(larger_blocks_give_way_to_smaller_ones)
+{
+    enum { BLOCKS = CL_POOL_KEPT_BYTES / CL_POOL_BLOCK_BYTES_MAX + 1 };
+    static void *blocks[BLOCKS];
+    void *small[100];
+    for (size_t i = 0; i < BLOCKS; i++)
+        blocks[i] = cl_pool_get(CL_POOL_BLOCK_BYTES_MAX);
+    for (size_t i = 0; i < 100; i++)
+        small[i] = cl_pool_get(200);
+    for (size_t i = 0; i < BLOCKS; i++)
+        cl_pool_put(blocks[i], CL_POOL_BLOCK_BYTES_MAX); // no more is kept
+    for (size_t i = 0; i < 100; i++)
+        cl_pool_put(small[i], 200);
+    for (size_t i = 100; i-- > 0;) {
+        void *again = cl_pool_get(200);
+        CHECK(again == small[i] || !CL_POOL_KEEPS);
+        small[i] = again;
+    }
+    for (size_t i = 0; i < 100; i++)
+        cl_pool_put(small[i], 200);
+}
+
 TEST(a_kept_block_counts_as_an_allocation_that_may_fail)
 {
     cl_pool_put(cl_pool_get(100), 100);
