@@ -121,9 +121,12 @@ cl_inbox_remove(struct cl_inbox *inbox, enum cl_priority priority, uint64_t seq)
         inbox->earliest = CL_TIME_NEVER;
     if (cl_inbox_keeps_shares(inbox))
         give_back(inbox, msg);
-    while (lane->first < lane->next && *slot_of(lane, lane->first) == NULL)
-        lane->first++;
-    if (lane->first == lane->next && lane->cap > RING_KEPT) {
+    if (seq > lane->first)
+        return msg; // the front stays
+    for (lane->first++; lane->first < lane->next; lane->first++)
+        if (*slot_of(lane, lane->first) != NULL)
+            return msg;
+    if (lane->cap > RING_KEPT) {
         cl_free(lane->ring);
         lane->ring = NULL;
         lane->cap = 0;

@@ -179,7 +179,6 @@ tell_ready(const struct cl_session_peer *peer, struct cl_effects *effects)
 /* -- taking -------------------------------------------------------------------------------- */
 
 struct taking {
-    struct cl_session *session;
     const struct cl_core *core;
     const struct cl_agent *agent;
     struct cl_session_holder *holder;
@@ -234,12 +233,11 @@ hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
     lease->bytes += bytes;
     holder->messages++;
     holder->bytes += bytes;
-    if (holder->kind != CL_HOLDER_POLL && holder->messages == CL_CREDIT_MESSAGES)
-        holder->is_limited = true; // known now, not with the next take
-    taking->session->leased++;
-    taking->batch->numbers[taking->batch->len] = at.first;
-    taking->batch->msgs[taking->batch->len++] = msg;
-    taking->batch->bytes += bytes;
+    struct cl_batch *batch = taking->batch;
+    uint32_t len = batch->len++;
+    batch->numbers[len] = at.first;
+    batch->msgs[len] = msg;
+    batch->bytes += bytes;
     return true;
 }
 
@@ -292,8 +290,7 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
                                        : holder->batches > 0)
         return CL_OK;
 
-    struct taking taking = {.session = session,
-                            .core = core,
+    struct taking taking = {.core = core,
                             .agent = cl_core_agent(core, holder->peer->id),
                             .holder = holder,
                             .batch = ret_batch};
@@ -301,10 +298,12 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
     while (lane < CL_PRIORITY_COUNT && take_lane(&taking, lane))
         lane++;
     ret_batch->is_all = lane == CL_PRIORITY_COUNT;
-    if (ret_batch->len > 0)
-        ret_batch->number = ++holder->batches;
-    else if (taking.is_out_of_memory)
-        return CL_ERR_NO_MEMORY;
+    if (ret_batch->len == 0)
+        return taking.is_out_of_memory ? CL_ERR_NO_MEMORY : CL_OK;
+    ret_batch->number = ++holder->batches;
+    session->leased += ret_batch->len;
+    if (holder->kind != CL_HOLDER_POLL && holder->messages == CL_CREDIT_MESSAGES)
+        holder->is_limited = true; // known now, not with the next take
     return CL_OK;
 }
 
