@@ -740,8 +740,8 @@ static void
 pump(struct cl_relay *relay)
 {
     struct cl_link *at;
-    relay->are_all_ready = false;
     while ((at = cl_list_first(&relay->ready)) != NULL) {
+        relay->are_all_ready = false;
         cl_list_remove(at);
         pump_one(relay, CL_LIST_ENTRY(at, struct cl_peer, ready));
     }
