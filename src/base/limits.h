@@ -422,6 +422,27 @@
 /* A batch of `receive` that was neither acknowledged nor released is offered again. */
 #define CL_V2_LEASE_MS 60000
 
+/* -- Agent Link ---------------------------------------------------------------------------- */
+
+/* Its port, where nothing else is said (agent-link-v1.md). */
+#define CL_AL_PORT 8765
+/* One frame: the published client closes at a larger one. Its sender is told CL_ERR_TOO_LARGE. */
+#define CL_AL_FRAME_BYTES_MAX CL_MIB
+/* A client's clock and the relay's may differ by so much, either way; then it is refused. */
+#define CL_AL_CLOCK_S 30
+/* Between two tries of a client whose file does not say, and the most that a file may say. */
+#define CL_AL_RECONNECT_MS     5000
+#define CL_AL_RECONNECT_MS_MAX (3600 * 1000)
+/* A configuration file; a larger one is none. */
+#define CL_AL_CONFIG_BYTES_MAX CL_MIB
+/* Instances of one file, and agents that one of them lists; more is CL_ERR_TOO_LARGE. */
+#define CL_AL_INSTANCES_MAX 1000
+#define CL_AL_AGENTS_MAX    256
+/* A public key, as text: one of RSA with 4096 bits in PEM has 800. And the address of a relay.
+ * Longer is malformed. */
+#define CL_AL_KEY_BYTES_MAX (4 * CL_KIB)
+#define CL_AL_URL_BYTES_MAX (2 * CL_KIB)
+
 /* -- senders ------------------------------------------------------------------------------- */
 
 /* The most that --rate and its burst may say. */
