@@ -16,6 +16,9 @@
 #include "base/time.h"
 #include "trust/hmac.h"
 
+/* Characters of the time. */
+#define CL_AGENT_LINK_TIME_LEN 19
+
 /* A register at the local time that a clock in UTC shows as `local`. Only CL_ERR_NO_MEMORY can
  * happen, here and below. */
 CL_MUST_CHECK enum cl_err cl_agent_link_sign_register(struct cl_hmac *hmac, cl_str instance,

@@ -25,7 +25,7 @@ golden_reader_done(struct golden_reader *golden)
 cl_str
 golden_read(const char *name, const char *ending)
 {
-    static char space[2][128 * CL_KIB];
+    static char space[2][256 * CL_KIB];
     static unsigned which;
     char path[256];
     which = 1 - which;
