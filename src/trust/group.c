@@ -38,7 +38,7 @@ cl_group_sign(struct cl_hmac *key, cl_str protected, cl_str payload,
 enum cl_err
 cl_group_verify(struct cl_hmac *key, cl_str protected, cl_str payload, cl_str signature)
 {
-    cl_digest right, claimed;
+    cl_digest right, claimed = {{0}};
     cl_str bytes;
     // It is no secret how long a signature is, nor how it is spelled.
     if (cl_base64url_decode(signature, (char *)claimed.bytes, sizeof claimed.bytes, &bytes) !=
