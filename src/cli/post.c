@@ -260,13 +260,12 @@ call(struct post *post, const struct cl_uplink_call *call)
 static bool
 keep_if_answer(struct post *post, bool is_own_inbox, const struct cl_v2_letter *letter)
 {
-    struct cl_envelope copy = letter->envelope;
+    struct cl_envelope copy;
     const struct cl_envelope_reader reader = {.arena = &post->arena, .hash_key = &post->hash_key};
     if (post->has_answer)
         return true;
     cl_arena_clear(&post->arena);
-    bool is_it = cl_arena_copy(&post->arena, copy.protected, &copy.protected) &&
-                 cl_arena_copy(&post->arena, copy.payload, &copy.payload) &&
+    bool is_it = cl_envelope_copy(&letter->envelope, &post->arena, &copy) &&
                  cl_mail_open(&reader, &copy, &post->mail, NULL) == CL_OK &&
                  cl_id_eq(post->mail.header.re, id_of(post));
     if (!is_it)

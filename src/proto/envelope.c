@@ -9,10 +9,18 @@
 
 #define OPENS   "{\"protected\":\""
 #define BETWEEN "\",\"payload\":\""
+#define SIGNED  "\",\"signature\":\""
 #define CLOSES  "\"}"
+/* A signature with what stands before it. */
+#define SIGNED_LEN (sizeof SIGNED - 1 + CL_ENVELOPE_SIGNATURE_LEN)
 
 const cl_str cl_envelope_types[CL_ENVELOPE_TYPE_COUNT] = {
     [CL_ENVELOPE_MSG] = CL_STR_INIT("clawlink-msg+jws"),
+};
+
+const cl_str cl_envelope_algs[CL_ENVELOPE_ALG_COUNT] = {
+    [CL_ENVELOPE_UNSIGNED] = CL_STR_INIT(""),
+    [CL_ENVELOPE_HS256] = CL_STR_INIT("HS256"),
 };
 
 CL_SHAPE_DEFINE(envelope_header)
@@ -62,6 +70,11 @@ static enum cl_err
 check_members(const struct cl_envelope_header *header, struct cl_why *why)
 {
     bool has_root = !cl_id_is_none(header->root);
+    bool is_signed = header->alg != CL_ENVELOPE_UNSIGNED;
+    if (is_signed != (header->kid.len > 0))
+        return cl_fail(CL_ERR_MALFORMED, why, "alg and kid stand together or not at all");
+    if (is_signed && !cl_str_eq(header->kid, CL_STR(CL_ENVELOPE_KID_GROUP)))
+        return cl_fail(CL_ERR_MALFORMED, why, "kid of HS256 must be \"group\"");
     if (header->exp <= header->iat)
         return cl_fail(CL_ERR_MALFORMED, why, "exp must be later than iat");
     if (header->exp - header->iat > CL_ENVELOPE_LIFE_S_MAX)
@@ -79,6 +92,20 @@ check_members(const struct cl_envelope_header *header, struct cl_why *why)
                        "hops is 0 in a message that is its own root, and else only in an answer");
     if (header->cty.len > 0 && !is_media_type(header->cty))
         return cl_fail(CL_ERR_MALFORMED, why, "cty must be a media type such as \"text/plain\"");
+    return CL_OK;
+}
+
+/* A signature without a word of how it was made is none, and that word without one is a lie. */
+static enum cl_err
+check_signed(const struct cl_envelope *envelope, const struct cl_envelope_header *header,
+             struct cl_why *why)
+{
+    bool is_signed = header->alg != CL_ENVELOPE_UNSIGNED;
+    if (is_signed != (envelope->signature.len > 0))
+        return cl_fail(CL_ERR_MALFORMED, why,
+                       "signature, alg and kid stand together or not at all");
+    if (is_signed && envelope->signature.len != CL_ENVELOPE_SIGNATURE_LEN)
+        return cl_fail(CL_ERR_MALFORMED, why, "signature must be 32 bytes in base64url");
     return CL_OK;
 }
 
@@ -118,6 +145,8 @@ cl_envelope_read(const struct cl_envelope_reader *reader, const struct cl_envelo
     if (err == CL_OK)
         err = check_members(&header, why);
     if (err == CL_OK)
+        err = check_signed(envelope, &header, why);
+    if (err == CL_OK)
         *ret_header = header;
     return err;
 }
@@ -135,7 +164,8 @@ cl_envelope_decode(const struct cl_envelope_reader *reader, cl_str text,
         return err;
     if (!cl_shape_envelope(cl_str_strip(text), &envelope))
         return cl_fail(CL_ERR_MALFORMED, why,
-                       "an envelope is the two strings protected and payload, in base64url");
+                       "an envelope is the strings protected and payload, and signature if it is "
+                       "signed, in base64url");
     err = cl_envelope_read(reader, &envelope, ret_header, why);
     if (err == CL_OK)
         *ret_envelope = envelope;
@@ -152,7 +182,15 @@ cl_envelope_split(cl_str text)
     // The quote is already gone.
     CL_ASSERT(cl_str_starts(rest, cl_str_part(CL_STR(BETWEEN), 1, sizeof BETWEEN)));
     rest = cl_str_part(rest, sizeof BETWEEN - 2, rest.len);
-    envelope.payload = cl_str_part(rest, 0, rest.len - (sizeof CLOSES - 1));
+    rest = cl_str_part(rest, 0, rest.len - (sizeof CLOSES - 1));
+    envelope.payload = rest;
+    envelope.signature = (cl_str){NULL, 0};
+    if (rest.len >= SIGNED_LEN &&
+        cl_str_starts(cl_str_part(rest, rest.len - SIGNED_LEN, rest.len), CL_STR(SIGNED))) {
+        envelope.payload = cl_str_part(rest, 0, rest.len - SIGNED_LEN);
+        envelope.signature =
+            cl_str_part(rest, rest.len - CL_ENVELOPE_SIGNATURE_LEN, CL_ENVELOPE_SIGNATURE_LEN);
+    }
     return envelope;
 }
 
@@ -175,6 +213,23 @@ cl_envelope_check_sent(const struct cl_envelope *envelope, const struct cl_envel
         return cl_fail(CL_ERR_TOO_LARGE, why,
                        "a body may have %u bytes, this has %zu: a larger one is sent as a blob",
                        CL_ENVELOPE_BODY_BYTES_MAX, len);
+    return CL_OK;
+}
+
+enum cl_err
+cl_envelope_check_received(const struct cl_envelope_header *header, cl_str me, cl_time now,
+                           struct cl_why *why)
+{
+    struct cl_address to;
+    int64_t now_s = now.ms / 1000;
+    if (!cl_address_read(header->to, &to))
+        return cl_fail(CL_ERR_MALFORMED, why, "to is no address");
+    if ((to.kind & (CL_ADDRESS_AGENT | CL_ADDRESS_V1)) != 0 && !cl_str_eq(header->to, me))
+        return cl_fail(CL_ERR_FORBIDDEN, why, "it is for another agent");
+    if ((int64_t)header->iat > now_s + CL_ENVELOPE_AHEAD_S_MAX)
+        return cl_fail(CL_ERR_MALFORMED, why, "iat is ahead of the clock here");
+    if ((int64_t)header->exp < now_s)
+        return cl_fail(CL_ERR_EXPIRED, why, "its time has passed");
     return CL_OK;
 }
 
@@ -242,13 +297,44 @@ cl_envelope_encode(const struct cl_envelope_reader *reader, const struct cl_enve
 }
 
 enum cl_err
+cl_envelope_add_signature(struct cl_buf *buf, cl_str signature)
+{
+    char *end;
+    CL_ASSERT(cl_str_ends(cl_buf_str(buf), CL_STR(CLOSES)));
+    enum cl_err err = cl_buf_reserve(buf, sizeof SIGNED - 1 + signature.len, &end);
+    if (err != CL_OK)
+        return err;
+    char *at = end - (sizeof CLOSES - 1);
+    memcpy(at, SIGNED, sizeof SIGNED - 1);
+    at += sizeof SIGNED - 1;
+    if (signature.len > 0)
+        memcpy(at, signature.ptr, signature.len);
+    memcpy(at + signature.len, CLOSES, sizeof CLOSES - 1);
+    cl_buf_commit(buf, sizeof SIGNED - 1 + signature.len);
+    return CL_OK;
+}
+
+bool
+cl_envelope_copy(const struct cl_envelope *envelope, struct cl_arena *arena,
+                 struct cl_envelope *ret_copy)
+{
+    return cl_arena_copy(arena, envelope->protected, &ret_copy->protected) &&
+           cl_arena_copy(arena, envelope->payload, &ret_copy->payload) &&
+           cl_arena_copy(arena, envelope->signature, &ret_copy->signature);
+}
+
+enum cl_err
 cl_envelope_put(const struct cl_envelope *envelope, struct cl_buf *buf)
 {
     char *at;
-    cl_str parts[] = {CL_STR(OPENS), envelope->protected, CL_STR(BETWEEN), envelope->payload,
-                      CL_STR(CLOSES)};
-    size_t len = envelope->protected.len + envelope->payload.len +
-                 (sizeof OPENS + sizeof BETWEEN + sizeof CLOSES - 3);
+    bool is_signed = envelope->signature.len > 0;
+    cl_str parts[] = {CL_STR(OPENS),  envelope->protected, CL_STR(BETWEEN), envelope->payload,
+                      CL_STR(SIGNED), envelope->signature, CL_STR(CLOSES)};
+    size_t len = 0;
+    if (!is_signed)
+        parts[4].len = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        len += parts[i].len;
     enum cl_err err = cl_buf_reserve(buf, len, &at);
     if (err != CL_OK)
         return err;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * proto/envelope.h - the envelope of protocol v2 in its unsigned form (v2.md, The envelope).
+ * proto/envelope.h - the envelope of protocol v2 (v2.md, The envelope).
  *
- *     {"protected":"<base64url of the header>","payload":"<base64url of the body>"}
+ *     {"protected":"<base64url of the header>","payload":"<base64url of the body>",
+ *      "signature":"<base64url>"}
  *
- * It is a JWS in flattened JSON (RFC 7515 section 7.2.2) without its signature: what a key will
- * sign are the characters of `protected`, a dot and those of `payload`, so both are kept and passed
- * on as they were sent. The relay reads the header and never writes into it.
+ * It is a JWS in flattened JSON (RFC 7515 section 7.2.2), with or without its signature, which is
+ * of the characters of `protected`, a dot and those of `payload`. So all three are kept and passed
+ * on as they were sent. The relay reads the header and never writes into it. Whether a signature is
+ * right is seen elsewhere (trust/group.h).
  *
  * Reading is strict: no member of the header that is unknown here or stands twice, whole numbers
  * only, one spelling of all bytes. What is written has been read back by the same rules.
@@ -27,10 +29,11 @@
 /* The `cty` of a body that is a blob: {"sha256","size","cty"} (v2.md, Blobs). */
 #define CL_CTY_BLOB "application/clawlink-blob+json"
 
-/* Members of the header in the order in which they are written. A signed one begins with `alg` and
- * `kid`. */
+/* Members of the header in the order in which they are written. */
 // clang-format off
 #define CL_FIELDS_envelope_header(F, S)                                            \
+    F(S, WORD,     OPTIONAL, alg,      CL_ENVELOPE_ALG_COUNT,  cl_envelope_algs)   \
+    F(S, NAME,     OPTIONAL, kid,      CL_NAME_BYTES_MAX,      NULL)               \
     F(S, WORD,     REQUIRED, typ,      CL_ENVELOPE_TYPE_COUNT, cl_envelope_types)  \
     F(S, ADDRESS,  REQUIRED, from,     CL_ADDRESS_SENDERS,     NULL)               \
     F(S, ADDRESS,  REQUIRED, to,       CL_ADDRESS_RECEIVERS,   NULL)               \
@@ -56,6 +59,13 @@
 enum cl_envelope_type { CL_ENVELOPE_MSG, CL_ENVELOPE_TYPE_COUNT };
 extern const cl_str cl_envelope_types[CL_ENVELOPE_TYPE_COUNT];
 
+/* How it is signed. */
+enum cl_envelope_alg { CL_ENVELOPE_UNSIGNED, CL_ENVELOPE_HS256, CL_ENVELOPE_ALG_COUNT };
+extern const cl_str cl_envelope_algs[CL_ENVELOPE_ALG_COUNT];
+/* The `kid` of HS256: the secret that a group shares. And the characters of its signature. */
+#define CL_ENVELOPE_KID_GROUP     "group"
+#define CL_ENVELOPE_SIGNATURE_LEN 43
+
 CL_SHAPE_STRUCT(envelope_header)
 
 /* What reading needs besides the text. */
@@ -71,12 +81,12 @@ CL_MUST_CHECK enum cl_err cl_envelope_read(const struct cl_envelope_reader *read
                                            const struct cl_envelope *envelope,
                                            struct cl_envelope_header *ret_header,
                                            struct cl_why *why);
-/* The same for a text that is an envelope: finds its two strings as well. */
+/* The same for a text that is an envelope: finds its strings as well. */
 CL_MUST_CHECK enum cl_err cl_envelope_decode(const struct cl_envelope_reader *reader, cl_str text,
                                              struct cl_envelope *ret_envelope,
                                              struct cl_envelope_header *ret_header,
                                              struct cl_why *why);
-/* The two strings of a text that cl_envelope_encode or cl_envelope_put wrote: no search. */
+/* The strings of a text that cl_envelope_encode or cl_envelope_put wrote: no search. */
 struct cl_envelope cl_envelope_split(cl_str text);
 
 /* What more a sender has to observe: `from` is an agent, `str` and `seq` are there, `iat` is not
@@ -87,15 +97,30 @@ CL_MUST_CHECK enum cl_err cl_envelope_check_sent(const struct cl_envelope *envel
                                                  const struct cl_envelope_header *header,
                                                  cl_time now, struct cl_why *why);
 
+/* What a receiver has to observe of one that it was handed for `me`: `to` is that agent, or no
+ * single one (CL_ERR_FORBIDDEN), `iat` is not ahead by more than CL_ENVELOPE_AHEAD_S_MAX
+ * (CL_ERR_MALFORMED), and `exp` has not passed (CL_ERR_EXPIRED). That its signature is right is
+ * seen before. */
+CL_MUST_CHECK enum cl_err cl_envelope_check_received(const struct cl_envelope_header *header,
+                                                     cl_str me, cl_time now, struct cl_why *why);
+
 /* The body, decoded into the arena. CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_envelope_body(const struct cl_envelope *envelope,
                                            struct cl_arena *arena, cl_str *ret_body);
 
 /* Appends the text of an envelope with this header and body. CL_ERR_MALFORMED, CL_ERR_MISSING: the
- * header breaks a rule of cl_envelope_read. The buffer's refusals. Then nothing was appended. */
+ * header breaks a rule of cl_envelope_read. The buffer's refusals. Then nothing was appended. One
+ * with `alg` and `kid` wants a signature, before anybody reads it: of the two strings of
+ * cl_envelope_split, added by cl_envelope_add_signature. */
 CL_MUST_CHECK enum cl_err cl_envelope_encode(const struct cl_envelope_reader *reader,
                                              const struct cl_envelope_header *header, cl_str body,
                                              struct cl_buf *buf, struct cl_why *why);
+/* The buffer ends with a text of cl_envelope_encode, which gets this signature. The buffer's
+ * refusals; then nothing has changed. */
+CL_MUST_CHECK enum cl_err cl_envelope_add_signature(struct cl_buf *buf, cl_str signature);
+/* Its strings, in the arena. False without memory. */
+bool cl_envelope_copy(const struct cl_envelope *envelope, struct cl_arena *arena,
+                      struct cl_envelope *ret_copy);
 /* Appends the text of an envelope whose strings are there already. */
 CL_MUST_CHECK enum cl_err cl_envelope_put(const struct cl_envelope *envelope, struct cl_buf *buf);
 

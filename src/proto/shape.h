@@ -42,10 +42,11 @@ typedef struct {
     uint32_t len;
 } cl_strs;
 
-/* The two strings of an envelope as they were sent, base64url (proto/envelope.h). Borrowed. */
+/* The strings of an envelope as they were sent, base64url (proto/envelope.h). Borrowed. */
 struct cl_envelope {
     cl_str protected; // the header
     cl_str payload;
+    cl_str signature; // empty: there is none
 };
 
 // clang-format off
@@ -63,7 +64,7 @@ struct cl_envelope {
  *     OBJECT    of the shape in extra   LIST     up to max of them
  *     STRINGS   up to max of LINEs of CL_V2_STRING_BYTES_MAX
  *     AT        [priority, number]      RANGES   1 to max [priority, first, last]
- *     ENVELOPE  {"protected", "payload"}, not looked into */
+ *     ENVELOPE  {"protected", "payload", "signature"}, the last optional; not looked into */
 #define CL_SHAPE_TYPE_MAP(X)                \
     X(LINE,     cl_str)                     \
     X(TEXT,     cl_str)                     \
@@ -149,8 +150,9 @@ CL_MUST_CHECK enum cl_err cl_shape_read(const struct cl_shape_reader *reader,
                                         const struct cl_shape *shape, cl_str object,
                                         void *ret_value, struct cl_why *why);
 
-/* An object of exactly the two strings of an envelope, both base64url, without escapes: a value out
- * of a scan that accepted it. False, with *ret_envelope untouched, for anything else. */
+/* An object of exactly the strings of an envelope, all base64url, without escapes: a value out of a
+ * scan that accepted it. A signature that is there is not empty. False, with *ret_envelope
+ * untouched, for anything else. */
 bool cl_shape_envelope(cl_str object, struct cl_envelope *ret_envelope);
 
 /* The object, or only its members. What is put there must be within the bounds of the shape, which

@@ -43,7 +43,8 @@ static const struct {
     [CL_SHAPE_STRINGS] = {"an array of up to ", " short strings without control characters"},
     [CL_SHAPE_AT] = {"[priority, number], the number at least 1", NULL},
     [CL_SHAPE_RANGES] = {"1 to ", " ranges [priority, first, last], first at least 1"},
-    [CL_SHAPE_ENVELOPE] = {"the two strings protected and payload, in base64url", NULL},
+    [CL_SHAPE_ENVELOPE] = {"the strings protected, payload and, if signed, signature, in base64url",
+                             NULL},
 };
 // clang-format on
 
@@ -354,19 +355,25 @@ cl_shape_envelope(cl_str object, struct cl_envelope *ret_envelope)
     struct cl_envelope envelope = {0};
     struct cl_json_cursor cursor;
     struct cl_json_member member;
-    bool has_payload = false;
+    bool has_payload = false, has_signature = false;
     cl_json_cursor_init(&cursor, object);
     while (cl_json_cursor_next(&cursor, &member)) {
         bool is_header = cl_str_eq(member.name, CL_STR("protected"));
         bool is_payload = cl_str_eq(member.name, CL_STR("payload"));
-        if (!is_header && !is_payload)
+        bool is_signature = cl_str_eq(member.name, CL_STR("signature"));
+        if (!is_header && !is_payload && !is_signature)
             return false;
-        if (!sent_string(&member, is_header ? &envelope.protected : &envelope.payload))
+        if (!sent_string(&member, is_header    ? &envelope.protected
+                                  : is_payload ? &envelope.payload
+                                               : &envelope.signature))
             return false;
         has_payload |= is_payload;
+        has_signature |= is_signature;
     }
-    if (envelope.protected.len == 0 || !has_payload || !cl_base64url_is_valid(envelope.protected) ||
-        !cl_base64url_is_valid(envelope.payload))
+    if (envelope.protected.len == 0 || !has_payload ||
+        has_signature != (envelope.signature.len > 0) ||
+        !cl_base64url_is_valid(envelope.protected) || !cl_base64url_is_valid(envelope.payload) ||
+        !cl_base64url_is_valid(envelope.signature))
         return false;
     *ret_envelope = envelope;
     return true;

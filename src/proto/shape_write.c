@@ -188,6 +188,8 @@ put_envelope(const struct writing *writing)
     cl_json_object_begin(writing->json);
     cl_json_put_member(writing->json, CL_STR("protected"), envelope->protected);
     cl_json_put_member(writing->json, CL_STR("payload"), envelope->payload);
+    if (envelope->signature.len > 0)
+        cl_json_put_member(writing->json, CL_STR("signature"), envelope->signature);
     cl_json_object_end(writing->json);
 }
 

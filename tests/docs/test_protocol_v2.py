@@ -8,6 +8,7 @@ document alone. Errors and members have the names and numbers of the source. Clo
 M failed`.
 """
 import base64
+import hmac
 import json
 import pathlib
 import re
@@ -109,6 +110,8 @@ def is_media_type(value):
 
 
 MEMBERS = {
+    "alg": lambda value: value == "HS256",
+    "kid": lambda value: value == "group",
     "typ": lambda value: value == "clawlink-msg+jws",
     "from": lambda value: is_address(value, True),
     "to": lambda value: is_address(value, False),
@@ -132,8 +135,8 @@ REQUIRED = {"typ", "from", "to", "id", "iat", "exp"}
 def read_envelope(text):
     """Header and body, or ValueError."""
     envelope = read_json(text)
-    if not isinstance(envelope, dict) or set(envelope) != {"protected", "payload"}:
-        raise ValueError("not the two members")
+    if not isinstance(envelope, dict) or set(envelope) - {"signature"} != {"protected", "payload"}:
+        raise ValueError("not the two members, or three")
     # Its strings stand there as they are, without escapes.
     for name, value in envelope.items():
         if not isinstance(value, str) or f'"{name}"' not in text or f'"{value}"' not in text:
@@ -148,6 +151,8 @@ def read_envelope(text):
         if not MEMBERS[name](value):
             raise ValueError(f"{name} is {value!r}")
     rules = (
+        ("alg" in header) == ("kid" in header) == ("signature" in envelope),
+        "signature" not in envelope or read_base64url(envelope["signature"], 32),
         header["iat"] < header["exp"] <= header["iat"] + WEEK,
         header.get("dl", header["iat"]) >= header["iat"],
         ("str" in header) == ("seq" in header),
@@ -211,6 +216,18 @@ def check_envelopes():
     check(f"{len(rows)} broken envelopes are refused by them",
           [rule for rule, text in rows if not is_refused(read_envelope, text)])
     check("there are enough of both", [] if len(paths) >= 10 and len(rows) > 150 else ["too few"])
+
+
+def check_signature():
+    """As a receiver would by Signed envelopes, with Python's own hmac."""
+    envelope = read_json((GOLDEN / "envelope.signed.json").read_bytes())
+    secret, = re.findall(r"^The secret here is `(.*?)`", DOCUMENT, re.MULTILINE)
+    prk = hmac.digest(bytes(32), secret.encode(), "sha256")
+    key = hmac.digest(prk, b"clawlink hs256 v1\x01", "sha256")
+    signed = f"{envelope['protected']}.{envelope['payload']}".encode()
+    right = hmac.digest(key, signed, "sha256") == read_base64url(envelope["signature"])
+    wrong = hmac.digest(secret.encode(), signed, "sha256") == read_base64url(envelope["signature"])
+    check("the signed envelope is signed as the document says", [] if right and not wrong else ["no"])
 
 
 def check_calls():
@@ -300,6 +317,7 @@ def main():
     check_golden_files()
     check_base64url()
     check_envelopes()
+    check_signature()
     check_calls()
     check_document()
     check_client()

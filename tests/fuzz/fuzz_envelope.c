@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Envelopes from strangers. The first byte says what the rest is: '1' the text of an envelope, '2'
- * the JSON of its header, which is put into one, '3' the body of a blob.
+ * the JSON of its header, which is put into one, '4' into a signed one, '3' the body of a blob.
  *
  * What is refused is refused with a sentence. What is accepted can be written, and what is written
  * is read as the same and written as the same again. It can be shown to an agent of v1, as one JSON
@@ -34,6 +34,7 @@ check_header(const struct cl_envelope_header *header)
     CL_ASSERT(header->exp > header->iat && header->exp - header->iat <= CL_ENVELOPE_LIFE_S_MAX);
     CL_ASSERT(!cl_id_is_none(header->id) && header->str.is_set == (header->seq != 0));
     CL_ASSERT(header->hops.is_set == !cl_id_is_none(header->root));
+    CL_ASSERT((header->alg == CL_ENVELOPE_UNSIGNED) == (header->kid.len == 0));
 }
 
 /* The body is a text of ours; the record around it is what a core would have of it. */
@@ -69,6 +70,18 @@ check_shown(const struct cl_envelope_reader *reader, const struct cl_envelope_he
     cl_body_unref(body);
 }
 
+/* The envelope with this header, body and signature. */
+static void
+write_envelope(const struct cl_envelope_reader *reader, const struct cl_envelope_header *header,
+               cl_str body, cl_str signature, struct cl_buf *buf)
+{
+    struct cl_why why = {""};
+    CL_ASSERT((header->alg == CL_ENVELOPE_UNSIGNED) == (signature.len == 0));
+    CL_ASSERT(cl_envelope_encode(reader, header, body, buf, &why) == CL_OK);
+    if (signature.len > 0)
+        CL_ASSERT(cl_envelope_add_signature(buf, signature) == CL_OK);
+}
+
 static void
 check_text(const struct cl_envelope_reader *reader, cl_str text)
 {
@@ -87,11 +100,12 @@ check_text(const struct cl_envelope_reader *reader, cl_str text)
     cl_buf_init(&second, 8 * CL_MIB);
     CL_ASSERT(cl_envelope_body(&envelope, reader->arena, &body) == CL_OK);
     // Written without white space and escapes, it is no longer than it was.
-    CL_ASSERT(cl_envelope_encode(reader, &header, body, &first, &why) == CL_OK);
+    write_envelope(reader, &header, body, envelope.signature, &first);
     CL_ASSERT(cl_envelope_decode(reader, cl_buf_str(&first), &again, &header_again, &why) == CL_OK);
     CL_ASSERT(cl_envelope_body(&again, reader->arena, &body_again) == CL_OK);
     CL_ASSERT(cl_str_eq(body, body_again) && cl_str_eq(envelope.payload, again.payload));
-    CL_ASSERT(cl_envelope_encode(reader, &header_again, body_again, &second, &why) == CL_OK);
+    CL_ASSERT(cl_str_eq(envelope.signature, again.signature));
+    write_envelope(reader, &header_again, body_again, again.signature, &second);
     CL_ASSERT(cl_str_eq(cl_buf_str(&first), cl_buf_str(&second)));
     if (body.len <= CL_ENVELOPE_BODY_BYTES_MAX)
         check_shown(reader, &header, cl_buf_str(&first));
@@ -101,18 +115,21 @@ check_text(const struct cl_envelope_reader *reader, cl_str text)
     again = cl_envelope_split(cl_buf_str(&second));
     CL_ASSERT(cl_str_eq(again.protected, envelope.protected));
     CL_ASSERT(cl_str_eq(again.payload, envelope.payload));
+    CL_ASSERT(cl_str_eq(again.signature, envelope.signature));
     cl_buf_done(&first);
     cl_buf_done(&second);
 }
 
 static void
-check_wrapped(const struct cl_envelope_reader *reader, cl_str json)
+check_wrapped(const struct cl_envelope_reader *reader, cl_str json, cl_str signature)
 {
     struct cl_buf buf;
     cl_buf_init(&buf, 8 * CL_MIB);
     CL_ASSERT(cl_buf_append(&buf, CL_STR("{\"protected\":\"")) == CL_OK);
     CL_ASSERT(cl_base64url_append(&buf, json) == CL_OK);
     CL_ASSERT(cl_buf_append(&buf, CL_STR("\",\"payload\":\"eA\"}")) == CL_OK);
+    if (signature.len > 0)
+        CL_ASSERT(cl_envelope_add_signature(&buf, signature) == CL_OK);
     check_text(reader, cl_buf_str(&buf));
     cl_buf_done(&buf);
 }
@@ -145,12 +162,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     cl_str text = cl_str_of(data + 1, size - 1);
     cl_arena_init(&arena, 32 * CL_MIB);
-    switch (data[0] % 3) {
-    case '1' % 3:
+    switch (data[0] % 4) {
+    case '1' % 4:
         check_text(&reader, text);
         break;
-    case '2' % 3:
-        check_wrapped(&reader, text);
+    case '2' % 4:
+        check_wrapped(&reader, text, CL_STR(""));
+        break;
+    case '4' % 4:
+        check_wrapped(&reader, text, CL_STR("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
         break;
     default:
         check_blob(&reader, text);

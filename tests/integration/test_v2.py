@@ -12,7 +12,7 @@ import requests
 
 from support import TEXT, UPGRADE, Failure, Http, WebSocket, equal, holds, main, short, test
 from v2_support import (Agent, Caller, Refused, Socket, b64, both, compact, new_id, packed, row,
-                        until)
+                        signed, until)
 
 METHODS = ["hello", "attach", "detach", "send", "ack", "refuse", "release", "report", "agents",
            "inbox", "trace", "dead.list", "dead.show", "dead.retry", "dead.drop", "receive"]
@@ -591,7 +591,14 @@ def headers_that_break_a_rule_are_refused(relay):
                     holds(refused.name in ("malformed", "missing_field"), f"as {refused.name}")
                     equal(refused.error["code"], -32602, "code")
         good = agent.pack(agent.address)
-        for why, envelope in (("a third member", {**good, "signature": "x"}),
+        group = agent.pack(agent.address, alg="HS256", kid="group")
+        for why, envelope in (("a signature that the header does not know", signed(good, "s")),
+                              ("a third member", {**good, "sig": "x"}),
+                              ("no signature", group),
+                              ("half a signature", {**group, "signature": "AAAA"}),
+                              ("alg alone", signed(agent.pack(agent.address, alg="HS256"), "s")),
+                              ("alg none", signed(agent.pack(agent.address, alg="none",
+                                                             kid="group"), "s")),
                               ("no payload", {"protected": good["protected"]}),
                               ("padding", {**good, "payload": "eA=="}),
                               ("not canonical", {**good, "payload": "eB"}),
@@ -631,6 +638,28 @@ def an_envelope_arrives_as_it_was_sent(relay):
             holds(abs(messages[0].relay["accepted"] - time.time() * 1000) < 5000, "accepted")
             agent.call("ack", lease=lease) if lease else agent.ack(messages[0])
         way.fails("too_large", "send", envelope=agent.pack(agent.address, 32769 * b"x"))
+
+
+@test()
+def a_signed_envelope_arrives_as_it_was_sent(relay):
+    """Signed envelopes: the relay passes on what it cannot judge, right or wrong."""
+    for name, way in both(relay):
+        agent = Agent(way, "any/" + name)
+        envelope = signed(agent.pack(agent.address, "Ümlaut", alg="HS256", kid="group"), "secret")
+        forged = {**agent.pack(agent.address, "forged", alg="HS256", kid="group"),
+                  "signature": envelope["signature"]}
+        for sent in (envelope, forged):
+            agent.post(sent)
+            equal([message.envelope for message in agent.inbox()], [sent], f"{name}: inbox")
+            _, (message,) = agent.receive() if way.is_http else (None, [agent.message()])
+            equal(message.envelope, sent, f"{name}: envelope")
+            equal(message.relay["trust"], "relay", "trust")
+            agent.call("refuse", at=message.at, reason="no")
+            equal(agent.call("dead.show", id=message.id)["envelope"], sent, f"{name}: dead.show")
+        agent.call("dead.retry", id=message.id)
+        equal([message.envelope for message in agent.inbox()], [forged], f"{name}: sent again")
+        lease, _ = agent.receive() if way.is_http else (None, None)
+        agent.call("ack", lease=lease) if lease else agent.take()
 
 
 # -- send: again -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 static const char *const names[] = {
     "envelope.task", "envelope.answer", "envelope.least", "envelope.full",
     "envelope.root", "envelope.echo",   "envelope.topic", "envelope.bytes",
-    "envelope.json", "envelope.array",  "envelope.blob",
+    "envelope.json", "envelope.array",  "envelope.blob",  "envelope.signed",
 };
 #define NAMES_LEN (sizeof names / sizeof names[0])
 
@@ -55,6 +55,7 @@ TEST(header_and_body_make_the_golden_envelope)
     for (size_t i = 0; i < NAMES_LEN; i++) {
         struct golden_reader golden;
         struct cl_envelope_header header;
+        struct cl_envelope envelope;
         struct cl_buf buf, again;
         struct cl_why why;
         test_note("%s", names[i]);
@@ -62,11 +63,13 @@ TEST(header_and_body_make_the_golden_envelope)
         cl_buf_init(&buf, CL_MIB);
         cl_buf_init(&again, CL_MIB);
         cl_str text = golden_read(names[i], ".json");
-        CHECK_OK(decode(&golden, text, &header));
+        CHECK_OK(cl_envelope_decode(&golden.reader, text, &envelope, &header, &why));
         CHECK_OK(cl_envelope_encode(&golden.reader, &header, golden_read(names[i], ".body"), &buf,
                                     &why));
+        if (header.alg != CL_ENVELOPE_UNSIGNED)
+            CHECK_OK(cl_envelope_add_signature(&buf, envelope.signature));
         CHECK_STR(cl_buf_str(&buf), golden_read(names[i], ".json"));
-        struct cl_envelope envelope = cl_envelope_split(cl_buf_str(&buf));
+        envelope = cl_envelope_split(cl_buf_str(&buf));
         CHECK_OK(cl_envelope_put(&envelope, &again));
         CHECK_STR(cl_buf_str(&again), cl_buf_str(&buf));
         golden_reader_done(&golden);
@@ -107,6 +110,60 @@ TEST(the_members_of_a_header_are_read)
     golden_reader_done(&golden);
 }
 
+TEST(the_members_of_a_signed_envelope_are_read)
+{
+    struct golden_reader golden;
+    struct cl_envelope envelope;
+    struct cl_envelope_header header;
+    struct cl_why why;
+    golden_reader_init(&golden);
+    cl_str text = golden_read("envelope.signed", ".json");
+    CHECK_OK(cl_envelope_decode(&golden.reader, text, &envelope, &header, &why));
+    CHECK_INT(header.alg, CL_ENVELOPE_HS256);
+    CHECK_STR(header.kid, CL_STR("group"));
+    CHECK_STR(envelope.payload, CL_STR("UmV2aWV3IHRoZSBwYXJzZXI"));
+    CHECK_STR(envelope.signature, CL_STR("HxYHPNvsfmxk1M9TXOUu9l54AiVsgeRBdzGN1FeWypE"));
+    CHECK_OK(cl_envelope_decode(&golden.reader, golden_read("envelope.task", ".json"), &envelope,
+                                &header, &why));
+    CHECK_INT(header.alg, CL_ENVELOPE_UNSIGNED);
+    CHECK_INT(header.kid.len + envelope.signature.len, 0);
+    golden_reader_done(&golden);
+}
+
+/* Split as if it were an envelope without one, its payload would be another. */
+TEST(a_body_that_ends_like_a_signature_is_none)
+{
+    static const char payload[] =
+        "c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2ln";
+    struct cl_envelope envelope = {.protected = CL_STR("eyJ9"), .payload = cl_str_z(payload)};
+    struct cl_buf buf;
+    cl_buf_init(&buf, CL_KIB);
+    CHECK_OK(cl_envelope_put(&envelope, &buf));
+    envelope = cl_envelope_split(cl_buf_str(&buf));
+    CHECK_STR(envelope.payload, cl_str_z(payload));
+    CHECK_INT(envelope.signature.len, 0);
+    cl_buf_done(&buf);
+}
+
+TEST(a_signature_is_added_whole_or_not_at_all)
+{
+    cl_str whole = golden_read("envelope.signed", ".json");
+    struct cl_envelope envelope = cl_envelope_split(whole), bare = envelope;
+    bare.signature.len = 0;
+    for (size_t max = whole.len - 58; max <= whole.len; max++) {
+        struct cl_buf buf;
+        cl_buf_init(&buf, max);
+        CHECK_OK(cl_envelope_put(&bare, &buf));
+        size_t before = buf.len;
+        enum cl_err err = cl_envelope_add_signature(&buf, envelope.signature);
+        CHECK_INT(err, max == whole.len ? CL_OK : CL_ERR_TOO_LARGE);
+        CHECK_STR(cl_str_part(cl_buf_str(&buf), 0, before - 2), cl_str_part(whole, 0, before - 2));
+        CHECK_INT(buf.len, max == whole.len ? whole.len : before);
+        CHECK(cl_str_ends(cl_buf_str(&buf), CL_STR("\"}")));
+        cl_buf_done(&buf);
+    }
+}
+
 TEST(each_broken_rule_is_refused_with_a_sentence)
 {
     cl_str rest = golden_read("bad_envelopes", ".txt"), cells[2];
@@ -125,7 +182,7 @@ TEST(each_broken_rule_is_refused_with_a_sentence)
         CHECK_STR(header.thr, CL_STR("untouched"));
         golden_reader_done(&golden);
     }
-    CHECK(rows > 150);
+    CHECK(rows > 190);
 }
 
 /* Reads a header that is given as its JSON. */
@@ -243,6 +300,38 @@ TEST(a_sender_keeps_rules_of_its_own)
     CHECK_INT(check_sent(change_body), CL_ERR_TOO_LARGE);
 }
 
+TEST(a_receiver_looks_who_it_is_for_and_when)
+{
+    static const struct {
+        const char *to;
+        int64_t iat, exp; // from now
+        enum cl_err err;
+    } rows[] = {
+        {"mini/otto", -10, 10, CL_OK},
+        {"mini/otto", 120, 200, CL_OK},
+        {"mini/otto", 121, 200, CL_ERR_MALFORMED},
+        {"mini/otto", -10, 0, CL_OK},
+        {"mini/otto", -10, -1, CL_ERR_EXPIRED},
+        {"mini/nele", -10, 10, CL_ERR_FORBIDDEN},
+        {"laptop/otto", -10, 10, CL_ERR_FORBIDDEN},
+        {"v1/otto", -10, 10, CL_ERR_FORBIDDEN},
+        {"otto", -10, 10, CL_OK}, // whom these mean the relay has seen to
+        {"cap:review", -10, 10, CL_OK},
+        {"topic:release", -10, 10, CL_OK},
+        {"a/b/c", -10, 10, CL_ERR_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct cl_why why = {""};
+        struct cl_envelope_header header = {.to = cl_str_z(rows[i].to),
+                                            .iat = (uint64_t)(1775304000 + rows[i].iat),
+                                            .exp = (uint64_t)(1775304000 + rows[i].exp)};
+        test_note("row %zu", i);
+        CHECK_INT(cl_envelope_check_received(&header, CL_STR("mini/otto"), GOLDEN_NOW, &why),
+                  rows[i].err);
+        CHECK((rows[i].err == CL_OK) == (why.text[0] == '\0'));
+    }
+}
+
 TEST(a_header_that_breaks_a_rule_is_not_written)
 {
     struct golden_reader golden;
@@ -253,7 +342,7 @@ TEST(a_header_that_breaks_a_rule_is_not_written)
     CHECK_OK(decode(&golden, golden_read("envelope.full", ".json"), &good));
     cl_buf_init(&buf, CL_MIB);
     CHECK_OK(cl_buf_append(&buf, CL_STR("before")));
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 9; i++) {
         static char large[3 * CL_KIB];
         memset(large, 'a', sizeof large);
         bad = good;
@@ -263,6 +352,8 @@ TEST(a_header_that_breaks_a_rule_is_not_written)
         bad.to = i == 2 ? CL_STR("relay/x") : good.to;
         bad.thr = i == 3 ? CL_STR("a\nb") : i == 4 ? CL_STR("\xff") : good.thr;
         bad.thr = i == 5 ? cl_str_of(large, sizeof large) : bad.thr;
+        bad.alg = i == 6 || i == 7 ? CL_ENVELOPE_HS256 : CL_ENVELOPE_UNSIGNED;
+        bad.kid = i == 7 ? CL_STR("mini") : i == 8 ? CL_STR("group") : CL_STR("");
         enum cl_err err = cl_envelope_encode(&golden.reader, &bad, CL_STR("body"), &buf, &why);
         CHECK_INT(err, CL_ERR_MALFORMED);
         CHECK_STR(cl_buf_str(&buf), CL_STR("before"));

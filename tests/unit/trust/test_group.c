@@ -6,6 +6,7 @@
 
 #include "support/test.h"
 #include "trust/agent_link_sign.h"
+#include "unit/proto/v2_golden.h"
 #include "wire/base64url.h"
 
 #define SECRET "your-strong-secret-key"
@@ -48,6 +49,25 @@ TEST(the_key_is_derived_from_the_secret)
     CHECK_OK(cl_group_sign(key, CL_STR("eyJ9"), CL_STR(""), signature));
     CHECK_STR(cl_str_of(signature, sizeof signature),
               CL_STR("aY2MMBfP8_vNGfKEPnporY1_QGaWH45UEy8LGUnQLng"));
+    cl_hmac_free(key);
+}
+
+TEST(the_golden_envelope_is_signed_so)
+{
+    struct golden_reader golden;
+    struct cl_envelope envelope;
+    struct cl_envelope_header header;
+    struct cl_why why;
+    char made[CL_GROUP_SIGNATURE_LEN];
+    struct cl_hmac *key = group_of(CL_STR(SECRET));
+    golden_reader_init(&golden);
+    CHECK_OK(cl_envelope_decode(&golden.reader, golden_read("envelope.signed", ".json"), &envelope,
+                                &header, &why));
+    CHECK_INT(header.alg, CL_ENVELOPE_HS256);
+    CHECK_OK(cl_group_verify(key, envelope.protected, envelope.payload, envelope.signature));
+    CHECK_OK(cl_group_sign(key, envelope.protected, envelope.payload, made));
+    CHECK_STR(cl_str_of(made, sizeof made), envelope.signature);
+    golden_reader_done(&golden);
     cl_hmac_free(key);
 }
 
