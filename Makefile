@@ -11,7 +11,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,possible
 .DEFAULT_GOAL := release
 .PHONY: release demo test check discovery sim fuzz asan tsan valgrind cover bench storms \
-	bench-instructions soak abuse crash install deb debtest deps fresh clean help
+	bench-instructions timing soak abuse crash install deb debtest deps fresh clean help
 
 release:      ## optimised build: leaves build/clawlink
 	@tools/build release
@@ -71,6 +71,10 @@ storms:       ## 200, then 10 000 clients come back after an outage: a minute an
 bench-instructions: ## instructions per message, against bench/INSTRUCTIONS
 	@tools/build release clawlink bench_loadgen
 	@bench/instructions
+
+timing:       ## secrets are compared in the same time wherever they differ
+	@tools/build release timing
+	@build/tests/timing/timing
 
 soak:         ## a relay under load for SOAK_MINUTES (20), then the simulator until interrupted
 	@tools/build release clawlink
