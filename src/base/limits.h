@@ -376,6 +376,18 @@
 /* The longest that a poll may wait for its first message. */
 #define CL_POLL_WAIT_MAX_S 60
 
+/* Messages that only pass through memory (core/session.h): so many wait for one agent, and with
+ * their texts and CL_MESSAGE_COST_BYTES each they take so much, for one agent and for all; more is
+ * CL_ERR_INBOX_FULL or CL_ERR_FULL. */
+#define CL_PASS_MESSAGES_MAX  1000
+#define CL_PASS_BYTES_MAX     (4 * CL_MIB)
+#define CL_PASS_ALL_BYTES_MAX (64 * CL_MIB)
+/* One that nobody has taken, or proven, ends after this time: its sender waits for that. */
+#define CL_PASS_LIFE_MS 60000
+/* A registered agent without a connection is there for so long after it was last heard of: it
+ * polls. */
+#define CL_PASS_ABSENT_MS 60000
+
 /* -- protocol v2 --------------------------------------------------------------------------- */
 
 /* A name of an instance, an agent or a capability; a longer one is malformed. */

@@ -306,6 +306,7 @@ cl_state_admit(const struct cl_core *core, const struct cl_command *command,
     case CL_COMMAND_LAPSE:
     case CL_COMMAND_SETTLE_RANGES:
     case CL_COMMAND_RELEASE:
+    case CL_COMMAND_PASS:
     case CL_COMMAND_COUNT:
         break;
     }

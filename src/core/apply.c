@@ -613,6 +613,7 @@ apply_admitted(struct run *run, const struct cl_command *command)
     case CL_COMMAND_LAPSE:
     case CL_COMMAND_SETTLE_RANGES:
     case CL_COMMAND_RELEASE:
+    case CL_COMMAND_PASS:
     case CL_COMMAND_COUNT:
         break; // never admitted
     }

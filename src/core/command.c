@@ -90,13 +90,13 @@ fits_len(size_t len, size_t min, size_t max)
 }
 
 static bool
-ranges_fit(const cl_ranges *ranges, uint64_t max)
+ranges_fit(const cl_ranges *ranges, uint64_t max, enum cl_priority last)
 {
     if (ranges->len < 1 || ranges->len > max)
         return false;
     for (uint32_t i = 0; i < ranges->len; i++) {
         const struct cl_range *range = &ranges->ptr[i];
-        if (range->priority >= CL_PRIORITY_COUNT || range->first < 1 || range->first > range->last)
+        if (range->priority > last || range->first < 1 || range->first > range->last)
             return false;
     }
     return true;
@@ -111,7 +111,8 @@ ranges_fit(const cl_ranges *ranges, uint64_t max)
 #define FITS_NAME(value, max)   fits_len((value).len, 1, max)
 #define FITS_STR(value, max)    fits_len((value).len, 0, max)
 #define FITS_BODY(value, max)   fits_len(cl_body_str(value).len, 0, max)
-#define FITS_RANGES(value, max) ranges_fit(&(value), max)
+#define FITS_RANGES(value, max) ranges_fit(&(value), max, CL_PRIORITY_COUNT - 1)
+#define FITS_PLACES(value, max) ranges_fit(&(value), max, CL_LANE_PASSING)
 
 #define MISFIT_U8     CL_ERR_MALFORMED
 #define MISFIT_U32    CL_ERR_MALFORMED
@@ -122,6 +123,7 @@ ranges_fit(const cl_ranges *ranges, uint64_t max)
 #define MISFIT_STR    CL_ERR_MALFORMED
 #define MISFIT_BODY   CL_ERR_TOO_LARGE
 #define MISFIT_RANGES CL_ERR_MALFORMED
+#define MISFIT_PLACES CL_ERR_MALFORMED
 // clang-format on
 
 #define CHECK_FIELD(TYPE, name, max)       \
@@ -181,6 +183,7 @@ own_ranges(cl_ranges *ranges, char **tail)
 #define TAIL_STR(value)    (value).len
 #define TAIL_BODY(value)   0
 #define TAIL_RANGES(value) ((value).len * sizeof(struct cl_range) + _Alignof(struct cl_range))
+#define TAIL_PLACES(value) TAIL_RANGES(value)
 
 #define OWN_U8(value)
 #define OWN_U32(value)
@@ -191,6 +194,7 @@ own_ranges(cl_ranges *ranges, char **tail)
 #define OWN_STR(value)     own_text(&(value), &tail);
 #define OWN_BODY(value)    (void)cl_body_ref(value);
 #define OWN_RANGES(value)  own_ranges(&(value), &tail);
+#define OWN_PLACES(value)  own_ranges(&(value), &tail);
 
 #define DROP_U8(value)
 #define DROP_U32(value)
@@ -201,6 +205,7 @@ own_ranges(cl_ranges *ranges, char **tail)
 #define DROP_STR(value)
 #define DROP_BODY(value)   cl_body_unref(value);
 #define DROP_RANGES(value)
+#define DROP_PLACES(value)
 // clang-format on
 
 #define ADD_TAIL(TYPE, name, max)   +TAIL_##TYPE(fields->name)
@@ -314,6 +319,7 @@ pack_field(struct cl_pack *pack, const struct cl_field *field, const void *value
         cl_pack_body(pack, *(struct cl_body *const *)value);
         break;
     case CL_FIELD_TYPE_RANGES:
+    case CL_FIELD_TYPE_PLACES:
         cl_pack_u32(pack, ranges->len);
         for (uint32_t i = 0; i < ranges->len; i++) {
             cl_pack_u8(pack, (uint8_t)ranges->ptr[i].priority);
@@ -357,7 +363,7 @@ unpack_ranges(struct cl_unpack *unpack, uint64_t max, struct scratch *scratch)
         len = 0;
     }
     for (uint32_t i = 0; i < len; i++) {
-        scratch->ranges[i].priority = cl_unpack_u8(unpack, CL_PRIORITY_COUNT - 1);
+        scratch->ranges[i].priority = cl_unpack_u8(unpack, CL_LANE_PASSING);
         scratch->ranges[i].first = cl_unpack_u64(unpack);
         scratch->ranges[i].last = cl_unpack_u64(unpack);
     }
@@ -392,6 +398,7 @@ unpack_field(struct cl_unpack *unpack, const struct cl_field *field, void *value
         *(struct cl_body **)value = cl_unpack_body(unpack, field->max);
         break;
     case CL_FIELD_TYPE_RANGES:
+    case CL_FIELD_TYPE_PLACES:
         *(cl_ranges *)value = unpack_ranges(unpack, field->max, scratch);
         break;
     }

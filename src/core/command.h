@@ -38,6 +38,7 @@
 #define CL_FIELD_STR(name)    cl_str name;
 #define CL_FIELD_BODY(name)   struct cl_body *name;
 #define CL_FIELD_RANGES(name) cl_ranges name;
+#define CL_FIELD_PLACES(name) cl_ranges name;
 #define CL_FIELD_DECLARE(TYPE, name, max) CL_FIELD_##TYPE(name)
 // clang-format on
 
@@ -75,7 +76,8 @@ enum cl_field_type {
     CL_FIELD_TYPE_NAME,
     CL_FIELD_TYPE_STR,
     CL_FIELD_TYPE_BODY,
-    CL_FIELD_TYPE_RANGES
+    CL_FIELD_TYPE_RANGES,
+    CL_FIELD_TYPE_PLACES
 };
 
 struct cl_field {

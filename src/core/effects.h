@@ -49,7 +49,8 @@ enum cl_effect_kind {
     CL_EFFECT_UNNAMED, // no message names this blob any more (core/named.h); agent is empty
     CL_EFFECT_ACK,     // from the session: submit CL_COMMAND_ACK (or, as it says, REFUSE), then say
                        // settled or unsettled
-    CL_EFFECT_RELEASED // from the session: submit CL_COMMAND_RELEASED
+    CL_EFFECT_RELEASED, // from the session: submit CL_COMMAND_RELEASED
+    CL_EFFECT_PASSED    // from the session: a passing message has ended; agent: whom it was for
 };
 
 struct cl_effect {
@@ -84,6 +85,14 @@ struct cl_effect {
         struct {
             cl_ranges ranges; // 1 to CL_ACK_RANGES_MAX
         } released;
+        struct {
+            cl_id id;
+            uint64_t ticket;         // of its PASS
+            enum cl_outcome outcome; // NONE: it got there; else REJECTED by its recipient, EXPIRED,
+                                     // or DEAD: whom it was for was forgotten
+            enum cl_rung rung;       // of one that got there, with its proof
+            enum cl_proof proof;
+        } passed;
     };
 };
 

@@ -37,13 +37,14 @@
     X(FORGOTTEN,    forgotten,    VOLATILE) \
     X(LAPSE,        lapse,        VOLATILE) \
     X(SETTLE_RANGES, settle_ranges, VOLATILE) \
-    X(RELEASE,      release,      VOLATILE)
+    X(RELEASE,      release,      VOLATILE) \
+    X(PASS,         pass,         VOLATILE)
 
 /* F(TYPE, name, max):
  *   U8 U32 U64  0 to max              TIME    not negative        ID    16 bytes
  *   NAME        1 to max bytes        STR     0 to max bytes
  *   BODY        NULL or up to max bytes, shared by reference
- *   RANGES      1 to max ranges */
+ *   RANGES      1 to max ranges       PLACES  the same, of CL_LANE_PASSING too */
 
 /* The first command of a starting relay. Its header's origin is the relay's new epoch, unique
  * among relays; all that was attached under an earlier epoch of the same relay is detached.
@@ -201,10 +202,20 @@
     F(U8,     rung,   CL_RUNG_COUNT - 1)              \
     F(U8,     proof,  CL_PROOF_COUNT - 1)             \
     F(U8,     refuses, 1)                             \
-    F(RANGES, ranges, CL_ACK_RANGES_MAX)
+    F(PLACES, ranges, CL_ACK_RANGES_MAX)
 #define CL_FIELDS_release(F)                          \
     F(U64,    holder, UINT64_MAX)                     \
-    F(RANGES, ranges, CL_ACK_RANGES_MAX)
+    F(PLACES, ranges, CL_ACK_RANGES_MAX)
+#define CL_FIELDS_pass(F)                             \
+    F(NAME, to,       CL_ID_BYTES_MAX)                \
+    F(STR,  from,     CL_ID_BYTES_MAX)                \
+    F(ID,   id,       0)                              \
+    F(ID,   re,       0)                              \
+    F(U8,   kind,     CL_MSG_KIND_COUNT - 1)          \
+    F(U8,   media,    UINT8_MAX)                      \
+    F(U8,   trust,    CL_TRUST_COUNT - 1)             \
+    F(TIME, expires,  0)                              \
+    F(BODY, body,     CL_BODY_BYTES_MAX)
 // clang-format on
 
 #endif

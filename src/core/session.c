@@ -282,6 +282,7 @@ cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t
     struct cl_session_holder *holder = cl_session_holder_of(session, number);
     ret_batch->number = 0;
     ret_batch->bytes = 0;
+    ret_batch->passing = 0;
     ret_batch->len = 0;
     ret_batch->is_all = false;
     if (holder == NULL)
@@ -672,6 +673,8 @@ cl_session_apply(struct cl_session *session, const struct cl_core *core,
         return apply_settle_ranges(&run, &command->settle_ranges);
     case CL_COMMAND_RELEASE:
         return apply_release(&run, &command->release);
+    case CL_COMMAND_PASS:
+        return CL_ERR_UNAVAILABLE;
     case CL_COMMAND_RELAY_UP:
     case CL_COMMAND_REGISTER:
     case CL_COMMAND_ATTACH:
@@ -763,8 +766,33 @@ cl_session_polled(const struct cl_session *session, cl_str agent)
     return peer == NULL ? (cl_time){0} : peer->polled;
 }
 
+bool
+cl_session_is_there(const struct cl_session *session, const struct cl_core *core, cl_str id,
+                    cl_time now)
+{
+    const struct cl_session_peer *peer = cl_session_peer_of(session, id);
+    if (peer != NULL && !(cl_list_is_empty(&peer->sockets) && cl_list_is_empty(&peer->polls)))
+        return true;
+    return cl_agent_is_registered(cl_core_agent(core, id)) &&
+           now.ms - cl_session_last_seen(session, core, id).ms < CL_PASS_ABSENT_MS;
+}
+
 uint64_t
 cl_session_leased(const struct cl_session *session)
 {
     return session->leased;
+}
+
+uint64_t
+cl_session_passing(const struct cl_session *session)
+{
+    (void)session;
+    return 0;
+}
+
+uint64_t
+cl_session_passing_bytes(const struct cl_session *session)
+{
+    (void)session;
+    return 0;
 }

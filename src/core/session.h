@@ -24,6 +24,14 @@
  * a batch, numbered from 1 per holder; a proof for batch n proves all up to n. A socket has credit:
  * it holds at most CL_CREDIT_MESSAGES and CL_CREDIT_BYTES unproven, but one message always.
  *
+ * A PASSING message is the session's alone: it lives in memory, its content in no journal, and ends
+ * with the relay. It waits for one agent, is taken in the same batches as what the inbox has, but
+ * before all that, in the order it came, and counts in the same credit. Its number stands in
+ * CL_LANE_PASSING, from 1 for each agent while the session knows it. Whoever holds it proves,
+ * refuses or releases it as any other. It ends once, and its body goes at once: with a proof,
+ * refused, when its time is over, taken or not, or with an agent that is forgotten and has no
+ * connection. Each end is told by one PASSED.
+ *
  * The volatile commands (core/command.h):
  *
  *   HEARTBEAT agent            was heard of now. NO_AGENT unless registered.
@@ -47,10 +55,17 @@
  *   UNSETTLED agent, holder, batch   it was refused, or never will be: offered again.
  *   FORGOTTEN agent            the core said FORGET: its leases end, its connections stay.
  *   LAPSE     due              polls whose `until` is at or before due are released, up to the
- *                              first that gives RELEASED: ask cl_session_deadline again.
+ *                              first that gives RELEASED: ask cl_session_deadline again. Passing
+ *                              messages whose time is over at or before due end.
+ *   PASS      to, from, id, ...   a passing message, until `expires`, at most CL_PASS_LIFE_MS from
+ *                              now; the header's ticket comes back with PASSED. EXPIRED already;
+ *                              NO_AGENT: nobody is there (cl_session_is_there); INBOX_FULL: the
+ *                              agent has CL_PASS_MESSAGES_MAX or CL_PASS_BYTES_MAX of them; FULL:
+ *                              all agents have CL_PASS_ALL_BYTES_MAX.
  *
  * Whatever makes messages takeable again gives READY. What is released by CLOSE, RELEASE or LAPSE
  * and counts its attempts (cl_msg_is_counted) gives RELEASED besides, one effect for all of it.
+ * Passing messages count none.
  */
 #ifndef CL_CORE_SESSION_H
 #define CL_CORE_SESSION_H
@@ -64,10 +79,20 @@ struct cl_batch {
     uint64_t number; // 0: nothing to hand out, or no credit
     uint64_t bytes;  // of bodies
     uint32_t len;
-    bool is_all; // nothing else waits that anybody could take now
-    const struct cl_msg *msgs[CL_POLL_MESSAGES_MAX]; // valid until the core's next apply
-    uint64_t numbers[CL_POLL_MESSAGES_MAX];          // of each, in the lane of its priority
+    bool is_all;      // nothing else waits that anybody could take now
+    uint32_t passing; // the first of them
+    /* Valid until the next apply, of the core or the session. */
+    const struct cl_msg *msgs[CL_POLL_MESSAGES_MAX];
+    uint64_t numbers[CL_POLL_MESSAGES_MAX]; // of each, in its lane
 };
+
+/* The place of a message in it, as a proof names it. */
+static inline struct cl_range
+cl_batch_at(const struct cl_batch *batch, uint32_t index)
+{
+    enum cl_priority lane = index < batch->passing ? CL_LANE_PASSING : batch->msgs[index]->priority;
+    return (struct cl_range){lane, batch->numbers[index], batch->numbers[index]};
+}
 
 /* NULL without memory. */
 struct cl_session *cl_session_new(const cl_hash_key *hash_key);
@@ -80,9 +105,9 @@ CL_MUST_CHECK enum cl_err cl_session_apply(struct cl_session *session, const str
                                            const struct cl_command *command,
                                            struct cl_effects *effects);
 
-/* Hands the next messages to the holder: by priority, then as queued, none that is held or
- * settling, at most its credit (sockets) or messages_max and CL_POLL_BYTES_MAX (polls), but one
- * however large. An unknown holder, an older socket and a poll that has taken get
+/* Hands the next messages to the holder: passing ones, then by priority and as queued, none that is
+ * held or settling, at most its credit (sockets) or messages_max and CL_POLL_BYTES_MAX (polls), but
+ * one however large. An unknown holder, an older socket and a poll that has taken get
  * nothing. O(messages handed out + ranges released before). CL_ERR_NO_MEMORY only, and then
  * nothing was handed out. */
 CL_MUST_CHECK enum cl_err cl_session_take(struct cl_session *session, const struct cl_core *core,
@@ -92,9 +117,13 @@ CL_MUST_CHECK enum cl_err cl_session_take(struct cl_session *session, const stru
  * poll that has taken nothing, else 0. After a take ask again, until 0, an empty
  * batch or one that is all. */
 uint64_t cl_session_receiver(const struct cl_session *session, cl_str agent);
-/* When a LAPSE is wanted; NEVER if nothing can lapse. */
+/* When a LAPSE is wanted; NEVER if nothing can lapse or end. */
 cl_time cl_session_deadline(const struct cl_session *session);
 
+/* May something be passed to that agent? It has a connection, or is registered and was heard of
+ * less than CL_PASS_ABSENT_MS ago. */
+bool cl_session_is_there(const struct cl_session *session, const struct cl_core *core, cl_str agent,
+                         cl_time now);
 /* Has it an open socket? */
 bool cl_session_is_online(const struct cl_session *session, cl_str agent);
 /* When it was last heard of: here, or by the core (its last register, attach or ack). 0 for
@@ -105,6 +134,9 @@ cl_time cl_session_last_seen(const struct cl_session *session, const struct cl_c
 cl_time cl_session_polled(const struct cl_session *session, cl_str agent);
 /* Messages out with connections, held or settling. For tests and metrics. */
 uint64_t cl_session_leased(const struct cl_session *session);
+/* Passing messages that have not ended, and what they take. The same. */
+uint64_t cl_session_passing(const struct cl_session *session);
+uint64_t cl_session_passing_bytes(const struct cl_session *session);
 /* Asserts every invariant. O(state). */
 void cl_session_check(const struct cl_session *session, const struct cl_core *core);
 

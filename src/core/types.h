@@ -98,8 +98,13 @@ enum cl_trust { CL_TRUST_RELAY, CL_TRUST_GROUP, CL_TRUST_TOFU, CL_TRUST_KEY, CL_
 #define CL_MSG_DECLARED 2u
 #define CL_MSG_FLAGS    3u
 
+/* Behind the lanes of an inbox, one for each priority, that of the messages which only pass
+ * (core/session.h). */
+#define CL_LANE_PASSING CL_PRIORITY_COUNT
+#define CL_LANE_COUNT   (CL_LANE_PASSING + 1)
+
 /* Messages of one inbox and priority, by their sequence numbers there: first to last, both
- * within, first at least 1. */
+ * within, first at least 1. Or, of CL_LANE_PASSING, passing messages. */
 struct cl_range {
     enum cl_priority priority;
     uint64_t first;

@@ -316,7 +316,7 @@ static enum cl_err
 apply_volatile(struct cl_relay *relay, struct cl_command *draft, struct cl_effect *ret_ack)
 {
     struct cl_effects *effects = &relay->session_effects;
-    stamp(relay, draft, 0);
+    stamp(relay, draft, draft->ticket);
     cl_effects_clear(effects);
     enum cl_err err = cl_session_apply(relay->session, relay->core, draft, effects);
     for (size_t i = 0; err == CL_OK && i < effects->len; i++) {
@@ -326,6 +326,8 @@ apply_volatile(struct cl_relay *relay, struct cl_command *draft, struct cl_effec
             cl_relay_mark_ready(relay, effects->items[i].agent);
         else if (effects->items[i].kind == CL_EFFECT_RELEASED)
             cl_recount_begin(relay, &effects->items[i]);
+        else if (effects->items[i].kind == CL_EFFECT_PASSED)
+            cl_relay_passed(relay, &effects->items[i]);
     }
     return err;
 }
@@ -525,6 +527,7 @@ perform(struct cl_relay *relay, const struct cl_effect *effect)
         return;
     case CL_EFFECT_ACK:
     case CL_EFFECT_RELEASED:
+    case CL_EFFECT_PASSED:
         return; // only the session's
     }
 }

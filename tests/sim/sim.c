@@ -124,6 +124,7 @@ fill_field(struct world *world, const struct cl_field *field, void *value, struc
         *(struct cl_body **)value = parts->bodies[parts->bodies_len++];
         return;
     case CL_FIELD_TYPE_RANGES:
+    case CL_FIELD_TYPE_PLACES:
         for (uint32_t i = 0; i < ranges.len; i++) {
             struct cl_range *range = &parts->ranges[i];
             range->priority = (enum cl_priority)rng_below(&world->rng, CL_PRIORITY_COUNT);

@@ -43,6 +43,7 @@ draft_of(enum cl_command_kind kind)
             *(struct cl_body **)value = cl_body_new(cl_str_z(field->name));
             break;
         case CL_FIELD_TYPE_RANGES:
+        case CL_FIELD_TYPE_PLACES:
             *(cl_ranges *)value = (cl_ranges){two_ranges, field->max < 2 ? 1 : 2};
             break;
         }
@@ -81,6 +82,7 @@ is_same(const void *a, const void *b, const struct cl_field *field)
         return cl_str_eq(cl_body_str(*(struct cl_body *const *)a),
                          cl_body_str(*(struct cl_body *const *)b));
     case CL_FIELD_TYPE_RANGES:
+    case CL_FIELD_TYPE_PLACES:
         break;
     }
     if (ranges_a->len != ranges_b->len)

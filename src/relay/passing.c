@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#include "relay/state.h"
+
+void
+cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed)
+{
+    struct cl_peer *peer = cl_handles_get(&relay->handles, passed->passed.ticket);
+    if (peer == NULL)
+        return; // whoever sent it has gone
+    switch (peer->kind) {
+    case CL_PEER_EXCHANGE:
+    case CL_PEER_SOCKET:
+    case CL_PEER_ACK:
+    case CL_PEER_SEAT:
+    case CL_PEER_WAIT:
+    case CL_PEER_LEASE:
+    case CL_PEER_RECOUNT:
+        return; // pass nothing
+    }
+}
