@@ -8,19 +8,6 @@
 #include "base/pool.h"
 #include "core/session_state.h"
 
-static void
-lease_free(struct cl_session_lease *lease)
-{
-    cl_pool_put(lease, sizeof *lease);
-}
-
-static struct cl_session_holder *
-newest_socket(const struct cl_session_peer *peer)
-{
-    struct cl_link *link = cl_list_last(&peer->sockets);
-    return link == NULL ? NULL : cl_session_holder_at(link);
-}
-
 /* -- peers --------------------------------------------------------------------------------- */
 
 static void
@@ -29,22 +16,22 @@ free_leases(struct cl_list *list)
     CL_LIST_EACH(list, at)
     {
         cl_list_remove(at);
-        lease_free(cl_session_lease_at(at));
+        cl_session_lease_free(cl_session_lease_at(at));
     }
 }
 
 static void
 peer_free(struct cl_session_peer *peer)
 {
+    cl_session_pass_free_all(&peer->passing);
     free_leases(&peer->settling);
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
         free_leases(&peer->lanes[i].released);
     cl_free(peer);
 }
 
-/* The agent's peer, made when there is none; NULL without memory. */
-static struct cl_session_peer *
-know(struct cl_session *session, cl_str id)
+struct cl_session_peer *
+cl_session_know(struct cl_session *session, cl_str id)
 {
     struct cl_session_peer *peer = cl_session_peer_of(session, id);
     if (peer != NULL)
@@ -57,6 +44,7 @@ know(struct cl_session *session, cl_str id)
     cl_list_init(&peer->sockets);
     cl_list_init(&peer->polls);
     cl_list_init(&peer->settling);
+    cl_list_init(&peer->passing);
     for (enum cl_priority i = 0; i < CL_PRIORITY_COUNT; i++)
         cl_list_init(&peer->lanes[i].released);
     if (cl_map_put(&session->peers, peer->id, peer) == CL_OK)
@@ -65,13 +53,15 @@ know(struct cl_session *session, cl_str id)
     return NULL;
 }
 
-/* Drops a peer that nothing needs any more. With no lease left, starting over from the front of
- * the inbox offers the same messages in the same order. */
-static void
-tidy(struct cl_session *session, const struct cl_core *core, struct cl_session_peer *peer)
+/* With no lease left, starting over from the front of the inbox offers the same messages in the same
+ * order. */
+void
+cl_session_tidy(struct cl_session *session, const struct cl_core *core,
+                struct cl_session_peer *peer)
 {
     if (!cl_list_is_empty(&peer->sockets) || !cl_list_is_empty(&peer->polls) ||
-        !cl_list_is_empty(&peer->settling) || cl_agent_is_registered(cl_core_agent(core, peer->id)))
+        !cl_list_is_empty(&peer->settling) || peer->passing_len > 0 ||
+        cl_agent_is_registered(cl_core_agent(core, peer->id)))
         return;
     cl_map_remove(&session->peers, peer->id);
     peer_free(peer);
@@ -127,6 +117,7 @@ release_all(struct cl_session *session, struct cl_session_holder *holder)
             len = add_range(session, len, lease->range);
         release(session, holder->peer, lease);
     }
+    (void)cl_session_pass_release(session, holder, NULL);
     holds_nothing(session, holder);
     return len;
 }
@@ -150,13 +141,13 @@ end_lease(struct cl_session *session, struct cl_session_lease *lease)
 {
     session->leased -= cl_session_lease_len(lease);
     cl_list_remove(&lease->link);
-    lease_free(lease);
+    cl_session_lease_free(lease);
 }
 
 static uint64_t
 receiver_of(const struct cl_session_peer *peer)
 {
-    const struct cl_session_holder *socket = newest_socket(peer);
+    const struct cl_session_holder *socket = cl_session_newest_socket(peer);
     if (socket != NULL && !socket->is_limited)
         return socket->number;
     CL_LIST_EACH(&peer->polls, at)
@@ -167,145 +158,11 @@ receiver_of(const struct cl_session_peer *peer)
     return 0;
 }
 
-/* Messages may be takeable again; somebody who could take them should look. There is room for
- * the effect. */
-static void
-tell_ready(const struct cl_session_peer *peer, struct cl_effects *effects)
+void
+cl_session_tell_ready(const struct cl_session_peer *peer, struct cl_effects *effects)
 {
     if (receiver_of(peer) != 0)
         cl_effects_add(effects, (struct cl_effect){.kind = CL_EFFECT_READY, .agent = peer->id});
-}
-
-/* -- taking -------------------------------------------------------------------------------- */
-
-struct taking {
-    const struct cl_core *core;
-    const struct cl_agent *agent;
-    struct cl_session_holder *holder;
-    struct cl_batch *batch;
-    struct cl_session_lease *lease; // that the next message may lengthen
-    uint32_t leases;
-    bool is_out_of_memory;
-};
-
-/* Is there credit for one more? */
-static bool
-has_room(const struct taking *taking, uint64_t bytes)
-{
-    const struct cl_session_holder *holder = taking->holder;
-    bool is_socket = holder->kind != CL_HOLDER_POLL;
-    uint64_t bytes_max = is_socket ? CL_CREDIT_BYTES : CL_POLL_BYTES_MAX;
-    if (holder->messages == 0)
-        return true;
-    return holder->messages < holder->messages_max && holder->bytes + bytes <= bytes_max;
-}
-
-/* Hands this message to the holder, in a lease. False: it must wait. */
-static bool
-hand(struct taking *taking, struct cl_range at, const struct cl_msg *msg)
-{
-    struct cl_session_holder *holder = taking->holder;
-    struct cl_session_lease *lease = taking->lease;
-    uint64_t bytes = cl_body_str(msg->body).len;
-    bool is_counted = cl_msg_is_counted(msg);
-    bool lengthens = lease != NULL && lease->range.priority == at.priority &&
-                     lease->range.last + 1 == at.first && lease->is_counted == is_counted &&
-                     holder->kind != CL_HOLDER_RANGED;
-    if (!has_room(taking, bytes) || (!lengthens && taking->leases == CL_ACK_RANGES_MAX)) {
-        holder->is_limited = true;
-        return false;
-    }
-    if (!lengthens) {
-        lease = cl_pool_get(sizeof *lease);
-        if (lease == NULL) {
-            taking->is_out_of_memory = true;
-            return false;
-        }
-        *lease = (struct cl_session_lease){.range = at,
-                                           .holder = holder->number,
-                                           .batch = holder->batches + 1,
-                                           .is_counted = is_counted};
-        cl_list_append(&holder->held, &lease->link);
-        taking->lease = lease;
-        taking->leases++;
-    }
-    lease->range.last = at.first;
-    lease->bytes += bytes;
-    holder->messages++;
-    holder->bytes += bytes;
-    struct cl_batch *batch = taking->batch;
-    uint32_t len = batch->len++;
-    batch->numbers[len] = at.first;
-    batch->msgs[len] = msg;
-    batch->bytes += bytes;
-    return true;
-}
-
-/* From the range what still waits; the range shrinks from its front. False: stopped inside. */
-static bool
-take_range(struct taking *taking, struct cl_range *range)
-{
-    const struct cl_msg *msg;
-    uint64_t seq;
-    while ((msg = cl_core_inbox_next(taking->core, taking->agent, range->priority, range->first,
-                                     &seq)) != NULL &&
-           seq <= range->last) {
-        range->first = seq;
-        if (!hand(taking, (struct cl_range){range->priority, seq, seq}, msg))
-            return false;
-        range->first = seq + 1;
-    }
-    return true;
-}
-
-static bool
-take_lane(struct taking *taking, enum cl_priority priority)
-{
-    struct cl_session_lane *lane = &taking->holder->peer->lanes[priority];
-    CL_LIST_EACH(&lane->released, at)
-    {
-        if (!take_range(taking, &cl_session_lease_at(at)->range))
-            return false;
-        cl_list_remove(at);
-        lease_free(cl_session_lease_at(at));
-    }
-    struct cl_range fresh = {priority, lane->fresh, UINT64_MAX};
-    bool is_through = take_range(taking, &fresh);
-    lane->fresh = fresh.first;
-    return is_through;
-}
-
-enum cl_err
-cl_session_take(struct cl_session *session, const struct cl_core *core, uint64_t number,
-                struct cl_batch *ret_batch)
-{
-    struct cl_session_holder *holder = cl_session_holder_of(session, number);
-    ret_batch->number = 0;
-    ret_batch->bytes = 0;
-    ret_batch->passing = 0;
-    ret_batch->len = 0;
-    ret_batch->is_all = false;
-    if (holder == NULL)
-        return CL_OK;
-    if (holder->kind != CL_HOLDER_POLL ? holder != newest_socket(holder->peer)
-                                       : holder->batches > 0)
-        return CL_OK;
-
-    struct taking taking = {.core = core,
-                            .agent = cl_core_agent(core, holder->peer->id),
-                            .holder = holder,
-                            .batch = ret_batch};
-    enum cl_priority lane = 0;
-    while (lane < CL_PRIORITY_COUNT && take_lane(&taking, lane))
-        lane++;
-    ret_batch->is_all = lane == CL_PRIORITY_COUNT;
-    if (ret_batch->len == 0)
-        return taking.is_out_of_memory ? CL_ERR_NO_MEMORY : CL_OK;
-    ret_batch->number = ++holder->batches;
-    session->leased += ret_batch->len;
-    if (holder->kind != CL_HOLDER_POLL && holder->messages == CL_CREDIT_MESSAGES)
-        holder->is_limited = true; // known now, not with the next take
-    return CL_OK;
 }
 
 /* -- commands ------------------------------------------------------------------------------ */
@@ -332,7 +189,7 @@ apply_heartbeat(struct run *run, cl_str id)
 {
     if (!cl_agent_is_registered(cl_core_agent(run->core, id)))
         return CL_ERR_NO_AGENT;
-    struct cl_session_peer *peer = know(run->session, id);
+    struct cl_session_peer *peer = cl_session_know(run->session, id);
     if (peer == NULL)
         return CL_ERR_NO_MEMORY;
     peer->seen = run->now;
@@ -362,7 +219,7 @@ apply_open(struct run *run, const struct cl_command_open *fields)
         return CL_ERR_MALFORMED;
     if (cl_session_holder_of(session, fields->holder) != NULL)
         return CL_ERR_STALE;
-    struct cl_session_peer *peer = know(session, fields->agent);
+    struct cl_session_peer *peer = cl_session_know(session, fields->agent);
     if (peer == NULL)
         return CL_ERR_NO_MEMORY;
     struct cl_session_holder *holder = cl_alloc(sizeof *holder);
@@ -375,7 +232,7 @@ apply_open(struct run *run, const struct cl_command_open *fields)
         }
     }
     if (holder == NULL) {
-        tidy(session, run->core, peer);
+        cl_session_tidy(session, run->core, peer);
         return CL_ERR_NO_MEMORY;
     }
     holder->kind = fields->kind;
@@ -383,6 +240,7 @@ apply_open(struct run *run, const struct cl_command_open *fields)
     holder->peer = peer;
     holder->lapse.tie = holder->number;
     cl_list_init(&holder->held);
+    cl_list_init(&holder->passing);
     if (holder->kind == CL_HOLDER_RANGED)
         take_over(run, peer);
     cl_list_append(holder->kind != CL_HOLDER_POLL ? &peer->sockets : &peer->polls, &holder->link);
@@ -404,8 +262,8 @@ apply_close(struct run *run, uint64_t number)
     cl_list_remove(&holder->link);
     cl_free(holder);
     tell_released(run->session, peer, ranges, run->effects);
-    tell_ready(peer, run->effects);
-    tidy(run->session, run->core, peer);
+    cl_session_tell_ready(peer, run->effects);
+    cl_session_tidy(run->session, run->core, peer);
     return CL_OK;
 }
 
@@ -437,7 +295,7 @@ regain(struct run *run, struct cl_session_holder *holder, bool has_released)
     if (holder->messages == 0)
         cl_heap_remove(&run->session->lapses, &holder->lapse);
     if (was_limited || has_released)
-        tell_ready(holder->peer, run->effects);
+        cl_session_tell_ready(holder->peer, run->effects);
 }
 
 static enum cl_err
@@ -446,12 +304,17 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
     struct cl_session *session = run->session;
     struct cl_session_holder *holder = cl_session_holder_of(session, fields->holder);
     uint32_t len = 0;
+    bool has_passed;
     if (holder == NULL)
         return CL_ERR_NOT_FOUND;
     if (fields->batch > holder->batches || fields->rung < CL_RUNG_DELIVERED ||
         holder->kind == CL_HOLDER_RANGED)
         return CL_ERR_MALFORMED; // a proof of what was never handed out, or of nothing
+    enum cl_err err = cl_session_pass_reserve(holder, run->effects);
+    if (err != CL_OK)
+        return err;
     holder->peer->seen = run->now;
+    has_passed = cl_session_pass_settle(session, holder, fields, run->effects);
     CL_LIST_EACH(&holder->held, at)
     {
         struct cl_session_lease *lease = cl_session_lease_at(at);
@@ -464,16 +327,16 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
         cl_list_remove(at);
         cl_list_append(&holder->peer->settling, at);
     }
-    if (len == 0)
-        return CL_OK;
-    cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_ACK,
-                                                    .agent = holder->peer->id,
-                                                    .ack = {.holder = fields->holder,
-                                                            .batch = fields->batch,
-                                                            .ranges = {session->ranges, len},
-                                                            .rung = fields->rung,
-                                                            .proof = fields->proof}});
-    regain(run, holder, false);
+    if (len > 0)
+        cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_ACK,
+                                                        .agent = holder->peer->id,
+                                                        .ack = {.holder = fields->holder,
+                                                                .batch = fields->batch,
+                                                                .ranges = {session->ranges, len},
+                                                                .rung = fields->rung,
+                                                                .proof = fields->proof}});
+    if (len > 0 || has_passed)
+        regain(run, holder, false);
     return CL_OK;
 }
 
@@ -481,11 +344,7 @@ apply_settle(struct run *run, const struct cl_command_settle *fields)
 static bool
 is_in(const struct cl_session_lease *lease, cl_ranges ranges)
 {
-    for (uint32_t i = 0; i < ranges.len; i++)
-        if (ranges.ptr[i].priority == lease->range.priority &&
-            ranges.ptr[i].first <= lease->range.first && lease->range.last <= ranges.ptr[i].last)
-            return true;
-    return false;
+    return cl_session_is_in(lease->range.priority, lease->range.first, ranges);
 }
 
 static bool
@@ -501,12 +360,17 @@ apply_settle_ranges(struct run *run, const struct cl_command_settle_ranges *fiel
     struct cl_session_holder *holder = cl_session_holder_of(session, fields->holder);
     bool refuses = fields->refuses != 0;
     uint32_t len = 0;
+    bool has_passed;
     if (holder == NULL)
         return CL_ERR_NOT_FOUND;
     if (holder->kind != CL_HOLDER_RANGED ||
         (refuses ? !is_one(fields->ranges) : fields->rung < CL_RUNG_DELIVERED))
         return CL_ERR_MALFORMED;
+    enum cl_err err = cl_session_pass_reserve(holder, run->effects);
+    if (err != CL_OK)
+        return err;
     holder->peer->seen = run->now;
+    has_passed = cl_session_pass_settle_ranges(session, holder, fields, run->effects);
     CL_LIST_EACH(&holder->held, at)
     {
         struct cl_session_lease *lease = cl_session_lease_at(at);
@@ -518,18 +382,18 @@ apply_settle_ranges(struct run *run, const struct cl_command_settle_ranges *fiel
         cl_list_remove(at);
         cl_list_append(&holder->peer->settling, at);
     }
-    if (len == 0)
-        return CL_OK;
-    holder->settles++;
-    cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_ACK,
-                                                    .agent = holder->peer->id,
-                                                    .ack = {.holder = fields->holder,
-                                                            .batch = holder->settles,
-                                                            .ranges = {session->ranges, len},
-                                                            .rung = fields->rung,
-                                                            .proof = fields->proof,
-                                                            .refuses = refuses}});
-    regain(run, holder, false);
+    holder->settles += len > 0;
+    if (len > 0)
+        cl_effects_add(run->effects, (struct cl_effect){.kind = CL_EFFECT_ACK,
+                                                        .agent = holder->peer->id,
+                                                        .ack = {.holder = fields->holder,
+                                                                .batch = holder->settles,
+                                                                .ranges = {session->ranges, len},
+                                                                .rung = fields->rung,
+                                                                .proof = fields->proof,
+                                                                .refuses = refuses}});
+    if (len > 0 || has_passed)
+        regain(run, holder, false);
     return CL_OK;
 }
 
@@ -556,6 +420,7 @@ apply_release(struct run *run, const struct cl_command_release *fields)
         release(session, holder->peer, lease);
         has_released = true;
     }
+    has_released |= cl_session_pass_release(session, holder, &fields->ranges);
     if (!has_released)
         return CL_OK;
     tell_released(session, holder->peer, len, run->effects);
@@ -582,8 +447,8 @@ apply_settled(struct run *run, const struct cl_command_settled *fields, bool is_
             release(session, peer, lease);
     }
     if (!is_acked)
-        tell_ready(peer, run->effects);
-    tidy(session, run->core, peer);
+        cl_session_tell_ready(peer, run->effects);
+    cl_session_tidy(session, run->core, peer);
     return CL_OK;
 }
 
@@ -595,10 +460,21 @@ end_all(struct cl_session *session, struct cl_list *holders)
         struct cl_session_holder *holder = cl_session_holder_at(at);
         CL_LIST_EACH(&holder->held, lease)
         {
+            unhold(holder, cl_session_lease_at(lease));
             end_lease(session, cl_session_lease_at(lease));
         }
-        holds_nothing(session, holder);
+        holder->is_limited = false;
+        if (holder->messages == 0)
+            holds_nothing(session, holder);
     }
+}
+
+/* Whoever waited for credit has it again. */
+static void
+tell_passing_ready(const struct cl_session_peer *peer, struct cl_effects *effects)
+{
+    if (!cl_list_is_empty(&peer->passing))
+        cl_session_tell_ready(peer, effects);
 }
 
 static enum cl_err
@@ -618,7 +494,30 @@ apply_forgotten(struct run *run, cl_str id)
         free_leases(&peer->lanes[i].released);
         peer->lanes[i].fresh = 0;
     }
-    tidy(session, run->core, peer);
+    if (!cl_list_is_empty(&peer->sockets) || !cl_list_is_empty(&peer->polls))
+        tell_passing_ready(peer, run->effects);
+    else
+        cl_session_pass_forget(session, peer, run->effects);
+    cl_session_tidy(session, run->core, peer);
+    return CL_OK;
+}
+
+/* Those that pass and whose time is over. */
+static enum cl_err
+expire(struct run *run, cl_time due)
+{
+    struct cl_heap_node *first;
+    while ((first = cl_heap_first(&run->session->lives)) != NULL && first->key <= due.ms) {
+        struct cl_session_pass *pass = CL_LIST_ENTRY(first, struct cl_session_pass, life);
+        struct cl_session_holder *holder = pass->holder;
+        enum cl_err err = cl_effects_reserve(run->effects, 2);
+        if (err != CL_OK)
+            return err; // the rest ends with the next one
+        cl_session_pass_end(run->session, pass, CL_OUTCOME_EXPIRED, run->effects);
+        if (holder != NULL)
+            regain(run, holder, false);
+        cl_session_tidy(run->session, run->core, pass->peer);
+    }
     return CL_OK;
 }
 
@@ -626,6 +525,9 @@ static enum cl_err
 apply_lapse(struct run *run, cl_time due)
 {
     struct cl_heap_node *first;
+    enum cl_err expired = expire(run, due);
+    if (expired != CL_OK)
+        return expired;
     while ((first = cl_heap_first(&run->session->lapses)) != NULL && first->key <= due.ms) {
         struct cl_session_holder *holder = CL_LIST_ENTRY(first, struct cl_session_holder, lapse);
         enum cl_err err = cl_effects_reserve(run->effects, 2);
@@ -633,7 +535,7 @@ apply_lapse(struct run *run, cl_time due)
             return err; // the rest lapses with the next one
         uint32_t ranges = release_all(run->session, holder);
         tell_released(run->session, holder->peer, ranges, run->effects);
-        tell_ready(holder->peer, run->effects);
+        cl_session_tell_ready(holder->peer, run->effects);
         if (ranges > 0)
             return CL_OK; // the effect needs them; again the rest lapses with the next one
     }
@@ -646,8 +548,9 @@ cl_session_apply(struct cl_session *session, const struct cl_core *core,
 {
     struct run run = {session, core, effects, command->time};
     enum cl_err err = cl_command_check(command);
+    cl_session_pass_free_all(&session->ended); // what the last effects told of
     if (err == CL_OK)
-        err = cl_effects_reserve(effects, 2); // no command but LAPSE makes more
+        err = cl_effects_reserve(effects, 2); // LAPSE, and passing messages, may make more
     if (err != CL_OK)
         return err;
     switch (command->kind) {
@@ -674,7 +577,7 @@ cl_session_apply(struct cl_session *session, const struct cl_core *core,
     case CL_COMMAND_RELEASE:
         return apply_release(&run, &command->release);
     case CL_COMMAND_PASS:
-        return CL_ERR_UNAVAILABLE;
+        return cl_session_pass(session, core, command, effects);
     case CL_COMMAND_RELAY_UP:
     case CL_COMMAND_REGISTER:
     case CL_COMMAND_ATTACH:
@@ -706,6 +609,7 @@ cl_session_new(const cl_hash_key *hash_key)
         return NULL;
     cl_map_init(&session->peers, hash_key);
     cl_map_init(&session->holders, hash_key);
+    cl_list_init(&session->ended);
     return session;
 }
 
@@ -718,13 +622,16 @@ cl_session_free(struct cl_session *session)
         return;
     for (uint32_t at = 0; (holder = cl_map_next(&session->holders, &at)) != NULL;) {
         free_leases(&holder->held);
+        cl_session_pass_free_all(&holder->passing);
         cl_free(holder);
     }
     for (uint32_t at = 0; (peer = cl_map_next(&session->peers, &at)) != NULL;)
         peer_free(peer);
     cl_map_done(&session->peers);
     cl_map_done(&session->holders);
+    cl_session_pass_free_all(&session->ended);
     cl_heap_done(&session->lapses);
+    cl_heap_done(&session->lives);
     cl_free(session);
 }
 
@@ -738,15 +645,18 @@ cl_session_receiver(const struct cl_session *session, cl_str agent)
 cl_time
 cl_session_deadline(const struct cl_session *session)
 {
-    const struct cl_heap_node *first = cl_heap_first(&session->lapses);
-    return first == NULL ? CL_TIME_NEVER : (cl_time){first->key};
+    const struct cl_heap_node *lapse = cl_heap_first(&session->lapses);
+    const struct cl_heap_node *life = cl_heap_first(&session->lives);
+    if (lapse == NULL || (life != NULL && life->key < lapse->key))
+        lapse = life;
+    return lapse == NULL ? CL_TIME_NEVER : (cl_time){lapse->key};
 }
 
 bool
 cl_session_is_online(const struct cl_session *session, cl_str agent)
 {
     const struct cl_session_peer *peer = cl_session_peer_of(session, agent);
-    return peer != NULL && newest_socket(peer) != NULL;
+    return peer != NULL && cl_session_newest_socket(peer) != NULL;
 }
 
 cl_time
@@ -766,33 +676,8 @@ cl_session_polled(const struct cl_session *session, cl_str agent)
     return peer == NULL ? (cl_time){0} : peer->polled;
 }
 
-bool
-cl_session_is_there(const struct cl_session *session, const struct cl_core *core, cl_str id,
-                    cl_time now)
-{
-    const struct cl_session_peer *peer = cl_session_peer_of(session, id);
-    if (peer != NULL && !(cl_list_is_empty(&peer->sockets) && cl_list_is_empty(&peer->polls)))
-        return true;
-    return cl_agent_is_registered(cl_core_agent(core, id)) &&
-           now.ms - cl_session_last_seen(session, core, id).ms < CL_PASS_ABSENT_MS;
-}
-
 uint64_t
 cl_session_leased(const struct cl_session *session)
 {
     return session->leased;
-}
-
-uint64_t
-cl_session_passing(const struct cl_session *session)
-{
-    (void)session;
-    return 0;
-}
-
-uint64_t
-cl_session_passing_bytes(const struct cl_session *session)
-{
-    (void)session;
-    return 0;
 }
