@@ -45,7 +45,7 @@ struct post {
     cl_instant look_at;                 // when the own inbox is looked through next
     bool is_looking;                    // and it is being done
     unsigned lane;                      // behind the place in that one
-    uint64_t places[CL_PRIORITY_COUNT]; // what was looked at, in each lane
+    uint64_t places[CL_LANE_COUNT]; // what was looked at, in each lane
     bool has_answer;
     bool is_shown;
     bool wants_taking; // it was not looked into and acknowledged yet

@@ -53,8 +53,8 @@ cl_session_know(struct cl_session *session, cl_str id)
     return NULL;
 }
 
-/* With no lease left, starting over from the front of the inbox offers the same messages in the same
- * order. */
+/* With no lease left, starting over from the front of the inbox offers the same messages in the
+ * same order. */
 void
 cl_session_tidy(struct cl_session *session, const struct cl_core *core,
                 struct cl_session_peer *peer)

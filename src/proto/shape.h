@@ -63,7 +63,7 @@ struct cl_envelope {
  *     RAW       an object of up to max bytes, as it was sent
  *     OBJECT    of the shape in extra   LIST     up to max of them
  *     STRINGS   up to max of LINEs of CL_V2_STRING_BYTES_MAX
- *     AT        [priority, number]      RANGES   1 to max [priority, first, last]
+ *     AT        [lane, number]          RANGES   1 to max [lane, first, last]
  *     ENVELOPE  {"protected", "payload", "signature"}, the last optional; not looked into */
 #define CL_SHAPE_TYPE_MAP(X)                \
     X(LINE,     cl_str)                     \

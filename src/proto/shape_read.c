@@ -229,23 +229,13 @@ read_bool(const struct reading *reading, void *ret_value)
     return cl_json_to_bool(reading->value, ret_value) ? CL_OK : CL_ERR_MALFORMED;
 }
 
-static bool
-to_priority(cl_str value, enum cl_priority *ret_priority)
-{
-    uint64_t number;
-    if (!cl_str_to_u64(value, CL_PRIORITY_COUNT - 1, &number))
-        return false;
-    *ret_priority = (enum cl_priority)number;
-    return true;
-}
-
 static enum cl_err
 read_priority(const struct reading *reading, void *ret_value)
 {
-    enum cl_priority priority;
-    if (!to_priority(reading->value, &priority))
+    uint64_t number;
+    if (!cl_str_to_u64(reading->value, CL_PRIORITY_COUNT - 1, &number))
         return CL_ERR_MALFORMED;
-    *(uint8_t *)ret_value = (uint8_t)priority;
+    *(uint8_t *)ret_value = (uint8_t)number;
     return CL_OK;
 }
 
@@ -303,12 +293,23 @@ to_number(cl_str value, uint64_t *ret_number)
     return cl_str_to_u64(value, CL_V2_NUMBER_MAX, ret_number) && *ret_number > 0;
 }
 
+/* A priority, or CL_LANE_PASSING. */
+static bool
+to_lane(cl_str value, enum cl_priority *ret_lane)
+{
+    uint64_t number;
+    if (!cl_str_to_u64(value, CL_LANE_PASSING, &number))
+        return false;
+    *ret_lane = (enum cl_priority)number;
+    return true;
+}
+
 static enum cl_err
 read_at(const struct reading *reading, void *ret_value)
 {
     struct cl_json_member parts[2];
     struct cl_range at;
-    if (!elements(reading->value, parts, 2) || !to_priority(parts[0].value, &at.priority) ||
+    if (!elements(reading->value, parts, 2) || !to_lane(parts[0].value, &at.priority) ||
         !to_number(parts[1].value, &at.first))
         return CL_ERR_MALFORMED;
     at.last = at.first;
@@ -329,7 +330,7 @@ read_ranges(const struct reading *reading, void *ret_value)
         return CL_ERR_NO_MEMORY;
     cl_json_cursor_init(&cursor, reading->value);
     for (struct cl_range *range = items; cl_json_cursor_next(&cursor, &element); range++) {
-        if (!elements(element.value, parts, 3) || !to_priority(parts[0].value, &range->priority) ||
+        if (!elements(element.value, parts, 3) || !to_lane(parts[0].value, &range->priority) ||
             !to_number(parts[1].value, &range->first) || !to_number(parts[2].value, &range->last) ||
             range->last < range->first)
             return CL_ERR_MALFORMED;

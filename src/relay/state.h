@@ -136,12 +136,12 @@ cl_time cl_relay_time(struct cl_relay *relay);
  * the peer with that handle; 0: to nobody. Any error of admit, submit, or CL_ERR_NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_relay_submit(struct cl_relay *relay, struct cl_command *draft,
                                           uint64_t handle);
-/* Stamps and applies a volatile draft, and performs what follows. The ticket of a PASS is the handle
- * of the peer that is told how it ended (relay/passing.c). */
+/* Stamps and applies a volatile draft, and performs what follows. The ticket of a PASS is the
+ * handle of the peer that is told how it ended (relay/passing.c). */
 CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_command *draft);
-/* Tells the peer with the ticket of the PASS. It comes in the midst of a session's command and gives
- * the session none: no connection and no holder ends in it. In one that refuses, the reason is in
- * relay->asking. */
+/* Tells the peer with the ticket of the PASS. It comes in the midst of a session's command and
+ * gives the session none: no connection and no holder ends in it. Where that command refuses, the
+ * reason is in relay->asking. */
 void cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed);
 /* The volatile commands that name a holder and nothing else of interest. A holder that has gone
  * is fine. */

@@ -58,9 +58,7 @@ put_messages(struct cl_relay *relay, const struct cl_lease *lease, struct cl_jso
     cl_json_array_begin(json);
     for (uint32_t i = 0; i < relay->batch.len && err == CL_OK; i++) {
         const struct cl_msg *msg = relay->batch.msgs[i];
-        uint64_t number = relay->batch.numbers[i];
-        err = cl_v2_show(relay, cl_lease_agent(lease), msg,
-                         (struct cl_range){msg->priority, number, number}, &view);
+        err = cl_v2_show(relay, cl_lease_agent(lease), msg, cl_batch_at(&relay->batch, i), &view);
         if (err == CL_OK)
             cl_shape_put(json, &cl_v2_letter_shape, &view.letter);
     }

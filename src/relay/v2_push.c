@@ -130,8 +130,7 @@ push_batch(struct cl_seat *seat, const struct cl_batch *batch)
     enum cl_err err = CL_OK;
     for (uint32_t i = 0; err == CL_OK && i < batch->len; i++) {
         const struct cl_msg *msg = batch->msgs[i];
-        struct cl_range at = {msg->priority, batch->numbers[i], batch->numbers[i]};
-        err = push_message(seat, msg, at);
+        err = push_message(seat, msg, cl_batch_at(batch, i));
     }
     cl_arena_clear(&seat->conn->relay->arena);
     seat->conn->relay->pushed += batch->len;

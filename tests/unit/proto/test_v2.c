@@ -233,6 +233,10 @@ TEST(the_values_of_a_call_are_read)
     CHECK_INT(call.params.ack.rung, CL_RUNG_SEEN);
     CHECK_INT(call.params.ack.proof, CL_V2_PROOF_ACK);
 
+    CHECK_OK(decode(&golden, golden_read("release", ".call.json"), &call, &fault));
+    CHECK_INT(call.params.release.ranges.len, 2);
+    CHECK_INT(call.params.release.ranges.ptr[1].priority, CL_LANE_PASSING);
+
     CHECK_OK(decode(&golden, golden_read("send", ".call.json"), &call, &fault));
     CHECK_STR(call.header.to, CL_STR("mini/otto"));
     CHECK_INT(call.header.seq, 1);
