@@ -58,7 +58,8 @@
  *                              first that gives RELEASED: ask cl_session_deadline again. Passing
  *                              messages whose time is over at or before due end.
  *   PASS      to, from, id, ...   a passing message, until `expires`, at most CL_PASS_LIFE_MS from
- *                              now; the header's ticket comes back with PASSED. EXPIRED already;
+ *                              now; the header's ticket comes back with PASSED. MALFORMED: it has
+ *                              no id; EXPIRED already;
  *                              NO_AGENT: nobody is there (cl_session_is_there); INBOX_FULL: the
  *                              agent has CL_PASS_MESSAGES_MAX or CL_PASS_BYTES_MAX of them; FULL:
  *                              all agents have CL_PASS_ALL_BYTES_MAX.

@@ -22,8 +22,10 @@ end_of(cl_time now, cl_time expires)
     return expires.ms < latest.ms ? expires : latest;
 }
 
+/* Its number is no other message's, and greater than those of the core: it did not wait for its
+ * connection to open. */
 static struct cl_msg *
-record_of(const struct cl_command *command)
+record_of(const struct cl_session *session, const struct cl_command *command)
 {
     const struct cl_command_pass *fields = &command->pass;
     const struct cl_msg draft = {.id = fields->id,
@@ -37,7 +39,7 @@ record_of(const struct cl_command *command)
                                  .created = command->time,
                                  .expires = end_of(command->time, fields->expires),
                                  .body = fields->body,
-                                 .number = UINT64_MAX}; // it did not wait for its connection
+                                 .number = (UINT64_C(1) << 63) + session->births};
     return cl_msg_new(&draft);
 }
 
@@ -55,8 +57,9 @@ pass_new(struct cl_session *session, const struct cl_command *command)
     struct cl_session_pass *pass = cl_pool_get(sizeof *pass);
     if (pass == NULL)
         return NULL;
-    *pass = (struct cl_session_pass){
-        .msg = record_of(command), .ticket = command->ticket, .life = {.tie = session->births}};
+    *pass = (struct cl_session_pass){.msg = record_of(session, command),
+                                     .ticket = command->ticket,
+                                     .life = {.tie = session->births}};
     cl_link_init(&pass->link);
     if (pass->msg == NULL) {
         cl_pool_put(pass, sizeof *pass);
@@ -76,6 +79,8 @@ admit(const struct cl_session *session, const struct cl_core *core,
     const struct cl_command_pass *fields = &command->pass;
     const struct cl_session_peer *peer = cl_session_peer_of(session, fields->to);
     uint64_t cost = cl_msg_cost_of(fields->from, fields->to, CL_STR(""), fields->body);
+    if (cl_id_is_none(fields->id))
+        return CL_ERR_MALFORMED;
     if (fields->expires.ms <= command->time.ms)
         return CL_ERR_EXPIRED;
     if (!cl_session_is_there(session, core, fields->to, command->time))

@@ -5,6 +5,7 @@ void
 cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed)
 {
     struct cl_peer *peer = cl_handles_get(&relay->handles, passed->passed.ticket);
+    relay->asking.has_passed = true;
     if (peer == NULL)
         return; // whoever sent it has gone
     switch (peer->kind) {

@@ -44,6 +44,7 @@ struct cl_asking {
     uint64_t handle; // 0: nobody
     cl_str reason;   // of a refusal
     bool is_taken;   // it led to one
+    bool has_passed; // a passing message ended
 };
 
 struct cl_relay {

@@ -220,15 +220,18 @@ run_session(struct run *run, struct cl_command *draft, cl_str reason)
             return;
         }
     }
-    run->relay->asking = (struct cl_asking){wait == NULL ? 0 : wait->peer.handle, reason, false};
+    run->relay->asking =
+        (struct cl_asking){.handle = wait == NULL ? 0 : wait->peer.handle, .reason = reason};
     enum cl_err err = cl_relay_session(run->relay, draft);
     bool is_waiting = run->relay->asking.is_taken;
+    bool has_passed = run->relay->asking.has_passed;
     run->relay->asking = (struct cl_asking){0};
     if (err == CL_OK && is_waiting)
         return;
     if (wait != NULL)
         cl_wait_free(wait);
-    if (err == CL_OK && draft->kind == CL_COMMAND_SETTLE_RANGES && draft->settle_ranges.refuses)
+    if (err == CL_OK && !has_passed && draft->kind == CL_COMMAND_SETTLE_RANGES &&
+        draft->settle_ranges.refuses)
         err = CL_ERR_NOT_FOUND; // nothing was there to refuse
     if (err != CL_OK)
         refuse(run, err, "");

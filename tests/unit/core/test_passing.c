@@ -88,6 +88,8 @@ TEST(a_passing_message_is_handed_out_before_the_inbox_and_in_order)
     CHECK_INT(cl_batch_at(&m.batch, 1).priority, CL_LANE_PASSING);
     CHECK_INT(cl_batch_at(&m.batch, 1).first, 2);
     CHECK_INT(cl_batch_at(&m.batch, 1).last, 2);
+    CHECK(m.batch.msgs[0]->number > m.batch.msgs[3]->number);
+    CHECK(m.batch.msgs[1]->number > m.batch.msgs[0]->number); // the relay tells them apart by it
     CHECK_INT(cl_batch_at(&m.batch, 3).priority, CL_PRIORITY_URGENT);
     CHECK_INT(cl_batch_at(&m.batch, 3).first, 1);
     CHECK_INT(cl_session_leased(m.session), 4);
@@ -263,7 +265,8 @@ TEST(large_ones_use_up_the_bytes_of_a_credit)
     CHECK(half != NULL);
     memset(half->bytes, 'x', half->len);
     for (unsigned i = 0; i < 3; i++)
-        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER, .body = half));
+        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                    .body = half));
     struct cl_batch batch;
     CHECK_OK(cl_session_take(m.session, m.core, 1, &batch));
     CHECK_INT(batch.len, 2);
@@ -278,7 +281,7 @@ TEST(a_passing_message_ends_when_its_time_is_over)
     begin(&m, CL_HOLDER_RANGED, '1');
     int64_t end = m.now.ms + CL_PASS_LIFE_MS; // however long its sender wishes
     CHECK_INT(cl_session_deadline(m.session).ms, end);
-    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = {m.now.ms + 9}));
+    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = {m.now.ms + 9}));
     CHECK_INT(cl_session_deadline(m.session).ms, m.now.ms + 9);
     m.now.ms += 9;
     CHECK_OK(lapse(&m));
@@ -295,7 +298,9 @@ TEST(a_passing_message_ends_when_its_time_is_over)
     CHECK_INT(cl_session_leased(m.session), 0);
     CHECK_OK(settle_ranges(&m, passing(1, 2), false)); // too late
     CHECK_INT(m.effects.len, 0);
-    CHECK_INT(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = m.now), CL_ERR_EXPIRED);
+    CHECK_INT(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = m.now),
+              CL_ERR_EXPIRED);
+    CHECK_INT(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER), CL_ERR_MALFORMED);
     mesh_done(&m);
 }
 
@@ -355,7 +360,7 @@ TEST(the_messages_of_one_agent_are_bounded)
     begin(&m, CL_HOLDER_RANGED, '0');
     mesh_register(&m, "c");
     for (unsigned i = 0; i < CL_PASS_MESSAGES_MAX; i++)
-        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER));
+        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER));
     CHECK_INT(pass(&m, "b", "x"), CL_ERR_INBOX_FULL);
     CHECK_OK(pass(&m, "c", "x"));
     (void)mesh_take(&m, 1);
@@ -380,13 +385,15 @@ TEST(the_bytes_of_one_agent_and_of_all_are_bounded)
         id[0] = (char)('A' + i);
         mesh_register(&m, id);
         for (unsigned j = 0; j < 3; j++)
-            CHECK_OK(
-                DO(&m, PASS, pass, .to = cl_str_z(id), .expires = CL_TIME_NEVER, .body = body));
-        CHECK_INT(DO(&m, PASS, pass, .to = cl_str_z(id), .expires = CL_TIME_NEVER, .body = body),
+            CHECK_OK(DO(&m, PASS, pass, .to = cl_str_z(id), .id = mesh_id(1),
+                        .expires = CL_TIME_NEVER, .body = body));
+        CHECK_INT(DO(&m, PASS, pass, .to = cl_str_z(id), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                     .body = body),
                   CL_ERR_INBOX_FULL);
     }
     cl_session_check(m.session, m.core);
-    CHECK_INT(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER, .body = body),
+    CHECK_INT(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                 .body = body),
               CL_ERR_FULL);
     CHECK_OK(pass(&m, "b", "a small one"));
     CHECK_INT(cl_session_passing(m.session), 3 * agents + 1);
@@ -404,7 +411,8 @@ TEST(a_body_goes_when_its_message_ends)
     begin(&m, CL_HOLDER_RANGED, '0');
     CHECK(body != NULL);
     for (unsigned i = 0; i < 4; i++)
-        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER, .body = body));
+        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                    .body = body));
     CHECK_INT(body->refs, 5);
     (void)mesh_take(&m, 1);
     CHECK_OK(settle_ranges(&m, passing(1, 1), false));
@@ -414,9 +422,11 @@ TEST(a_body_goes_when_its_message_ends)
     m.now.ms += CL_PASS_LIFE_MS;
     CHECK_OK(lapse(&m));
     CHECK_INT(body->refs, 1);
-    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER, .body = body));
+    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                .body = body));
     (void)mesh_take(&m, 1);
-    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .expires = CL_TIME_NEVER, .body = body));
+    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                .body = body));
     mesh_done(&m); // and with the session
     CHECK_INT(body->refs, 1);
     cl_body_unref(body);
@@ -471,9 +481,10 @@ pass_and_prove(struct mesh *m, struct cl_session *session)
     struct cl_command open = {
         .kind = CL_COMMAND_OPEN,
         .open = {.agent = CL_STR("b"), .holder = 1, .kind = CL_HOLDER_RANGED}};
-    struct cl_command draft = {.kind = CL_COMMAND_PASS,
-                               .time = m->now,
-                               .pass = {.to = CL_STR("b"), .expires = CL_TIME_NEVER}};
+    struct cl_command draft = {
+        .kind = CL_COMMAND_PASS,
+        .time = m->now,
+        .pass = {.to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER}};
     struct cl_command proof = {
         .kind = CL_COMMAND_SETTLE_RANGES,
         .settle_ranges = {.holder = 1, .rung = CL_RUNG_SEEN, .ranges = {&all, 1}}};
