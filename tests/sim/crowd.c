@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "core/session.h"
 #include "sim/report.h"
 
 static enum cl_err
@@ -48,6 +49,49 @@ crowd(struct cl_core *core, struct cl_command draft, uint32_t most, enum cl_err 
     }
 }
 
+static enum cl_err
+pass(struct cl_session *session, const struct cl_core *core, uint32_t agent, struct cl_body *body)
+{
+    char text[16];
+    struct cl_effects effects;
+    int len = snprintf(text, sizeof text, "c%u", (unsigned)agent);
+    struct cl_command draft = {
+        .kind = CL_COMMAND_PASS,
+        .time = {1000},
+        .pass = {.to = cl_str_of(text, (size_t)len), .id = {{1}}, .expires = {5000}, .body = body}};
+    cl_effects_init(&effects);
+    enum cl_err err = cl_session_apply(session, core, &draft, &effects);
+    sim_counts.replies[draft.kind][err]++;
+    cl_effects_done(&effects);
+    return err;
+}
+
+/* One agent is sent as many as may wait for it; of large ones each is sent four, and no fifth, until
+ * all of them are too much. */
+static void
+crowd_passing(const struct cl_core *core, const cl_hash_key *key)
+{
+    struct cl_session *session = cl_session_new(key);
+    struct cl_body *body = cl_body_new_blank(CL_PASS_BYTES_MAX / 4 - CL_MIB / 16);
+    enum cl_err err = CL_OK;
+    CL_ASSERT(session != NULL && body != NULL);
+    for (uint32_t i = 0; i <= CL_PASS_MESSAGES_MAX; i++)
+        SIM_CHECK(pass(session, core, 0, NULL) ==
+                      (i < CL_PASS_MESSAGES_MAX ? CL_OK : CL_ERR_INBOX_FULL),
+                  "what passes to one agent is bounded");
+    for (uint32_t i = 5; err != CL_ERR_FULL; i++) {
+        err = pass(session, core, i / 5, body);
+        SIM_CHECK(err == (i % 5 < 4 ? CL_OK : CL_ERR_INBOX_FULL) || err == CL_ERR_FULL,
+                  "what passes to one agent is bounded");
+    }
+    uint64_t all = cl_session_passing_bytes(session);
+    SIM_CHECK(all <= CL_PASS_ALL_BYTES_MAX && all + CL_MIB > CL_PASS_ALL_BYTES_MAX,
+              "what passes is bounded");
+    cl_session_check(session, core);
+    cl_body_unref(body);
+    cl_session_free(session);
+}
+
 void
 crowd_run(void)
 {
@@ -72,5 +116,6 @@ crowd_run(void)
                               .file_put = {.editor = CL_STR("x"), .id = {{1}}}},
           CL_FILES_MAX, CL_ERR_FULL);
     crowd(core, (struct cl_command){.kind = CL_COMMAND_REGISTER}, CL_AGENTS_MAX, CL_ERR_TOO_MANY);
+    crowd_passing(core, &key);
     cl_core_free(core);
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/rules.h"
 
 const char *const model_relays[MODEL_RELAYS] = {"relay", "other"};
 
@@ -25,6 +26,7 @@ model_free(struct model *model)
     for (uint32_t i = 0; i < MODEL_AGENTS; i++)
         for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++)
             cl_free(model->agents[i].lanes[p].msgs);
+    passing_done(model);
     post_done(&model->post);
     cl_free(model);
 }
@@ -133,6 +135,7 @@ model_forget(struct model *model, uint32_t agent)
             h->leases_len = 0;
             h->is_limited = false;
         }
+    passing_forget(model, agent);
 }
 
 uint64_t
@@ -245,7 +248,7 @@ model_holder(const struct model *model, uint64_t number)
 uint32_t
 model_held(const struct model_holder *holder)
 {
-    uint32_t count = 0;
+    uint32_t count = holder->passing;
     for (uint32_t i = 0; i < holder->leases_len; i++)
         count += holder->leases[i].settling == 0;
     return count;
@@ -256,7 +259,7 @@ model_leased(const struct model *model)
 {
     uint64_t count = 0;
     for (const struct model_holder *h = model->holders; h != NULL; h = h->older)
-        count += h->leases_len;
+        count += h->leases_len + h->passing;
     return count;
 }
 
@@ -293,7 +296,7 @@ give_back(struct model *model, struct model_holder *holder, const cl_ranges *ran
 {
     uint32_t kept = 0;
     uint32_t counted = 0;
-    bool any = false;
+    bool any = passing_release(model, holder, ranges);
     for (uint32_t i = 0; i < holder->leases_len; i++) {
         const struct model_lease *lease = &holder->leases[i];
         if (lease->settling != 0 ||
@@ -395,6 +398,7 @@ model_end_settling(struct model *model, struct model_holder *holder, uint64_t ba
 void
 model_restart(struct model *model)
 {
+    passing_done(model);
     while (model->holders != NULL) {
         struct model_holder *older = model->holders->older;
         cl_free(model->holders->leases);
@@ -465,13 +469,25 @@ uint32_t
 model_take(struct model *model, struct model_holder *holder,
            uint64_t ret_uids[static CL_POLL_MESSAGES_MAX])
 {
-    struct credit used = {0};
+    struct credit used = {.messages = holder->passing, .bytes = holder->passing_bytes};
+    struct passing_msg *passing;
     uint32_t len = 0;
     if (!may_take(model, holder))
         return 0;
     for (uint32_t i = 0; i < holder->leases_len; i++) {
         used.messages += holder->leases[i].settling == 0;
         used.bytes += holder->leases[i].settling != 0 ? 0 : holder->leases[i].bytes;
+    }
+    while ((passing = passing_offered(model, holder->agent)) != NULL) {
+        uint32_t bytes = (uint32_t)cl_body_str(passing->pass->pass.body).len;
+        if (!has_credit(holder, &used, bytes, false)) {
+            holder->is_limited = true;
+            goto full;
+        }
+        passing_take(passing, holder);
+        ret_uids[len++] = rules_uid(passing->pass->pass.id);
+        used.messages++;
+        used.bytes += bytes;
     }
     for (unsigned p = 0; p < CL_PRIORITY_COUNT; p++) {
         struct model_lane *lane = &model->agents[holder->agent].lanes[p];

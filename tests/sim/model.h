@@ -10,6 +10,7 @@
 #define TESTS_SIM_MODEL_H
 
 #include "core/session.h"
+#include "sim/passing.h"
 #include "sim/post.h"
 
 #define MODEL_AGENTS POST_AGENTS // of which some are never registered for long
@@ -67,6 +68,8 @@ struct model_holder {
     struct model_lease *leases;
     uint32_t leases_len;
     uint32_t leases_cap;
+    uint32_t passing; // messages that pass, beside its leases
+    uint64_t passing_bytes;
     struct model_holder *older;
 };
 
@@ -87,6 +90,7 @@ struct model {
     struct model_holder *holders;  // newest first
     uint64_t retaken;              // messages handed out again
     struct post post;
+    struct passing passing;
 };
 
 struct model *model_new(void);
@@ -121,9 +125,9 @@ struct model_holder *model_open(struct model *model, uint64_t number, uint32_t a
                                 enum cl_holder_kind kind);
 /* NULL: unknown, or closed and nothing of it settles. */
 struct model_holder *model_holder(const struct model *model, uint64_t number);
-/* Messages that it holds: taken, not proven. */
+/* Messages that it holds: taken, not proven, those that pass included. */
 uint32_t model_held(const struct model_holder *holder);
-/* All leases, held or settling. */
+/* All leases, held or settling, and all that passes and is held. */
 uint64_t model_leased(const struct model *model);
 /* The agent's newest open socket, or NULL. */
 struct model_holder *model_socket(const struct model *model, uint32_t agent);

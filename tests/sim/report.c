@@ -59,6 +59,12 @@ static const char *const fault_names[SIM_FAULT_COUNT] = {
     [SIM_BLOB_DROPPED] = "blob dropped with its last message",
     [SIM_BLOB_AWAITED] = "blob kept for a message on its way",
     [SIM_BLOB_SWEPT] = "blob that nobody named dropped",
+    [SIM_PASS_DELIVERED] = "passing message delivered",
+    [SIM_PASS_REFUSED] = "passing message refused",
+    [SIM_PASS_EXPIRED] = "passing message expired",
+    [SIM_PASS_EXPIRED_OUT] = "passing message expired when out",
+    [SIM_PASS_FORGOTTEN] = "passing message forgotten",
+    [SIM_PASS_OFFERED_AGAIN] = "passing message handed out again",
 };
 
 /* Rows of the tables in core/core.h and core/session.h: each must have been met. */
@@ -138,6 +144,12 @@ static const struct {
     {CL_COMMAND_UNSETTLED, CL_OK},
     {CL_COMMAND_FORGOTTEN, CL_OK},
     {CL_COMMAND_LAPSE, CL_OK},
+    {CL_COMMAND_PASS, CL_OK},
+    {CL_COMMAND_PASS, CL_ERR_MALFORMED},
+    {CL_COMMAND_PASS, CL_ERR_EXPIRED},
+    {CL_COMMAND_PASS, CL_ERR_NO_AGENT},
+    {CL_COMMAND_PASS, CL_ERR_INBOX_FULL},
+    {CL_COMMAND_PASS, CL_ERR_FULL},
 };
 
 /* -- one run ----------------------------------------------------------------------------------- */

@@ -50,6 +50,12 @@ enum sim_fault {
     SIM_BLOB_DROPPED, // with the last message that named it
     SIM_BLOB_AWAITED, // another message was on its way
     SIM_BLOB_SWEPT,   // nobody named it
+    SIM_PASS_DELIVERED,
+    SIM_PASS_REFUSED,
+    SIM_PASS_EXPIRED,
+    SIM_PASS_EXPIRED_OUT, // while a connection had it
+    SIM_PASS_FORGOTTEN,   // with its agent
+    SIM_PASS_OFFERED_AGAIN,
     SIM_FAULT_COUNT
 };
 

@@ -26,7 +26,7 @@ enum cl_err rules_inbox(const struct cl_core *core, cl_str to, cl_str from, uint
 /* What admit and apply must say to a durable command now. */
 enum cl_err rules_durable(const struct model *model, const struct cl_core *core,
                           const struct cl_command *command);
-/* What the session must say to a volatile one. */
+/* What the session must say to a volatile one that is no PASS. */
 enum cl_err rules_volatile(const struct model *model, const struct cl_command *command);
 
 /* An inbox was dropped by this command, as the model knows it after the command. */

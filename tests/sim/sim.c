@@ -127,7 +127,9 @@ fill_field(struct world *world, const struct cl_field *field, void *value, struc
     case CL_FIELD_TYPE_PLACES:
         for (uint32_t i = 0; i < ranges.len; i++) {
             struct cl_range *range = &parts->ranges[i];
-            range->priority = (enum cl_priority)rng_below(&world->rng, CL_PRIORITY_COUNT);
+            bool is_place = field->type == CL_FIELD_TYPE_PLACES;
+            range->priority = (enum cl_priority)rng_below(
+                &world->rng, is_place ? CL_LANE_COUNT : CL_PRIORITY_COUNT);
             range->first = 1 + rng_below(&world->rng, 30);
             range->last = range->first + rng_below(&world->rng, 3);
         }
@@ -171,10 +173,29 @@ any_message(struct world *world, cl_str agent, struct cl_range *ret_range)
     return true;
 }
 
+/* The same for what passes. */
+static uint64_t
+any_passing(struct world *world, struct cl_range *ret_range)
+{
+    const struct passing *passing = &world->model->passing;
+    for (uint32_t i = 0; i < passing->len; i++) {
+        const struct passing_msg *msg = &passing->msgs[i];
+        if (msg->holder == NULL || msg->holder->kind != CL_HOLDER_RANGED ||
+            rng_percent(&world->rng, 30))
+            continue;
+        *ret_range = (struct cl_range){CL_LANE_PASSING, msg->number,
+                                       msg->number + rng_below(&world->rng, 3)};
+        return msg->holder->number;
+    }
+    return 0;
+}
+
 /* A range around something that a holder of that kind holds. */
 static uint64_t
 any_held(struct world *world, struct cl_range *ret_range)
 {
+    if (rng_percent(&world->rng, 40))
+        return any_passing(world, ret_range);
     for (const struct model_holder *h = world->model->holders; h != NULL; h = h->older) {
         if (!h->is_open || h->kind != CL_HOLDER_RANGED || h->leases_len == 0 ||
             rng_percent(&world->rng, 30))
@@ -314,6 +335,11 @@ aim(struct world *world, struct cl_command *draft, struct parts *parts)
             draft->settle_ranges.ranges = one;
         }
         return;
+    case CL_COMMAND_PASS:
+        passing_mark(draft->pass.body);
+        if (rng_percent(&world->rng, 1))
+            draft->pass.id = (cl_id){{0}};
+        return;
     case CL_COMMAND_RELEASE:
         holder = any_held(world, &parts->ranges[0]);
         if (holder != 0)
@@ -402,7 +428,7 @@ static const struct weight weights[] = {
     {CL_COMMAND_REPORT, 40},    {CL_COMMAND_REFUSE, 15},
     {CL_COMMAND_RELEASED, 15},  {CL_COMMAND_DEAD_RETRY, 30},
     {CL_COMMAND_DEAD_DROP, 6},  {CL_COMMAND_SETTLE_RANGES, 110},
-    {CL_COMMAND_RELEASE, 40},
+    {CL_COMMAND_RELEASE, 40},   {CL_COMMAND_PASS, 120},
 };
 
 static enum cl_command_kind

@@ -320,3 +320,101 @@ told_applied(struct world *world, const struct cl_command *command)
         return;
     }
 }
+
+/* -- the session's commands -------------------------------------------------------------------- */
+
+static uint32_t
+tell_close(struct model *model, struct model_holder *holder)
+{
+    if (model_is_socket(holder)) {
+        sim_counts.faults[SIM_SOCKET_BROKE_HOLDING] += model_held(holder) > 0;
+        bool was_newest = holder == model_socket(model, holder->agent);
+        holder->is_open = false;
+        sim_counts.faults[SIM_OLDER_SOCKET_TOOK_OVER] +=
+            was_newest && model_socket(model, holder->agent) != NULL;
+    }
+    uint32_t released = model_release(model, holder);
+    holder->is_open = false;
+    return released;
+}
+
+/* A newer RANGED holder is there: what an older one has goes back. */
+static uint32_t
+tell_newer(struct model *model, const struct model_holder *newer)
+{
+    uint32_t released = 0;
+    for (struct model_holder *h = model->holders; h != NULL; h = h->older)
+        if (h != newer && h->is_open && h->agent == newer->agent && h->kind == CL_HOLDER_RANGED &&
+            model_held(h) > 0) {
+            sim_counts.faults[SIM_NEWER_SOCKET_TOOK_OVER]++;
+            released += model_release(model, h);
+        }
+    return released;
+}
+
+struct told_wanted
+told_volatile(struct world *world, const struct cl_command *draft)
+{
+    struct model *model = world->model;
+    struct model_holder *holder;
+    struct told_wanted wanted = {.ack = false};
+    switch ((int)draft->kind) {
+    case CL_COMMAND_OPEN:
+        holder = model_open(model, draft->open.holder, model_agent(model, draft->open.agent),
+                            (enum cl_holder_kind)draft->open.kind);
+        if (draft->open.messages_max > 0)
+            holder->messages_max = draft->open.messages_max;
+        if (holder->kind == CL_HOLDER_RANGED)
+            wanted.released = tell_newer(model, holder);
+        world->is_ready[model_agent(model, draft->open.agent)] = true; // the shell looks itself
+        break;
+    case CL_COMMAND_CLOSE:
+        wanted.released = tell_close(model, model_holder(model, draft->close.holder));
+        break;
+    case CL_COMMAND_RENEW:
+        holder = model_holder(model, draft->renew.holder);
+        if (model_held(holder) > 0)
+            holder->until = draft->renew.until;
+        break;
+    case CL_COMMAND_SETTLE:
+        holder = model_holder(model, draft->settle.holder);
+        wanted.ack = model_settle(holder, draft->settle.batch);
+        (void)passing_settle(model, holder, &draft->settle);
+        break;
+    case CL_COMMAND_SETTLE_RANGES:
+        holder = model_holder(model, draft->settle_ranges.holder);
+        wanted.ack = model_settle_ranges(holder, draft->settle_ranges.ranges);
+        (void)passing_settle_ranges(model, holder, &draft->settle_ranges);
+        sim_counts.faults[draft->settle_ranges.refuses ? SIM_RANGE_REFUSED : SIM_RANGE_PROVEN] +=
+            wanted.ack;
+        break;
+    case CL_COMMAND_RELEASE:
+        wanted.released = model_release_ranges(model, model_holder(model, draft->release.holder),
+                                               draft->release.ranges);
+        sim_counts.faults[SIM_RANGE_RELEASED] += wanted.released > 0;
+        break;
+    case CL_COMMAND_SETTLED:
+    case CL_COMMAND_UNSETTLED:
+        holder = model_holder(model, draft->settled.holder);
+        if (holder != NULL) // else forgotten meanwhile
+            model_end_settling(model, holder, draft->settled.batch,
+                               draft->kind == CL_COMMAND_SETTLED);
+        break;
+    case CL_COMMAND_PASS:
+        passing_put(model, draft);
+        break;
+    case CL_COMMAND_LAPSE:
+        passing_expire(model, draft->lapse.due);
+        for (const struct model_holder *h = model->holders; h != NULL; h = h->older)
+            sim_counts.faults[SIM_POLL_LAPSED_HOLDING] +=
+                h->is_open && model_held(h) > 0 && h->until.ms <= draft->lapse.due.ms;
+        wanted.released = model_lapse(model, draft->lapse.due);
+        break;
+    case CL_COMMAND_FORGOTTEN:
+        model_forget(model, model_agent(model, draft->forgotten.agent));
+        break;
+    default:
+        break;
+    }
+    return wanted;
+}

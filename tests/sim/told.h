@@ -12,4 +12,12 @@
  * performed yet. */
 void told_applied(struct world *world, const struct cl_command *command);
 
+/* What the session must ask for after a volatile command. */
+struct told_wanted {
+    bool ack;
+    uint32_t released; // messages that count their attempts
+};
+/* The model hears of a volatile command that the session took. */
+struct told_wanted told_volatile(struct world *world, const struct cl_command *draft);
+
 #endif

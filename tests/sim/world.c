@@ -59,102 +59,6 @@ begin_ack(struct world *world, const struct cl_effect *effect)
     cl_list_append(&world->acks, &ack->link);
 }
 
-/* What the session must ask for after a volatile command. */
-struct wanted {
-    bool ack;
-    uint32_t released; // messages that count their attempts
-};
-
-static uint32_t
-tell_close(struct model *model, struct model_holder *holder)
-{
-    if (model_is_socket(holder)) {
-        sim_counts.faults[SIM_SOCKET_BROKE_HOLDING] += model_held(holder) > 0;
-        bool was_newest = holder == model_socket(model, holder->agent);
-        holder->is_open = false;
-        sim_counts.faults[SIM_OLDER_SOCKET_TOOK_OVER] +=
-            was_newest && model_socket(model, holder->agent) != NULL;
-    }
-    uint32_t released = model_release(model, holder);
-    holder->is_open = false;
-    return released;
-}
-
-/* A newer RANGED holder is there: what an older one has goes back. */
-static uint32_t
-tell_newer(struct model *model, const struct model_holder *newer)
-{
-    uint32_t released = 0;
-    for (struct model_holder *h = model->holders; h != NULL; h = h->older)
-        if (h != newer && h->is_open && h->agent == newer->agent && h->kind == CL_HOLDER_RANGED &&
-            model_held(h) > 0) {
-            sim_counts.faults[SIM_NEWER_SOCKET_TOOK_OVER]++;
-            released += model_release(model, h);
-        }
-    return released;
-}
-
-/* What the model makes of a volatile command that the session took. */
-static struct wanted
-tell_model(struct world *world, const struct cl_command *draft)
-{
-    struct model *model = world->model;
-    struct model_holder *holder;
-    struct wanted wanted = {.ack = false};
-    switch ((int)draft->kind) {
-    case CL_COMMAND_OPEN:
-        holder = model_open(model, draft->open.holder, model_agent(model, draft->open.agent),
-                            (enum cl_holder_kind)draft->open.kind);
-        if (draft->open.messages_max > 0)
-            holder->messages_max = draft->open.messages_max;
-        if (holder->kind == CL_HOLDER_RANGED)
-            wanted.released = tell_newer(model, holder);
-        world->is_ready[model_agent(model, draft->open.agent)] = true; // the shell looks itself
-        break;
-    case CL_COMMAND_CLOSE:
-        wanted.released = tell_close(model, model_holder(model, draft->close.holder));
-        break;
-    case CL_COMMAND_RENEW:
-        holder = model_holder(model, draft->renew.holder);
-        if (model_held(holder) > 0)
-            holder->until = draft->renew.until;
-        break;
-    case CL_COMMAND_SETTLE:
-        wanted.ack = model_settle(model_holder(model, draft->settle.holder), draft->settle.batch);
-        break;
-    case CL_COMMAND_SETTLE_RANGES:
-        wanted.ack = model_settle_ranges(model_holder(model, draft->settle_ranges.holder),
-                                         draft->settle_ranges.ranges);
-        sim_counts.faults[draft->settle_ranges.refuses ? SIM_RANGE_REFUSED : SIM_RANGE_PROVEN] +=
-            wanted.ack;
-        break;
-    case CL_COMMAND_RELEASE:
-        wanted.released = model_release_ranges(model, model_holder(model, draft->release.holder),
-                                               draft->release.ranges);
-        sim_counts.faults[SIM_RANGE_RELEASED] += wanted.released > 0;
-        break;
-    case CL_COMMAND_SETTLED:
-    case CL_COMMAND_UNSETTLED:
-        holder = model_holder(model, draft->settled.holder);
-        if (holder != NULL) // else forgotten meanwhile
-            model_end_settling(model, holder, draft->settled.batch,
-                               draft->kind == CL_COMMAND_SETTLED);
-        break;
-    case CL_COMMAND_LAPSE:
-        for (const struct model_holder *h = model->holders; h != NULL; h = h->older)
-            sim_counts.faults[SIM_POLL_LAPSED_HOLDING] +=
-                h->is_open && model_held(h) > 0 && h->until.ms <= draft->lapse.due.ms;
-        wanted.released = model_lapse(model, draft->lapse.due);
-        break;
-    case CL_COMMAND_FORGOTTEN:
-        model_forget(model, model_agent(model, draft->forgotten.agent));
-        break;
-    default:
-        break;
-    }
-    return wanted;
-}
-
 /* Attempts that the journal does not take are not counted. */
 static void
 begin_released(struct world *world, const struct cl_effect *effect)
@@ -176,7 +80,7 @@ count_in(cl_ranges ranges)
 
 /* The session asked for what it must. */
 static void
-heed(struct world *world, const struct wanted *wanted)
+heed(struct world *world, const struct told_wanted *wanted)
 {
     const struct cl_effects *effects = &world->session_effects;
     struct cl_effect ack = {0};
@@ -192,8 +96,10 @@ heed(struct world *world, const struct wanted *wanted)
         } else if (effect->kind == CL_EFFECT_RELEASED)
             released = *effect;
         else
-            report_violation("the session gives READY, ACK and RELEASED only", "another effect");
+            SIM_CHECK(effect->kind == CL_EFFECT_PASSED,
+                      "the session gives READY, ACK, RELEASED and PASSED only");
     }
+    passing_check_told(world->model, effects);
     SIM_CHECK(acks == (wanted->ack ? 1u : 0u), "a proof of what is held gives one ACK");
     SIM_CHECK(count_in(released.released.ranges) == wanted->released,
               "what is given back and counts that is told, and nothing else");
@@ -209,8 +115,11 @@ world_session(struct world *world, struct cl_command *draft)
     struct cl_effects *effects = &world->session_effects;
     draft->time = world->now;
     draft->origin = world->epoch;
+    draft->ticket = ++world->tickets;
     cl_effects_clear(effects);
-    enum cl_err wanted = rules_volatile(world->model, draft);
+    enum cl_err wanted = draft->kind == CL_COMMAND_PASS
+                             ? passing_rules(world->model, world->core, world->session, draft)
+                             : rules_volatile(world->model, draft);
     enum cl_err err = cl_session_apply(world->session, world->core, draft, effects);
     sim_counts.replies[draft->kind][err]++;
     sim_counts.commands++;
@@ -224,7 +133,7 @@ world_session(struct world *world, struct cl_command *draft)
     SIM_CHECK(err == wanted, "the session refuses what core/session.h says, and nothing else");
     if (err != CL_OK)
         return err;
-    struct wanted asked = tell_model(world, draft);
+    struct told_wanted asked = told_volatile(world, draft);
     heed(world, &asked);
     return CL_OK;
 }
@@ -252,6 +161,7 @@ take(struct world *world, struct model_holder *holder)
                   "in its old place");
         bytes += cl_body_str(batch->msgs[i]->body).len;
     }
+    passing_check_taken(world->model, holder, batch);
     SIM_CHECK(len == 0 ? batch->number == 0
                        : batch->number == holder->batches && batch->bytes == bytes,
               "batches are numbered from 1 and count their bytes");
@@ -524,6 +434,9 @@ end_what_is_due(struct world *world)
     for (const struct model_holder *h = world->model->holders; h != NULL; h = h->older)
         SIM_CHECK(!h->is_open || model_held(h) == 0 || h->until.ms > world->now.ms,
                   "nothing is lost: a poll's answer that nobody proved is offered again");
+    for (uint32_t i = 0; i < world->model->passing.len; i++)
+        SIM_CHECK(world->model->passing.msgs[i].expires.ms > world->now.ms,
+                  "what passes ends when its time is over");
 }
 
 void
@@ -533,6 +446,7 @@ world_turn(struct world *world)
     cl_journal_turn(world->journal);
     apply_committed(world);
     rules_check(world->model, world->core, world->session);
+    passing_check(world->model, world->session);
     keep_check(world);
     if (rng_percent(&world->rng, 2))
         keep_sweep(world);
@@ -611,6 +525,7 @@ dump(const struct world *world)
     cl_buf_init(&buf, 64 * CL_MIB);
     enum cl_err err = cl_core_dump(world->core, &buf);
     CL_ASSERT(err == CL_OK);
+    passing_check_dump(cl_buf_str(&buf));
     return buf;
 }
 
@@ -782,7 +697,7 @@ world_drain(struct world *world)
             poll_once(world, a);
         }
         world_turn(world);
-        left += sim_journal.waiting(world->journal);
+        left += sim_journal.waiting(world->journal) + world->model->passing.len;
     }
     world->is_draining = false;
 }
