@@ -29,7 +29,7 @@ struct watch {
     bool takes;
     bool is_away;
     char epoch[CL_NAME_BYTES_MAX + 1];
-    bool is_memory;                   // the relay keeps nothing when it stops
+    bool is_memory;               // the relay keeps nothing when it stops
     uint64_t high[CL_LANE_COUNT]; // looking: what was shown up to there, in each lane
     cl_instant look_at;
     cl_instant agents_at;

@@ -42,9 +42,9 @@ struct post {
     struct cl_buf receipt; // JSON: the last one
 
     /* -- of the answer */
-    cl_instant look_at;                 // when the own inbox is looked through next
-    bool is_looking;                    // and it is being done
-    unsigned lane;                      // behind the place in that one
+    cl_instant look_at;             // when the own inbox is looked through next
+    bool is_looking;                // and it is being done
+    unsigned lane;                  // behind the place in that one
     uint64_t places[CL_LANE_COUNT]; // what was looked at, in each lane
     bool has_answer;
     bool is_shown;

@@ -12,6 +12,7 @@
 #include "net/http_server.h"
 #include "proto/v1_route.h"
 
+struct cl_effect;
 struct cl_relay;
 struct cl_v2_conn;
 struct cl_blob_call;
@@ -92,6 +93,14 @@ struct cl_ack {
     char agent[];
 };
 
+/* Whom the acknowledgement answers that a command of the session may lead to. */
+struct cl_asking {
+    uint64_t handle; // 0: nobody
+    cl_str reason;   // of a refusal
+    bool is_taken;   // it led to one
+    bool has_passed; // a passing message ended
+};
+
 /* An agent that has one socket less, which the core must still be told. */
 struct cl_detach {
     struct cl_link link;
@@ -110,5 +119,12 @@ cl_socket_agent_quoted(const struct cl_socket *socket)
 {
     return cl_str_of(socket->id + socket->id_len, socket->quoted_len);
 }
+
+/* -- passing.c ------------------------------------------------------------------------------ */
+
+/* Tells the peer with the ticket of the PASS. It comes in the midst of a session's command and
+ * gives the session none: no connection and no holder ends in it. Where that command refuses, the
+ * reason is in relay->asking. */
+void cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed);
 
 #endif

@@ -39,14 +39,6 @@
 /* Decoded strings of one request, and what its JSON asks of memory. */
 #define CL_RELAY_ARENA_BYTES (4 * CL_MIB)
 
-/* Whom the acknowledgement answers that a command of the session may lead to. */
-struct cl_asking {
-    uint64_t handle; // 0: nobody
-    cl_str reason;   // of a refusal
-    bool is_taken;   // it led to one
-    bool has_passed; // a passing message ended
-};
-
 struct cl_relay {
     struct cl_relay_config config;
     struct cl_mdns_advert *advert; // NULL: nothing is made known
@@ -140,10 +132,6 @@ CL_MUST_CHECK enum cl_err cl_relay_submit(struct cl_relay *relay, struct cl_comm
 /* Stamps and applies a volatile draft, and performs what follows. The ticket of a PASS is the
  * handle of the peer that is told how it ended (relay/passing.c). */
 CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_command *draft);
-/* Tells the peer with the ticket of the PASS. It comes in the midst of a session's command and
- * gives the session none: no connection and no holder ends in it. Where that command refuses, the
- * reason is in relay->asking. */
-void cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed);
 /* The volatile commands that name a holder and nothing else of interest. A holder that has gone
  * is fine. */
 void cl_relay_close_holder(struct cl_relay *relay, uint64_t holder);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Messages that only pass, in a whole relay on memory streams: over each way in which v1 and v2 take
- * messages, with a journal that hears nothing of them. */
+/* Messages that only pass, in a whole relay on memory streams: over each way in which v1 and v2
+ * take messages, with a journal that hears nothing of them. */
 #include <stdio.h>
 #include <string.h>
 
