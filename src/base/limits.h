@@ -300,6 +300,11 @@
 #define CL_CHAINS_MAX  65536
 #define CL_THREADS_MAX 16384
 
+/* What came once and is not accepted again, some 100 bytes each; one more is CL_ERR_TOO_MANY. It is
+ * known for no longer than this. */
+#define CL_ONCE_MAX     65536
+#define CL_ONCE_LIFE_MS CL_MESSAGE_LIFE_MS
+
 /* -- records on a disk --------------------------------------------------------------------- */
 
 /* One record: a command with two bodies, twice over. Longer is CL_ERR_TOO_LARGE. */

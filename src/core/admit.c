@@ -295,6 +295,8 @@ cl_state_admit(const struct cl_core *core, const struct cl_command *command,
         return admit_dead_retry(core, now, &command->dead_retry);
     case CL_COMMAND_DEAD_DROP:
         return admit_dead(core, command->dead_drop.agent, command->dead_drop.id);
+    case CL_COMMAND_ONCE:
+        return cl_once_admit(core, now, &command->once);
     case CL_COMMAND_HEARTBEAT:
     case CL_COMMAND_OPEN:
     case CL_COMMAND_CLOSE:

@@ -549,6 +549,15 @@ apply_tick(struct run *run, cl_time due)
     cl_deads_expire(core, due);
     cl_receipts_expire(core, due);
     cl_senders_expire(core, due);
+    cl_onces_expire(core, due);
+}
+
+static void
+apply_once(struct run *run, const struct cl_command_once *fields)
+{
+    cl_digest digest;
+    memcpy(digest.bytes, fields->digest.ptr, sizeof digest);
+    must(cl_once_add(run->core, &digest, fields->until));
 }
 
 /* -- all of them --------------------------------------------------------------------------- */
@@ -601,6 +610,9 @@ apply_admitted(struct run *run, const struct cl_command *command)
         break;
     case CL_COMMAND_DEAD_DROP:
         cl_dead_free(run->core, cl_dead_of(run->core, command->dead_drop.id));
+        break;
+    case CL_COMMAND_ONCE:
+        apply_once(run, &command->once);
         break;
     case CL_COMMAND_HEARTBEAT:
     case CL_COMMAND_OPEN:

@@ -190,6 +190,8 @@ cl_state_fault(const struct cl_core *core)
         fault = cl_deads_fault(core);
     if (fault == NULL)
         fault = cl_names_fault(core);
+    if (fault == NULL)
+        fault = cl_onces_fault(core);
     if (fault == NULL && sums.record_bytes != core->record_bytes)
         fault = "records count their bytes";
     if (fault == NULL && sums.expiring != core->expiries.len)

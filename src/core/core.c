@@ -41,6 +41,7 @@ cl_core_new(const cl_hash_key *hash_key)
     cl_receipts_init(&core->receipts, hash_key);
     cl_deads_init(&core->deads, hash_key);
     cl_names_init(&core->names, hash_key);
+    cl_onces_init(&core->onces, hash_key);
     return core;
 }
 
@@ -63,6 +64,7 @@ cl_core_free(struct cl_core *core)
     cl_chains_done(&core->chains);
     cl_topic_done(&core->topic);
     cl_names_done(&core->names);
+    cl_onces_done(&core->onces);
     for (uint32_t at = 0; (file = cl_map_next(&core->files, &at)) != NULL;)
         cl_file_free(file);
     for (uint32_t i = 0; i < core->relays_len; i++)
@@ -106,6 +108,7 @@ cl_core_deadline(const struct cl_core *core)
             earlier(deadline, cl_time_add(cl_state_agent_at(oldest)->since, CL_ORPHAN_LIFE_MS));
     deadline = earlier(deadline, cl_receipts_deadline(core));
     deadline = earlier(deadline, cl_deads_deadline(core));
+    deadline = earlier(deadline, cl_onces_deadline(core));
     return earlier(deadline, cl_senders_deadline(core));
 }
 
@@ -148,6 +151,7 @@ cl_core_stats(const struct cl_core *core)
         .chains = core->chains.by_root.count,
         .dead = core->deads.by_id.count,
         .dead_bytes = core->deads.bytes,
+        .onces = core->onces.ends.len,
     };
 }
 

@@ -45,6 +45,10 @@
  *                   expired already                                    EXPIRED
  *                   and all that refuses a SEND for want of room
  *     DEAD_DROP     no such letter; another's                          NOT_FOUND; FORBIDDEN
+ *     ONCE          no digest, or known for too long                   MALFORMED
+ *                   over already                                       EXPIRED
+ *                   it came before, and that is not over               STALE
+ *                   CL_ONCE_MAX others                                 TOO_MANY
  */
 #ifndef CL_CORE_CORE_H
 #define CL_CORE_CORE_H
@@ -78,6 +82,7 @@ struct cl_core_stats {
     uint32_t chains; // that are counted
     uint32_t dead;   // letters
     uint64_t dead_bytes;
+    uint32_t onces; // of ONCE, until a TICK forgets them
 };
 
 /* The limits of base/limits.h; the name is left out. */
@@ -151,6 +156,8 @@ const struct cl_dead *cl_core_dead_next(const struct cl_core *core, const struct
 const struct cl_dead *cl_core_dead_before(const struct cl_core *core, const struct cl_dead *next);
 /* Is this tracked SEND or PUBLISH one that came before? It would queue nothing. */
 bool cl_core_has_come(const struct cl_core *core, const struct cl_command *draft);
+/* Would a ONCE of that digest be its second? */
+bool cl_core_knows_once(const struct cl_core *core, const cl_digest *digest);
 /* Does a message name that blob? */
 bool cl_core_names_blob(const struct cl_core *core, const cl_digest *digest);
 /* for (uint32_t at = 0; (digest = cl_core_blob_next(core, &at)) != NULL;) walks those that messages

@@ -4,7 +4,7 @@
  *
  *     layout, clock and counters, limits, relays,
  *     messages in order of birth, agents by state with their inboxes, broadcasts, files,
- *     chains, threads, senders with their windows, dead letters, receipts
+ *     chains, threads, senders with their windows, dead letters, receipts, what came once
  *
  * What holds a message names it by its number. Sums are not written: load counts again.
  */
@@ -268,6 +268,18 @@ dump_receipts(struct cl_pack *pack, const struct cl_receipts *receipts)
     }
 }
 
+static void
+dump_onces(struct cl_pack *pack, const struct cl_onces *onces)
+{
+    cl_pack_u32(pack, onces->ends.len);
+    CL_LIST_EACH(&onces->all, at)
+    {
+        const struct cl_once *once = cl_once_at(at);
+        cl_pack_str(pack, cl_str_of(once->digest.bytes, sizeof once->digest.bytes));
+        cl_pack_time(pack, (cl_time){once->end.key});
+    }
+}
+
 enum cl_err
 cl_core_dump(const struct cl_core *core, struct cl_buf *buf)
 {
@@ -288,6 +300,7 @@ cl_core_dump(const struct cl_core *core, struct cl_buf *buf)
     dump_senders(&pack, &core->senders);
     dump_deads(&pack, &core->deads);
     dump_receipts(&pack, &core->receipts);
+    dump_onces(&pack, &core->onces);
     if (pack.err != CL_OK)
         cl_buf_truncate(buf, before);
     return pack.err;

@@ -8,7 +8,8 @@
 #define CL_CORE_FIELDS_H
 
 // clang-format off
-/* Kinds in order, as they are encoded: new ones go to the end.
+/* Kinds in order, as they are encoded: a new one goes behind the last of its class. The numbers of
+ * the volatile ones move then, but nobody keeps those.
  * DURABLE goes through the journal to the core, VOLATILE straight to the session.
  *     KIND         fields        class */
 #define CL_COMMAND_MAP(X)                   \
@@ -27,6 +28,7 @@
     X(RELEASED,     released,     DURABLE)  \
     X(DEAD_RETRY,   dead_retry,   DURABLE)  \
     X(DEAD_DROP,    dead_drop,    DURABLE)  \
+    X(ONCE,         once,         DURABLE)  \
     X(HEARTBEAT,    heartbeat,    VOLATILE) \
     X(OPEN,         open,         VOLATILE) \
     X(CLOSE,        close,        VOLATILE) \
@@ -160,6 +162,12 @@
 #define CL_FIELDS_dead_drop(F)                        \
     F(STR,  agent,    CL_ID_BYTES_MAX)                \
     F(ID,   id,       0)
+
+/* What has that digest, such as a signature, was accepted, and is not a second time before `until`,
+ * at most CL_ONCE_LIFE_MS from now. */
+#define CL_FIELDS_once(F)                             \
+    F(STR,  digest,   sizeof(cl_digest))              \
+    F(TIME, until,    0)
 
 /* A new version; everyone registered but the editor gets a CL_MSG_FILE message named `id`. */
 #define CL_FIELDS_file_put(F)                         \

@@ -83,14 +83,22 @@ load_relays(struct load *load)
 
 /* -- messages ------------------------------------------------------------------------------ */
 
+static bool
+load_digest(struct load *load, cl_digest *ret_digest)
+{
+    cl_str name = cl_unpack_str(&load->in, sizeof *ret_digest);
+    if (name.len == 0 || !demand(load, name.len == sizeof *ret_digest))
+        return false;
+    memcpy(ret_digest->bytes, name.ptr, sizeof *ret_digest);
+    return true;
+}
+
 static struct cl_named *
 load_blob(struct load *load)
 {
     cl_digest digest;
-    cl_str name = cl_unpack_str(&load->in, sizeof digest);
-    if (name.len == 0 || !demand(load, name.len == sizeof digest))
+    if (!load_digest(load, &digest))
         return NULL;
-    memcpy(digest.bytes, name.ptr, sizeof digest);
     struct cl_named *named = cl_named_take(&load->core->names, &digest);
     if (named == NULL)
         try(load, CL_ERR_NO_MEMORY);
@@ -500,6 +508,21 @@ load_receipts(struct load *load)
 }
 
 static void
+load_onces(struct load *load)
+{
+    uint32_t len = cl_unpack_u32(&load->in);
+    for (uint32_t i = 0; i < len && load->in.err == CL_OK; i++) {
+        cl_digest digest;
+        bool is_whole = load_digest(load, &digest);
+        cl_time until = cl_unpack_time(&load->in);
+        if (demand(load, is_whole && i < CL_ONCE_MAX &&
+                             cl_map_get(&load->core->onces.by_digest,
+                                        cl_str_of(&digest, sizeof digest)) == NULL))
+            try(load, cl_once_add(load->core, &digest, until));
+    }
+}
+
+static void
 load_all(struct load *load)
 {
     struct cl_unpack *in = &load->in;
@@ -519,6 +542,7 @@ load_all(struct load *load)
     load_senders(load);
     load_deads(load);
     load_receipts(load);
+    load_onces(load);
     cl_unpack_end(in);
     for (uint32_t i = 0; i < load->msgs_len; i++) {
         demand(load, load->msgs[i]->refs > 1); // no record without a place

@@ -593,6 +593,7 @@ cl_session_apply(struct cl_session *session, const struct cl_core *core,
     case CL_COMMAND_RELEASED:
     case CL_COMMAND_DEAD_RETRY:
     case CL_COMMAND_DEAD_DROP:
+    case CL_COMMAND_ONCE:
     case CL_COMMAND_COUNT:
         break;
     }

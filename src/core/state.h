@@ -13,10 +13,11 @@
 #include "core/core.h"
 #include "core/dead.h"
 #include "core/named.h"
+#include "core/once.h"
 #include "core/topic.h"
 
 /* First byte of a dump; another layout gets another number. */
-#define CL_STATE_LAYOUT 4
+#define CL_STATE_LAYOUT 5
 
 struct cl_relay {
     uint64_t epoch;
@@ -54,6 +55,7 @@ struct cl_core {
     struct cl_receipts receipts;
     struct cl_deads deads;
     struct cl_names names;
+    struct cl_onces onces;
 };
 
 static inline struct cl_agent *

@@ -53,7 +53,7 @@ random_step(struct mesh *m)
     m->origin = EPOCH + below(2);
     struct cl_range range = {(enum cl_priority)below(CL_PRIORITY_COUNT), 1 + below(20), 0};
     range.last = range.first + below(4);
-    switch (below(16)) {
+    switch (below(17)) {
     case 0:
         (void)DO(m, REGISTER, registration, .agent = cl_str_z(any_id()));
         break;
@@ -100,6 +100,11 @@ random_step(struct mesh *m)
         (void)DO(m, RELEASED, released, .agent = cl_str_z(any_id()), .ranges = {&range, 1});
         if (below(2) == 0)
             (void)DO(m, DEAD_RETRY, dead_retry, .id = any_sent(), .expires = CL_TIME_NEVER);
+        break;
+    case 14:
+        (void)DO(m, ONCE, once,
+                 .digest = cl_str_of(&"0123456789012345678901234567890123456789"[below(8)], 32),
+                 .until = {m->now.ms + (int64_t)below(50000)});
         break;
     default:
         (void)DO(m, SEND, send, .to = cl_str_z(any_id()), .from = cl_str_z(any_id()),
@@ -503,7 +508,7 @@ TEST(a_lane_in_a_dump_is_not_too_long)
     CHECK_OK(mesh_send(&m, "b", "a", "2"));
     struct cl_buf bytes = dump(m.core);
     // The second entry's number stands before the four ends of lanes and the empty rest.
-    size_t rest = 8 + 4 + 4 + 4 * 4 + 8 + 4;
+    size_t rest = 8 + 4 + 4 + 4 * 4 + 8 + 4 + 4;
     size_t seq_at = bytes.len - rest - 4 * 8 - 8;
     CHECK_INT(bytes.ptr[seq_at], 2);
     bytes.ptr[seq_at] = 1;

@@ -78,6 +78,15 @@ name_a_blob(uint8_t number)
 }
 
 static void
+accept_once(uint8_t number)
+{
+    const char digest[32] = {(char)number, 4};
+    put((struct cl_command){
+        .kind = CL_COMMAND_ONCE,
+        .once = {.digest = cl_str_of(digest, sizeof digest), .until = {now + 3600000 * 3}}});
+}
+
+static void
 join(const char *name, uint64_t origin)
 {
     struct cl_body *record = cl_body_new(CL_STR("{\"name\":\"golden\"}"));
@@ -125,6 +134,8 @@ live(uint64_t epoch)
             "a task");
     tell_all();
     name_a_blob((uint8_t)epoch);
+    accept_once((uint8_t)epoch);
+    accept_once((uint8_t)epoch); // refused
     put((struct cl_command){
         .kind = CL_COMMAND_ACK,
         .ack = {.agent = CL_STR("mira"), .rung = CL_RUNG_DELIVERED, .ranges = {&taken, 1}}});
