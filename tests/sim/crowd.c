@@ -2,6 +2,7 @@
 #include "sim/crowd.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "core/session.h"
@@ -27,6 +28,7 @@ static void
 crowd(struct cl_core *core, struct cl_command draft, uint32_t most, enum cl_err err)
 {
     char text[16];
+    char digest[sizeof(cl_digest)] = "";
     for (uint32_t i = 0; i <= most; i++) {
         int len = snprintf(text, sizeof text, "c%u", (unsigned)i);
         cl_str name = cl_str_of(text, (size_t)len);
@@ -40,6 +42,10 @@ crowd(struct cl_core *core, struct cl_command draft, uint32_t most, enum cl_err 
             break;
         case CL_COMMAND_SEND:
             draft.send.to = name;
+            break;
+        case CL_COMMAND_ONCE:
+            memcpy(digest, &i, sizeof i);
+            draft.once.digest = cl_str_of(digest, sizeof digest);
             break;
         default:
             draft.file_put.key = name;
@@ -115,6 +121,8 @@ crowd_run(void)
           (struct cl_command){.kind = CL_COMMAND_FILE_PUT,
                               .file_put = {.editor = CL_STR("x"), .id = {{1}}}},
           CL_FILES_MAX, CL_ERR_FULL);
+    crowd(core, (struct cl_command){.kind = CL_COMMAND_ONCE, .once = {.until = {5000}}},
+          CL_ONCE_MAX, CL_ERR_TOO_MANY);
     crowd(core, (struct cl_command){.kind = CL_COMMAND_REGISTER}, CL_AGENTS_MAX, CL_ERR_TOO_MANY);
     crowd_passing(core, &key);
     cl_core_free(core);

@@ -169,6 +169,31 @@ model_blob(cl_str name)
     return 0;
 }
 
+cl_str
+model_once_name(uint32_t once)
+{
+    static const char names[] = "ZYXWVUTSRQPONMLKJIHGFEDCBA9876543210zyxwvutsrqponmlkjihgfedcba";
+    CL_ASSERT(once < MODEL_ONCES);
+    return cl_str_of(names + once, sizeof(cl_digest));
+}
+
+uint32_t
+model_once(cl_str name)
+{
+    uint32_t once = 0;
+    while (once < MODEL_ONCES && !cl_str_eq(name, model_once_name(once)))
+        once++;
+    return once;
+}
+
+void
+model_onces_expire(struct model *model, cl_time due)
+{
+    for (uint32_t i = 0; i < MODEL_ONCES; i++)
+        if (model->onces[i].ms <= due.ms)
+            model->onces[i].ms = 0;
+}
+
 static bool
 lane_names(const struct model_lane *lane, uint8_t blob)
 {

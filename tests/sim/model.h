@@ -15,6 +15,7 @@
 
 #define MODEL_AGENTS POST_AGENTS // of which some are never registered for long
 #define MODEL_RELAYS 2
+#define MODEL_ONCES  30
 extern const char *const model_relays[MODEL_RELAYS];
 
 struct model_msg {
@@ -89,6 +90,7 @@ struct model {
     uint64_t epochs[MODEL_RELAYS]; // 0: has not started yet
     struct model_holder *holders;  // newest first
     uint64_t retaken;              // messages handed out again
+    cl_time onces[MODEL_ONCES];    // until when each is known; 0: not
     struct post post;
     struct passing passing;
 };
@@ -116,6 +118,11 @@ uint64_t model_waiting(const struct model *model, uint32_t agent);
 uint8_t model_blob(cl_str name);
 /* The blob of that number, as a command names it. */
 cl_str model_blob_name(uint8_t blob);
+/* What comes once, of so many, as a command names it; and its number. MODEL_ONCES: it is none. */
+cl_str model_once_name(uint32_t once);
+uint32_t model_once(cl_str name);
+/* Those that are over are forgotten. */
+void model_onces_expire(struct model *model, cl_time due);
 /* Does a message that waits, or a dead letter, name it? */
 bool model_names(const struct model *model, uint8_t blob);
 /* Lets go of what can matter no more. */

@@ -153,6 +153,18 @@ are_apart(cl_ranges ranges)
     return true;
 }
 
+/* CL_ONCE_MAX is for the crowd. */
+static enum cl_err
+once(const struct model *model, const struct cl_command_once *fields, cl_time now)
+{
+    uint32_t which = model_once(fields->digest);
+    if (which == MODEL_ONCES || fields->until.ms - now.ms > CL_ONCE_LIFE_MS)
+        return CL_ERR_MALFORMED;
+    if (fields->until.ms <= now.ms)
+        return CL_ERR_EXPIRED;
+    return model->onces[which].ms > now.ms ? CL_ERR_STALE : CL_OK;
+}
+
 enum cl_err
 rules_durable(const struct model *model, const struct cl_core *core,
               const struct cl_command *command)
@@ -197,6 +209,8 @@ rules_durable(const struct model *model, const struct cl_core *core,
         if (command->tick.due.ms > command->time.ms)
             return CL_ERR_MALFORMED;
         return cl_core_deadline(core).ms <= command->tick.due.ms ? CL_OK : CL_ERR_STALE;
+    case CL_COMMAND_ONCE:
+        return once(model, &command->once, now);
     default:
         return post_rules(model, core, command, now);
     }
@@ -357,6 +371,23 @@ check_agent(const struct model *model, const struct cl_core *core, const struct 
               "a tick is wanted when an orphan's time is over");
 }
 
+static void
+check_onces(const struct model *model, const struct cl_core *core)
+{
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < MODEL_ONCES; i++) {
+        cl_time until = model->onces[i];
+        cl_digest digest;
+        memcpy(digest.bytes, model_once_name(i).ptr, sizeof digest.bytes);
+        SIM_CHECK(cl_core_knows_once(core, &digest) == (until.ms > cl_core_time(core).ms),
+                  "what came once is known until its time is over");
+        SIM_CHECK(until.ms == 0 || cl_core_deadline(core).ms < until.ms + 1000,
+                  "a tick is wanted within a second of the end of what came once");
+        known += until.ms != 0;
+    }
+    SIM_CHECK(cl_core_stats(core).onces == known, "what came once is forgotten with a tick");
+}
+
 void
 rules_check(struct model *model, const struct cl_core *core, const struct cl_session *session)
 {
@@ -370,6 +401,7 @@ rules_check(struct model *model, const struct cl_core *core, const struct cl_ses
         SIM_CHECK(cl_core_names_blob(core, &digest) == model_names(model, blob),
                   "a blob is named while a message that names it waits or is a dead letter");
     }
+    check_onces(model, core);
     SIM_CHECK(cl_session_leased(session) == model_leased(model),
               "the session counts what is out with connections");
 }

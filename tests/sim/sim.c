@@ -59,6 +59,8 @@ random_name(struct world *world, const char *field)
         return rng_percent(&world->rng, 50) ? CL_STR("first") : CL_STR("second");
     if (strcmp(field, "blob") == 0)
         return random_blob(world);
+    if (strcmp(field, "digest") == 0)
+        return model_once_name((uint32_t)rng_below(&world->rng, MODEL_ONCES));
     if (strcmp(field, "to") == 0 && rng_percent(&world->rng, 50))
         return cl_str_z(world->model->agents[0].id); // one queue is always long
     if (strcmp(field, "from") == 0 && rng_percent(&world->rng, 50))
@@ -429,6 +431,7 @@ static const struct weight weights[] = {
     {CL_COMMAND_RELEASED, 15},  {CL_COMMAND_DEAD_RETRY, 30},
     {CL_COMMAND_DEAD_DROP, 6},  {CL_COMMAND_SETTLE_RANGES, 110},
     {CL_COMMAND_RELEASE, 40},   {CL_COMMAND_PASS, 120},
+    {CL_COMMAND_ONCE, 30},
 };
 
 static enum cl_command_kind

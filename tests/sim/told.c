@@ -313,7 +313,11 @@ told_applied(struct world *world, const struct cl_command *command)
     case CL_COMMAND_DEAD_DROP:
         post_dead_remove(&model->post, rules_uid(command->dead_drop.id));
         return;
+    case CL_COMMAND_ONCE:
+        model->onces[model_once(command->once.digest)] = command->once.until;
+        return;
     case CL_COMMAND_TICK:
+        model_onces_expire(model, command->tick.due);
         mail_tick(world, command->tick.due);
         return;
     default:
