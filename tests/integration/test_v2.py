@@ -144,7 +144,7 @@ RULES = {
                {"capabilities": [65 * "x"]}, {"metadata": []}, {"metadata": {"x": 4096 * "x"}},
                {"receipts_after": -1}, {"receipts_after": 1.5}, {"receipts_after": 2**53},
                {"receipts_after": "1"}, {"quiet": 1}],
-    "ack": [{"ranges": []}, {"ranges": [[2, 1]]}, {"ranges": [[4, 1, 1]]}, {"ranges": [[2, 2, 1]]},
+    "ack": [{"ranges": []}, {"ranges": [[2, 1]]}, {"ranges": [[5, 1, 1]]}, {"ranges": [[2, 2, 1]]},
             {"ranges": [[2, 1, 1]] * 257}, {"ranges": [[-1, 1, 1]]}, {"ranges": [[2, 0.5, 1]]},
             {"ranges": [2, 1, 1]}, {"rung": "accepted"}, {"rung": "read"}, {"proof": "commit "},
             {"rung": 1}, {"lease": "x"}, {"lease": 65 * "x"}],
