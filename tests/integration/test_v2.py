@@ -148,7 +148,7 @@ RULES = {
             {"ranges": [[2, 1, 1]] * 257}, {"ranges": [[-1, 1, 1]]}, {"ranges": [[2, 0.5, 1]]},
             {"ranges": [2, 1, 1]}, {"rung": "accepted"}, {"rung": "read"}, {"proof": "commit "},
             {"rung": 1}, {"lease": "x"}, {"lease": 65 * "x"}],
-    "refuse": [{"at": [2]}, {"at": [4, 1]}, {"at": [2, 1, 1]}, {"reason": ""}, {"reason": 257 * "x"}],
+    "refuse": [{"at": [2]}, {"at": [5, 1]}, {"at": [2, 1, 1]}, {"reason": ""}, {"reason": 257 * "x"}],
     "release": [{"ranges": [[2, 1, 1]] * 257}, {"lease": "x"}, {"ranges": [[2, 3, 2]]}],
     "report": [{"id": ID[:-1]}, {"id": ID + "A"}, {"id": ID[:-1] + "B"}, {"id": ID[:-1] + "="},
                {"rung": "accepted"}, {"outcome": "expired"}, {"outcome": "dead"}, {"reason": "r"},
