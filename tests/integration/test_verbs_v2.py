@@ -17,6 +17,7 @@ import websockets
 
 from cli_support import Home, check, says
 from support import BIN, Relay, main, test, until
+from v2_support import new_id, packed, signed
 
 ID = r"[A-Za-z0-9_-]{22}"
 
@@ -304,6 +305,20 @@ def an_answer_is_printed_as_it_is_and_nothing_else_is_taken(relay):
         check(ask.line() == "none\n" and ask.line() is None and ask.wait() == 0, "the answer")
         waiting = mira.inbox()
         check(len(waiting) == 1 and waiting[0]["relay"]["attempts"] == 0, waiting)
+
+
+@test()
+def an_answer_that_is_signed_is_printed_like_any_other(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        ask = home.start("ask", "mini/otto", "Which tests are red?")
+        header, _ = otto.take("seen")
+        now = int(time.time())
+        otto.call("send", envelope=signed(packed({
+            "alg": "HS256", "kid": "group", "typ": "clawlink-msg+jws", "from": "mini/otto",
+            "to": header["reply_to"], "id": new_id(), "iat": now, "exp": now + 60,
+            "re": header["id"], "str": otto.stream, "seq": 1}, b"none"), "secret"))
+        check(ask.line() == "none" and ask.wait() == 0, "the answer")
 
 
 @test()
