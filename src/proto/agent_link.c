@@ -127,6 +127,7 @@ complete(struct reading *reading, struct cl_agent_link_call *call)
     char *text = cl_arena_alloc(reading->reader->arena, instance.len + 1 + call->to.len);
     if (text == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, reading->why, "no memory for to");
+    CL_ASSERT(instance.ptr != NULL && call->to.ptr != NULL); // both are names
     memcpy(text, instance.ptr, instance.len);
     text[instance.len] = '/';
     memcpy(text + instance.len + 1, call->to.ptr, call->to.len);

@@ -399,7 +399,7 @@ read_interval(struct reading *reading, void *ret_config)
 {
     double seconds;
     if (!cl_json_to_double(reading->value, &seconds) || !(seconds >= 0) ||
-        seconds > CL_AL_RECONNECT_MS_MAX / 1000)
+        seconds * 1000 > CL_AL_RECONNECT_MS_MAX)
         return refuse(reading, "a number of seconds, from 0 to 3600");
     ((struct cl_agent_link_client_config *)ret_config)->reconnect_interval_ms =
         (uint32_t)(seconds * 1000 + 0.5);
