@@ -460,6 +460,40 @@
 #define CL_AL_KEY_BYTES_MAX (4 * CL_KIB)
 #define CL_AL_URL_BYTES_MAX (2 * CL_KIB)
 
+/* -- the relay's side of Agent Link --------------------------------------------------------- */
+
+/* One frame of a client: its text escaped may be three times as long as in the frame it becomes.
+ * And before it has registered, for which it has so much time. A longer one ends the connection. */
+#define CL_AL_INCOMING_BYTES_MAX (3 * CL_MIB)
+#define CL_AL_REGISTER_BYTES_MAX (8 * CL_KIB)
+#define CL_AL_REGISTER_MS        5000
+/* Searches for the time of a register, in full, that one network may ask for in a second, and all
+ * of them; of those that were not used up so many seconds' worth is there at once. Past it
+ * connections are closed (1013) and nothing is looked at. */
+#define CL_AL_SEARCHES_PER_ADDRESS 5
+#define CL_AL_SEARCHES_IN_ALL      50
+#define CL_AL_BURST_S              2
+/* Networks whose searches are counted; with more, those that asked for least are forgotten. */
+#define CL_AL_NETWORKS_MAX 4096
+/* A good register is refused when it comes again: it is remembered for as long as some clock on
+ * earth may show its time, and so many are. With more only clocks that are as they were are let
+ * in. */
+#define CL_AL_SEEN_MS  (27LL * 3600 * 1000)
+#define CL_AL_SEEN_MAX 65536
+/* Whoever has registered from an address may send over HTTP from there, for so long; so many pairs
+ * of them are kept, with more those that end first are forgotten. */
+#define CL_AL_PROVEN_MS  (24LL * 3600 * 1000)
+#define CL_AL_PROVEN_MAX 4096
+/* Sends of such a time whose signature is not good again over HTTP; behind them nobody sends there
+ * without a token. */
+#define CL_AL_SENDS_MAX 16384
+/* Connections of one instance; one more is closed (1013). */
+#define CL_AL_CONNS_MAX 64
+/* Messages of one connection whose end it was not told of; one more is CL_ERR_TOO_MANY. */
+#define CL_AL_PASSES_MAX 1024
+/* The agents of a connected instance are heard of so often; clients say nothing by themselves. */
+#define CL_AL_BEAT_MS 30000
+
 /* -- senders ------------------------------------------------------------------------------- */
 
 /* The most that --rate and its burst may say. */

@@ -270,6 +270,18 @@ cl_ws_waiting(const struct cl_ws_conn *ws)
 }
 
 void
+cl_ws_limit(struct cl_ws_conn *ws, uint32_t message_bytes_max)
+{
+    ws->decoder.message_max = message_bytes_max;
+}
+
+void
+cl_ws_is_known(struct cl_ws_conn *ws)
+{
+    cl_gate_known(&ws->pass);
+}
+
+void
 cl_ws_close(struct cl_ws_conn *ws, uint16_t code, cl_str reason)
 {
     if (ws->state != WS_OPEN)

@@ -72,6 +72,12 @@ bool cl_ws_is_open(const struct cl_ws_conn *ws);
 /* Bytes queued and not yet taken by the system. */
 size_t cl_ws_waiting(const struct cl_ws_conn *ws);
 
+/* From now on no message of more bytes may come; at most the handler's message_bytes_max. Between
+ * two messages. */
+void cl_ws_limit(struct cl_ws_conn *ws, uint32_t message_bytes_max);
+/* The peer has shown who it is: it counts as a stranger no longer (net/gate.h). */
+void cl_ws_is_known(struct cl_ws_conn *ws);
+
 /* Sends a close frame behind what waits. on_closed follows when the peer has answered, or
  * CL_NET_CLOSE_WAIT_MS after this call, written or not; messages that come meanwhile are
  * dropped. Harmless to repeat. */
