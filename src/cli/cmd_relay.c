@@ -12,6 +12,7 @@ _Static_assert(CL_INBOX_MESSAGES_MAX == 100000 && CL_INBOX_BYTES_MAX == 67108864
                    CL_CHAIN_HOPS_MAX == 8 && CL_CHAIN_MESSAGES_MAX == 200 &&
                    CL_CHAIN_THREAD_MINUTE_MAX == 30 && CL_CHAIN_INHERITED_MESSAGES_MAX == 10000,
                "the help says so");
+_Static_assert(CL_AL_PORT == 8765, "the help says so");
 _Static_assert(CL_CHAIN_INHERITED_HOPS_MAX == 64, "and so");
 _Static_assert(CL_BLOB_BYTES_MAX == 67108864, "the help says so");
 _Static_assert(CL_BLOBS_MEMORY_BYTES_MAX == 268435456, "the help says so");
@@ -74,6 +75,15 @@ static const struct cl_opt options[] = {
      "bytes of all blobs together; default 268435456 in memory,\n"
      "4294967296 with --data",
      CL_OPT_OPTIONAL},
+    {"agent-link", "FILE",
+     "serve Agent Link clients as well: their relay-config.json;\n"
+     "readable by its owner alone, since it has the secret",
+     CL_OPT_OPTIONAL},
+    {"agent-link-port", "N", "the port for that; default the file's, or 8765", CL_OPT_OPTIONAL},
+    {"agent-link-secret-file", "FILE",
+     "the secret, in its first line; without --agent-link every\n"
+     "instance that knows it may come",
+     CL_OPT_OPTIONAL},
     {"max-connections", "N",
      "open connections at a time; default 64 less than the\n"
      "files that the relay may open",
@@ -102,6 +112,7 @@ static const struct cl_opt options[] = {
 /* A limit of 0 would let nothing through at all, which nobody means. */
 static const struct cl_number numbers[] = {
     {"port", 0, UINT16_MAX},
+    {"agent-link-port", 0, UINT16_MAX},
     {"max-connections", 1, UINT32_MAX},
     {"inbox-messages", 1, UINT32_MAX},
     {"inbox-bytes", 1, UINT64_MAX},

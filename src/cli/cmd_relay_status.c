@@ -74,11 +74,16 @@ draw(struct cl_page *page, cl_str answer)
 {
     static const struct cl_column inbox_columns[] = {
         {"FULLEST INBOXES", "agent_id"}, {"MESSAGES", "messages"}, {"BYTES", "bytes"}};
+    static const struct cl_column instance_columns[] = {{"AGENT LINK", "instance_id"},
+                                                        {"CONNECTIONS", "connections"},
+                                                        {"SINCE", "since"},
+                                                        {"AGENTS", "agents"}};
     static const struct cl_column refusal_columns[] = {
         {"REFUSED, CUT, DROPPED", "what"}, {"REASON", "reason"}, {"COUNT", "count"}};
     cl_str queues = cl_doc_find(answer, CL_STR("queues"));
     cl_str fullest = cl_doc_find(queues, CL_STR("fullest"));
     cl_str blobs = cl_doc_find(answer, CL_STR("blobs"));
+    cl_str link = cl_doc_find(answer, CL_STR("agent_link"));
     cl_str refusals = cl_doc_find(answer, CL_STR("refusals"));
 
     draw_line(page, "url", answer, "url");
@@ -100,10 +105,18 @@ draw(struct cl_page *page, cl_str answer)
     draw_numbers(page, "queues", queues, "0");
     if (blobs.len > 0)
         draw_numbers(page, "blobs", blobs, "0");
+    if (link.len > 0) {
+        draw_line(page, "agent link", link, "url");
+        draw_numbers(page, "", link, "0");
+    }
     draw_numbers(page, "limits", cl_doc_find(answer, CL_STR("limits")), "no"); // such as --rate
     if (has_rows(fullest)) {
         cl_page_print(page, "\n");
         cl_page_table(page, fullest, inbox_columns, 3);
+    }
+    if (has_rows(cl_doc_find(link, CL_STR("instances")))) {
+        cl_page_print(page, "\n");
+        cl_page_table(page, cl_doc_find(link, CL_STR("instances")), instance_columns, 4);
     }
     cl_page_print(page, "\n");
     if (has_rows(refusals))

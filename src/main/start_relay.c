@@ -11,6 +11,7 @@
 
 #include "cli/door.h"
 #include "cli/token.h"
+#include "main/agent_link.h"
 #include "main/notify.h"
 #include "main/privileges.h"
 #include "main/relay_tls.h"
@@ -225,12 +226,27 @@ settle(const struct cl_opts *opts, struct cl_relay *relay, const struct cl_log *
     return cl_relay_open_door(relay, path, has_folder ? cl_str_z(folder) : CL_STR(""), why);
 }
 
+/* Its URL, and the pin and Agent Link's where it has them. */
+static void
+print_start(const struct cl_relay *relay, bool as_json)
+{
+    char url[CL_RELAY_URL_CAP], agent_link[CL_RELAY_URL_CAP], pin[CL_RELAY_PIN_CAP];
+    cl_relay_url(relay, url);
+    (void)printf(as_json ? "{\"url\":\"%s\"" : "clawlink relay listening on %s\n", url);
+    if (cl_relay_pin(relay, pin))
+        (void)printf(as_json ? ",\"pin\":\"%s\"" : "clawlink relay pin %s\n", pin);
+    if (cl_relay_agent_link_url(relay, agent_link))
+        (void)printf(as_json ? ",\"agent_link\":\"%s\"" : "clawlink relay agent link %s\n",
+                     agent_link);
+    if (as_json)
+        (void)printf("}\n");
+}
+
 static enum cl_err
 serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct cl_why *why)
 {
     struct cl_relay *relay;
     char url[CL_RELAY_URL_CAP];
-    char pin[CL_RELAY_PIN_CAP];
     bool as_json = opts->globals[CL_GLOBAL_JSON] != NULL;
     enum cl_err err = cl_relay_open(config, &relay, why);
     if (err != CL_OK)
@@ -243,14 +259,8 @@ serve(const struct cl_opts *opts, const struct cl_relay_config *config, struct c
     if (option(opts, "allow-debugger") == NULL)
         cl_privileges_guard(); // another user may undo it
     cl_relay_url(relay, url);
-    int printed;
-    if (!cl_relay_pin(relay, pin))
-        printed = printf(as_json ? "{\"url\":\"%s\"}\n" : "clawlink relay listening on %s\n", url);
-    else
-        printed = printf(as_json ? "{\"url\":\"%s\",\"pin\":\"%s\"}\n"
-                                 : "clawlink relay listening on %s\nclawlink relay pin %s\n",
-                         url, pin);
-    if (printed < 0 || fflush(stdout) != 0)
+    print_start(relay, as_json);
+    if (ferror(stdout) != 0 || fflush(stdout) != 0)
         cl_log_warn(&config->log, "stdout.failed", CL_F("url", (const char *)url));
     cl_log_info(&config->log, "relay.listening", CL_F("url", (const char *)url));
     tell_manager(config, url);
@@ -270,6 +280,7 @@ cl_start_relay(struct cl_opts *opts, struct cl_data *data, struct cl_why *why)
                                .key = option(opts, "tls-key"),
                                .self_signed = option(opts, "tls-self-signed"),
                                .folder = option(opts, "tls-dir")};
+    struct cl_main_agent_link agent_link = {.secret = {0}};
     struct cl_buf hosts, origins;
     cl_buf_init(&hosts, LIST_BYTES_MAX);
     cl_buf_init(&origins, LIST_BYTES_MAX);
@@ -277,6 +288,8 @@ cl_start_relay(struct cl_opts *opts, struct cl_data *data, struct cl_why *why)
         cl_privileges_guard(); // before the token is read
 
     enum cl_err err = read_config(opts, &token, &config, why);
+    if (err == CL_OK)
+        err = cl_main_agent_link_read(&agent_link, opts, &config, why);
     if (err == CL_OK)
         err = list(opts, "allow-host", &hosts, &config.allow_hosts, why);
     if (err == CL_OK)
@@ -288,6 +301,7 @@ cl_start_relay(struct cl_opts *opts, struct cl_data *data, struct cl_why *why)
     cl_buf_done(&hosts);
     cl_buf_done(&origins);
     cl_secret_done(&token);
+    cl_main_agent_link_done(&agent_link);
     cl_data_close(data);
     return err;
 }

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/pool.h"
 #include "base/random.h"
-#include "proto/v2_bridge.h"
+#include "relay/agent_link.h"
 #include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
@@ -270,6 +270,8 @@ cl_relay_mark_ready(struct cl_relay *relay, cl_str agent)
 {
     struct cl_peer *receiver =
         cl_handles_get(&relay->handles, cl_session_receiver(relay->session, agent));
+    if (receiver == NULL && relay->agent_link != NULL)
+        cl_al_want(relay, agent);
     if (receiver != NULL && !cl_link_is_linked(&receiver->ready))
         cl_list_append(&relay->ready, &receiver->ready);
 }
@@ -309,6 +311,7 @@ mark_all_ready(struct cl_relay *relay)
         if (lease->conn != NULL) // it waits
             cl_relay_mark_ready(relay, cl_lease_agent(lease));
     }
+    cl_al_mark_all(relay);
 }
 
 /* Applies and performs; an acknowledgement that is due, at most one, is left in *ret_ack. */
@@ -396,20 +399,6 @@ cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl
 }
 
 void
-cl_relay_list(struct cl_relay *relay, const struct cl_agent *agent)
-{
-    struct cl_envelope_reader reader = cl_v2_reader(relay);
-    struct cl_v2_agent said = {.agent = agent->id};
-    enum cl_err err = cl_v2_read_record(&reader, cl_body_str(agent->record), &said);
-    if (err == CL_OK)
-        err = cl_directory_put(&relay->directory, agent->id, said.name, said.capabilities);
-    if (err != CL_OK)
-        cl_log_warn(&relay->config.log, "agent.not_listed", CL_F("agent", agent->id),
-                    CL_F("code", cl_err_wire(err)));
-    cl_arena_clear(&relay->arena);
-}
-
-void
 cl_relay_heartbeat(struct cl_relay *relay, cl_str agent)
 {
     struct cl_command draft = {.kind = CL_COMMAND_HEARTBEAT, .heartbeat = {.agent = agent}};
@@ -424,6 +413,7 @@ begin_accepting(struct cl_relay *relay)
 {
     if (relay->listener != NULL)
         cl_listener_accept(relay->listener, cl_relay_accept, relay);
+    cl_al_accept(relay);
 }
 
 /* Whoever closes before its ATTACH was applied is not attached, and does not say DETACH: the ATTACH
@@ -470,8 +460,12 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_PEER_RECOUNT:
         cl_recount_end(relay, peer);
         return;
+    case CL_PEER_DESK:
+        cl_desk_reply((struct cl_al_desk *)(void *)peer, effect);
+        return;
     case CL_PEER_LEASE:
-        return; // submits nothing
+    case CL_PEER_PASS:
+        return; // submit nothing
     }
 }
 
@@ -563,9 +557,11 @@ refuse_peer(struct cl_relay *relay, struct cl_peer *peer, enum cl_command_kind k
     case CL_PEER_RECOUNT:
         cl_recount_end(relay, peer);
         return;
-    case CL_PEER_ACK: // keeps its command
+    case CL_PEER_ACK:  // keeps its command
+    case CL_PEER_DESK: // receives without
     case CL_PEER_LEASE:
-        return; // submits nothing
+    case CL_PEER_PASS:
+        return; // submit nothing
     }
 }
 
@@ -703,6 +699,8 @@ agent_of(struct cl_peer *peer)
         return cl_socket_agent((struct cl_socket *)(void *)peer);
     if (peer->kind == CL_PEER_LEASE)
         return cl_lease_agent((struct cl_lease *)(void *)peer);
+    if (peer->kind == CL_PEER_DESK)
+        return cl_desk_agent((struct cl_al_desk *)(void *)peer);
     return peer->kind == CL_PEER_SEAT ? cl_seat_agent((struct cl_seat *)(void *)peer)
                                       : ((struct cl_exchange *)(void *)peer)->agent;
 }
@@ -714,6 +712,8 @@ pump_peer(struct cl_peer *peer)
         return cl_socket_pump((struct cl_socket *)(void *)peer);
     if (peer->kind == CL_PEER_LEASE)
         return cl_lease_pump((struct cl_lease *)(void *)peer);
+    if (peer->kind == CL_PEER_DESK)
+        return cl_desk_pump((struct cl_al_desk *)(void *)peer);
     return peer->kind == CL_PEER_SEAT ? cl_seat_pump((struct cl_seat *)(void *)peer)
                                       : cl_poll_pump((struct cl_exchange *)(void *)peer);
 }
@@ -786,6 +786,7 @@ cl_relay_turn_end(struct cl_relay *relay)
     apply_committed(relay);
     notice_read_only(relay);
     end_what_is_due(relay);
+    cl_al_turn(relay);
     pump(relay);
     cl_v2_tell(relay);
     if (relay->pushed >= CL_PROOF_BUSY_MESSAGES)

@@ -37,8 +37,8 @@ cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, cl_str sentenc
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-static struct cl_exchange *
-exchange_new(struct cl_relay *relay, struct cl_http_conn *conn)
+struct cl_exchange *
+cl_exchange_new(struct cl_relay *relay, struct cl_http_conn *conn)
 {
     struct cl_exchange *exchange = cl_alloc(sizeof *exchange);
     if (exchange == NULL)
@@ -73,7 +73,7 @@ void
 cl_exchange_admin(struct cl_relay *relay, struct cl_http_conn *conn,
                   const struct cl_http_head *head, cl_str body)
 {
-    struct cl_exchange *exchange = exchange_new(relay, conn);
+    struct cl_exchange *exchange = cl_exchange_new(relay, conn);
     if (exchange == NULL) {
         cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
         return;
@@ -95,6 +95,45 @@ refuse_query_token(struct cl_exchange *exchange, const struct cl_http_head *head
     cl_exchange_refuse(exchange, CL_ERR_MALFORMED,
                        CL_STR("here the token goes into Authorization: Bearer"));
     return true;
+}
+
+void
+cl_exchange_begin(struct cl_relay *relay, struct cl_http_conn *conn,
+                  const struct cl_http_head *head, cl_str bound)
+{
+    struct cl_why why = {""};
+    bool is_blob = cl_blob_is_path(head->path);
+    enum cl_err err = is_blob ? cl_guard_coding(head, &why) : cl_guard_body(head, &why);
+    if (err != CL_OK) {
+        cl_http_refuse(conn, err, cl_str_z(why.text));
+        return;
+    }
+    if (cl_str_eq(head->path, CL_STR("/metrics"))) {
+        cl_metrics_answer(relay, conn, head);
+        return;
+    }
+    struct cl_exchange *exchange = cl_exchange_new(relay, conn);
+    if (exchange == NULL) {
+        cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
+        return;
+    }
+    bool is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
+    exchange->is_v2 = is_v2;
+    exchange->bound = bound;
+    if ((is_v2 || is_blob) && refuse_query_token(exchange, head))
+        return;
+    if (is_blob)
+        cl_blob_head(exchange, head); // it may have gone with that
+    if (is_v2 || is_blob)
+        return;
+    err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
+    if (err == CL_ERR_METHOD) {
+        cl_http_refuse_with(conn, err, cl_str_z(why.text),
+                            (struct cl_http_field){CL_STR("Allow"), cl_v1_route_allow(head->path)});
+        cl_exchange_free(exchange);
+    } else if (err != CL_OK) {
+        cl_exchange_refuse(exchange, err, cl_str_z(why.text));
+    }
 }
 
 /* Host and Origin, then the token, then all else: the order of clawlink-v1.md. */
@@ -121,38 +160,7 @@ on_head(void *ctx, struct cl_http_conn *conn, const struct cl_http_head *head)
     }
     if (!is_health)
         cl_http_conn_is_known(conn);
-    bool is_blob = cl_blob_is_path(head->path);
-    err = is_blob ? cl_guard_coding(head, &why) : cl_guard_body(head, &why);
-    if (err != CL_OK) {
-        cl_http_refuse(conn, err, cl_str_z(why.text));
-        return;
-    }
-
-    if (cl_str_eq(head->path, CL_STR("/metrics"))) {
-        cl_metrics_answer(relay, conn, head);
-        return;
-    }
-    struct cl_exchange *exchange = exchange_new(relay, conn);
-    if (exchange == NULL) {
-        cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
-        return;
-    }
-    bool is_v2 = cl_str_eq(head->path, CL_STR("/v2"));
-    exchange->is_v2 = is_v2;
-    if ((is_v2 || is_blob) && refuse_query_token(exchange, head))
-        return;
-    if (is_blob)
-        cl_blob_head(exchange, head); // it may have gone with that
-    if (is_v2 || is_blob)
-        return;
-    err = cl_v1_route_find(head->method, head->path, exchange->space, &exchange->route, &why);
-    if (err == CL_ERR_METHOD) {
-        cl_http_refuse_with(conn, err, cl_str_z(why.text),
-                            (struct cl_http_field){CL_STR("Allow"), cl_v1_route_allow(head->path)});
-        cl_exchange_free(exchange);
-    } else if (err != CL_OK) {
-        cl_exchange_refuse(exchange, err, cl_str_z(why.text));
-    }
+    cl_exchange_begin(relay, conn, head, CL_STR(""));
 }
 
 static void

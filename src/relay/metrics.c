@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net/tls.h"
+#include "relay/agent_link.h"
 
 /* One family while it is being written; the first error stays. */
 struct family {
@@ -262,6 +263,23 @@ write_refusals(struct cl_relay *relay, struct family *family)
     labelled(family, "token", "wrong", relay->auth_failures[1]);
 }
 
+static void
+write_agent_link(const struct cl_relay *relay, struct family *family)
+{
+    const struct cl_agent_link *al = relay->agent_link;
+    if (al == NULL)
+        return;
+    gauge(family, "clawlink_agent_link_connections", al->conns_len, "WebSockets of Agent Link.");
+    begin(family, "clawlink_agent_link_registers_total", "counter",
+          "Registers; replayed ones were good once, busy ones were not looked at.");
+    for (unsigned i = 0; i < CL_AL_COUNT_DELIVERED; i++)
+        labelled(family, "result", cl_al_count_names[i], al->counts[i]);
+    begin(family, "clawlink_agent_link_messages_total", "counter",
+          "Messages that Agent Link clients sent.");
+    for (unsigned i = CL_AL_COUNT_DELIVERED; i < CL_AL_COUNT_LEN; i++)
+        labelled(family, "result", cl_al_count_names[i], al->counts[i]);
+}
+
 /* -- the answer -------------------------------------------------------------------------------- */
 
 enum cl_err
@@ -273,6 +291,7 @@ cl_metrics_write(struct cl_relay *relay, struct cl_buf *out)
     write_connections(relay, &family);
     write_ends(relay, &family);
     write_refusals(relay, &family);
+    write_agent_link(relay, &family);
     return family.err;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "relay/agent_link.h"
 #include "relay/state.h"
 
 void
@@ -9,6 +10,9 @@ cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed)
     if (peer == NULL)
         return; // whoever sent it has gone
     switch (peer->kind) {
+    case CL_PEER_PASS:
+        cl_al_passed(relay, passed);
+        return;
     case CL_PEER_EXCHANGE:
     case CL_PEER_SOCKET:
     case CL_PEER_ACK:
@@ -16,6 +20,7 @@ cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed)
     case CL_PEER_WAIT:
     case CL_PEER_LEASE:
     case CL_PEER_RECOUNT:
+    case CL_PEER_DESK:
         return; // pass nothing
     }
 }

@@ -17,6 +17,9 @@ struct cl_relay;
 struct cl_v2_conn;
 struct cl_blob_call;
 
+/* Which of Agent Link's calls a request is. */
+enum cl_al_route { CL_AL_ROUTE_NONE, CL_AL_ROUTE_REGISTER, CL_AL_ROUTE_SEND };
+
 /* What a handle leads to; the first member of each such struct. */
 enum cl_peer_kind {
     CL_PEER_EXCHANGE,
@@ -25,7 +28,9 @@ enum cl_peer_kind {
     CL_PEER_SEAT,
     CL_PEER_WAIT,
     CL_PEER_LEASE,
-    CL_PEER_RECOUNT
+    CL_PEER_RECOUNT,
+    CL_PEER_DESK,
+    CL_PEER_PASS
 };
 
 struct cl_peer {
@@ -52,6 +57,9 @@ struct cl_exchange {
     struct cl_v1_route route;
     bool is_v2;                // of /v2: the route says nothing
     bool is_admin;             // it came in at the admin door
+    bool has_token;            // of a call of Agent Link: it showed the relay's
+    enum cl_al_route al_route; // the route says nothing but in NONE
+    cl_str bound;              // whose token it showed, which alone it may speak for; or empty
     struct cl_v2_conn *v2;     // of POST /v2: its one call; ends with this
     struct cl_blob_call *blob; // of /v2/blobs; ends with this
     bool is_submitted;         // a command is on its way through the journal
@@ -62,6 +70,13 @@ struct cl_exchange {
     struct cl_timer wait;      // runs: a long poll without a message so far
     char space[CL_ID_BYTES_MAX];
 };
+
+/* A request from now on has an exchange, as its connection's user. NULL without memory. */
+struct cl_exchange *cl_exchange_new(struct cl_relay *relay, struct cl_http_conn *conn);
+/* The head of a request that may ask, for cl_exchange_handler's other members. bound: whom alone it
+ * may speak for, or empty; it outlives the request. */
+void cl_exchange_begin(struct cl_relay *relay, struct cl_http_conn *conn,
+                       const struct cl_http_head *head, cl_str bound);
 
 /* One WebSocket of one agent. */
 struct cl_socket {

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "relay/agent_link.h"
 #include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
@@ -87,7 +88,7 @@ stop_if_drained(struct cl_relay *relay)
 {
     if (cl_http_server_count(relay->http) == 0 && cl_admin_count(&relay->admin) == 0 &&
         cl_list_is_empty(&relay->sockets) && cl_list_is_empty(&relay->v2_conns) &&
-        relay->uncommitted == 0)
+        cl_al_is_idle(relay) && relay->uncommitted == 0)
         cl_loop_stop(relay->loop);
 }
 
@@ -123,6 +124,7 @@ begin_drain(struct cl_relay *relay)
             cl_poll_answer_empty(exchange);
     }
     cl_http_server_drain(relay->http);
+    cl_al_drain(relay);
     cl_admin_drain(&relay->admin);
     CL_LIST_EACH(&relay->sockets, at)
     {
@@ -323,6 +325,8 @@ open_net(struct cl_relay *relay, struct cl_why *why)
         err = cl_tcp_listen(relay->loop, config->host, config->port, &relay->listener, why);
     if (err == CL_OK)
         err = check_exposure(relay, why);
+    if (err == CL_OK)
+        err = cl_al_open(relay, why);
     if (err != CL_OK)
         return err;
     cl_loop_on_turn_end(relay->loop, on_turn_end, relay);
@@ -420,6 +424,7 @@ cl_relay_free(struct cl_relay *relay)
     cl_discovery_end(relay);
     cl_listener_close(relay->listener);
     cl_http_server_free(relay->http);
+    cl_al_close(relay);
     cl_admin_close(&relay->admin);
     (void)cl_journal_watch(relay->config.journal, NULL, NULL);
     if (relay->config.blobs != NULL)
@@ -430,6 +435,7 @@ cl_relay_free(struct cl_relay *relay)
         cl_lease_free(CL_LIST_ENTRY(at, struct cl_lease, peer.link));
     }
     cl_loop_free(relay->loop); // sockets hear on_closed here
+    cl_al_free(relay);
     cl_relay_tls_done(relay);
     cl_recount_end_all(relay);
     CL_LIST_EACH(&relay->acks, at)

@@ -23,6 +23,16 @@ enum cl_relay_discovery {
     CL_RELAY_DISCOVERY_OFF,
 };
 
+/* Agent Link beside it, on a port of its own (relay/agent_link.h). */
+struct cl_relay_agent_link {
+    bool is_on;
+    bool has_port;
+    uint16_t port;                  // before the file's
+    const char *file;               // its name, for a sentence; NULL: there is none, and
+    cl_str text;                    // whoever proves the secret is registered
+    const struct cl_secret *secret; // before the file's; NULL: the file's
+};
+
 struct cl_relay_config {
     cl_str host; // address literal or name; beyond loopback wants a token or no_auth
     uint16_t port;
@@ -46,6 +56,7 @@ struct cl_relay_config {
     uint32_t thread_minute_max;
     uint32_t inherited_hops_max; // of those that are inherited; 0: no limit
     uint32_t inherited_messages_max;
+    struct cl_relay_agent_link agent_link;
     cl_str name; // on the local network; empty: "ClawLink Relay (machine)"
     enum cl_relay_discovery discovery;
     struct cl_log log;
@@ -68,6 +79,8 @@ CL_MUST_CHECK enum cl_err cl_relay_open_door(struct cl_relay *relay, cl_str path
 /* "https://127.0.0.1:9077" and its NUL. */
 #define CL_RELAY_URL_CAP 64
 void cl_relay_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP]);
+/* "ws://127.0.0.1:8765": Agent Link's. False: there is none. */
+bool cl_relay_agent_link_url(const struct cl_relay *relay, char ret_url[static CL_RELAY_URL_CAP]);
 /* "sha256:", 44 letters and NUL: by what clients know the key (--pin). False: it speaks plain text.
  * A reload may change it. */
 #define CL_RELAY_PIN_CAP 52

@@ -5,6 +5,7 @@
  *     relay.c     opening, running, draining
  *     commit.c    submit, commit, apply, perform: the phases at the end of a turn
  *     exchange.c  one HTTP request and its answer
+ *     passing.c   who is told how a passing message ended
  *     calls.c     what each v1 call does, and what it answers
  *     poll.c      polls, short and long
  *     socket.c    WebSockets
@@ -52,6 +53,7 @@ struct cl_relay {
     struct cl_loop *loop;
     struct cl_listener *listener;
     struct cl_http_server *http;
+    struct cl_agent_link *agent_link; // NULL: it speaks none (relay/agent_link.h)
     struct cl_admin admin;
     struct cl_tls *tls; // NULL: plain text
     bool has_terminal;  // standard error was one at the start
@@ -137,8 +139,6 @@ CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_com
 void cl_relay_close_holder(struct cl_relay *relay, uint64_t holder);
 void cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl_proof proof);
 void cl_relay_heartbeat(struct cl_relay *relay, cl_str agent);
-/* From now on it is found by what it says of itself. The arena is cleared. */
-void cl_relay_list(struct cl_relay *relay, const struct cl_agent *agent);
 /* At the end of this turn whoever receives for that agent looks for messages. */
 void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
 /* Tells the core, now or as soon as the journal takes it. */

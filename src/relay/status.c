@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "relay/agent_link.h"
 #include "relay/blob.h"
 #include "relay/metrics.h"
 
@@ -161,6 +162,52 @@ put_refusals(struct cl_relay *relay, struct cl_json_writer *json)
     cl_json_array_end(json);
 }
 
+/* -- Agent Link -------------------------------------------------------------------------------- */
+
+static void
+put_instance(struct cl_json_writer *json, const struct cl_al_instance *instance)
+{
+    cl_json_object_begin(json);
+    cl_json_put_member(json, CL_STR("instance_id"), cl_al_instance_id(instance));
+    if (instance->name.len > 0)
+        cl_json_put_member(json, CL_STR("name"), instance->name);
+    put(json, "connections", instance->conns_len);
+    if (instance->conns_len > 0)
+        cl_v1_put_time(json, CL_STR("since"), instance->since);
+    cl_json_put_name(json, CL_STR("agents"));
+    cl_json_array_begin(json);
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, link);
+        if (desk->is_known)
+            cl_json_put_string(json, cl_desk_agent(desk));
+    }
+    cl_json_array_end(json);
+    cl_json_object_end(json);
+}
+
+static void
+put_agent_link(struct cl_relay *relay, struct cl_json_writer *json)
+{
+    const struct cl_agent_link *al = relay->agent_link;
+    const struct cl_al_instance *instance;
+    char url[CL_RELAY_URL_CAP] = "";
+    if (al == NULL)
+        return;
+    (void)cl_relay_agent_link_url(relay, url); // one that is stopping has none
+    begin_object(json, "agent_link");
+    cl_json_put_member(json, CL_STR("url"), cl_str_z(url));
+    put(json, "connections", al->conns_len);
+    for (unsigned i = 0; i < CL_AL_COUNT_LEN; i++)
+        put(json, cl_al_count_names[i], al->counts[i]);
+    cl_json_put_name(json, CL_STR("instances"));
+    cl_json_array_begin(json);
+    for (uint32_t at = 0; (instance = cl_map_next(&al->instances, &at)) != NULL;)
+        put_instance(json, instance);
+    cl_json_array_end(json);
+    cl_json_object_end(json);
+}
+
 /* -- all of it --------------------------------------------------------------------------------- */
 
 static void
@@ -214,6 +261,7 @@ cl_status_write(struct cl_relay *relay, struct cl_buf *out)
     put_queues(relay, &json);
     put(&json, "files", cl_core_stats(relay->core).files);
     put_blobs(relay, &json);
+    put_agent_link(relay, &json);
     put_refusals(relay, &json);
     put_limits(relay, &json);
     cl_json_object_end(&json);

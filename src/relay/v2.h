@@ -32,6 +32,7 @@ struct cl_v2_conn {
     struct cl_list waits;
     struct cl_list leases;        // those that wait for a first message
     struct cl_exchange *exchange; // of one call over HTTP, else NULL
+    cl_str bound;                 // whose token it showed, which alone it may be; or empty
     uint32_t instance_len;        // 0: before its hello
     char instance[CL_NAME_BYTES_MAX];
 };
@@ -120,6 +121,8 @@ void cl_v2_drain(struct cl_relay *relay);
 uint8_t cl_v2_durability_of(const struct cl_relay *relay);
 /* Frees it, with all that waits. */
 void cl_v2_end(struct cl_v2_conn *conn);
+/* May that agent speak here, as far as the token says? */
+bool cl_v2_may_be(const struct cl_v2_conn *conn, cl_str agent);
 /* The seat of that agent on this connection, or NULL. */
 struct cl_seat *cl_v2_seat(const struct cl_v2_conn *conn, cl_str agent);
 /* Answers a call; one without an id gets none. A connection that cannot take the answer is cut. */
@@ -158,6 +161,9 @@ struct cl_found {
 };
 /* CL_ERR_NO_AGENT, AMBIGUOUS, NO_MEMORY. */
 CL_MUST_CHECK enum cl_err cl_v2_find(struct cl_relay *relay, cl_str to, struct cl_found *ret_found);
+
+/* From now on it is found by what it says of itself. The arena is cleared. */
+void cl_relay_list(struct cl_relay *relay, const struct cl_agent *agent);
 
 /* -- v2_lease.c ----------------------------------------------------------------------------- */
 

@@ -47,6 +47,10 @@ may_speak_for(struct run *run, cl_str agent)
         refuse(run, CL_ERR_FORBIDDEN, "say whose call it is: agent");
         return false;
     }
+    if (!cl_v2_may_be(run->conn, agent)) {
+        refuse(run, CL_ERR_FORBIDDEN, "this token is another instance's");
+        return false;
+    }
     cl_relay_heartbeat(run->relay, agent);
     return true;
 }

@@ -384,11 +384,29 @@ register_agent(struct cl_v2_conn *conn, const struct cl_v2_call *call, struct cl
     return err;
 }
 
+static bool
+is_of(cl_str instance, cl_str agent)
+{
+    struct cl_address address;
+    return cl_address_read(agent, &address) && address.kind == CL_ADDRESS_AGENT &&
+           cl_str_eq(address.instance, instance);
+}
+
+bool
+cl_v2_may_be(const struct cl_v2_conn *conn, cl_str agent)
+{
+    return conn->bound.len == 0 || is_of(conn->bound, agent);
+}
+
 /* Over HTTP it is heard of, and that is all. */
 static void
 run_attach_once(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
     struct cl_wait *wait;
+    if (!cl_v2_may_be(conn, call->params.attach.agent)) {
+        cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this token is another instance's"));
+        return;
+    }
     if (call->params.attach.guest) {
         cl_v2_refuse(conn, call->id, CL_ERR_USAGE,
                      CL_STR("a guest is there as long as its connection: use a WebSocket"));
@@ -397,14 +415,6 @@ run_attach_once(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     enum cl_err err = register_agent(conn, call, &wait);
     if (err != CL_OK)
         cl_v2_refuse(conn, call->id, err, CL_STR(""));
-}
-
-static bool
-is_of_instance(const struct cl_v2_conn *conn, cl_str agent)
-{
-    struct cl_address address;
-    return cl_address_read(agent, &address) && address.kind == CL_ADDRESS_AGENT &&
-           cl_str_eq(address.instance, cl_str_of(conn->instance, conn->instance_len));
 }
 
 static uint32_t
@@ -423,7 +433,7 @@ static void
 run_attach(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
     const struct cl_v2_attach *params = &call->params.attach;
-    if (!is_of_instance(conn, params->agent)) {
+    if (!is_of(cl_str_of(conn->instance, conn->instance_len), params->agent)) {
         cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN,
                      CL_STR("this connection is another instance's"));
         return;
@@ -543,6 +553,10 @@ run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         refuse_versions(conn, call);
         return;
     }
+    if (conn->bound.len > 0 && !cl_str_eq(conn->bound, params->instance)) {
+        cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this token is another instance's"));
+        return;
+    }
     if (conn->exchange != NULL) {
         welcome(conn, call);
         return;
@@ -596,12 +610,13 @@ on_message(void *ctx, struct cl_ws_conn *ws, bool is_text, cl_str message)
 }
 
 static struct cl_v2_conn *
-conn_new(struct cl_relay *relay)
+conn_new(const struct cl_exchange *exchange)
 {
     struct cl_v2_conn *conn = cl_alloc(sizeof *conn);
     if (conn == NULL)
         return NULL;
-    conn->relay = relay;
+    conn->relay = exchange->relay;
+    conn->bound = exchange->bound;
     cl_link_init(&conn->link);
     cl_list_init(&conn->seats);
     cl_list_init(&conn->waits);
@@ -689,7 +704,7 @@ begin(struct cl_exchange *exchange)
         cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, CL_STR("the relay is stopping"));
         return;
     }
-    struct cl_v2_conn *conn = conn_new(relay);
+    struct cl_v2_conn *conn = conn_new(exchange);
     if (conn == NULL) {
         cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
         return;
@@ -707,7 +722,7 @@ begin(struct cl_exchange *exchange)
 static void
 call_once(struct cl_exchange *exchange, cl_str body)
 {
-    struct cl_v2_conn *conn = conn_new(exchange->relay);
+    struct cl_v2_conn *conn = conn_new(exchange);
     if (conn == NULL) {
         cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
         return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "relay/v2.h"
 
+#include "proto/v2_bridge.h"
+#include "relay/agent_link.h"
 #include "relay/state.h"
 
 /* Candidates that an ambiguous name is answered with. */
@@ -91,9 +93,9 @@ static enum cl_err
 find_known(struct cl_relay *relay, cl_str id, cl_str to, struct cl_found *ret_found)
 {
     const struct cl_agent *agent = cl_core_agent(relay->core, id);
-    if (!is_there(agent))
+    if (!is_there(agent) && cl_al_reach(relay, id) == NULL)
         return CL_ERR_NO_AGENT;
-    ret_found->id = agent->id;
+    ret_found->id = is_there(agent) ? agent->id : id;
     ret_found->address = to;
     return CL_OK;
 }
@@ -121,4 +123,18 @@ cl_v2_find(struct cl_relay *relay, cl_str to, struct cl_found *ret_found)
         break;
     }
     return CL_ERR_NO_AGENT;
+}
+
+void
+cl_relay_list(struct cl_relay *relay, const struct cl_agent *agent)
+{
+    struct cl_envelope_reader reader = cl_v2_reader(relay);
+    struct cl_v2_agent said = {.agent = agent->id};
+    enum cl_err err = cl_v2_read_record(&reader, cl_body_str(agent->record), &said);
+    if (err == CL_OK)
+        err = cl_directory_put(&relay->directory, agent->id, said.name, said.capabilities);
+    if (err != CL_OK)
+        cl_log_warn(&relay->config.log, "agent.not_listed", CL_F("agent", agent->id),
+                    CL_F("code", cl_err_wire(err)));
+    cl_arena_clear(&relay->arena);
 }

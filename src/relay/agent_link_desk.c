@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Instances, and a desk for each of their agents. Agents that are listed or have spoken are known:
+ * they are registered in the core, which lists them, and their desks are open while the instance is
+ * connected. To others of the instance somebody may write as well, since a client need not send to
+ * be there: their desks are opened when something comes for them.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "proto/v2_bridge.h"
+#include "relay/agent_link.h"
+#include "relay/state.h"
+#include "relay/v2.h"
+
+/* By that the relay knows those again that it has registered itself. */
+#define RECORD_METADATA "{\"via\":\"agent-link\"}"
+
+/* -- instances --------------------------------------------------------------------------------- */
+
+struct cl_al_instance *
+cl_al_find_instance(const struct cl_agent_link *al, cl_str id)
+{
+    return cl_map_get(&al->instances, id);
+}
+
+static cl_str
+token_key(const struct cl_al_instance *instance)
+{
+    return cl_str_of((const char *)&instance->token, sizeof instance->token);
+}
+
+/* Its code, and the token that follows from its secret. */
+static enum cl_err
+set_secret(struct cl_relay *relay, struct cl_al_instance *instance, const struct cl_secret *own)
+{
+    struct cl_agent_link *al = relay->agent_link;
+    const struct cl_secret *secret = own->len > 0 ? own : &al->secret;
+    char token[CL_AGENT_LINK_TOKEN_LEN];
+    if (own->len > 0) {
+        instance->hmac = cl_hmac_new(cl_str_of((const char *)own->bytes, own->len));
+        if (instance->hmac == NULL)
+            return CL_ERR_NO_MEMORY;
+    }
+    enum cl_err err = cl_agent_link_token(secret, cl_al_instance_id(instance), token);
+    if (err == CL_OK)
+        err = cl_digest_of(cl_str_of(token, sizeof token), &instance->token);
+    cl_secret_wipe(token, sizeof token);
+    return err == CL_OK ? cl_map_put(&al->tokens, token_key(instance), instance) : err;
+}
+
+static struct cl_al_desk *desk_new(struct cl_relay *relay, struct cl_al_instance *instance,
+                                   cl_str id);
+
+/* Those that the file lists. */
+static enum cl_err
+add_listed(struct cl_relay *relay, struct cl_al_instance *instance, cl_strs listed)
+{
+    char id[2 * CL_NAME_BYTES_MAX + 1];
+    cl_str name = cl_al_instance_id(instance);
+    memcpy(id, name.ptr, name.len);
+    id[name.len] = '/';
+    for (uint32_t i = 0; i < listed.len; i++) {
+        memcpy(id + name.len + 1, listed.ptr[i].ptr, listed.ptr[i].len);
+        struct cl_al_desk *desk =
+            desk_new(relay, instance, cl_str_of(id, name.len + 1 + listed.ptr[i].len));
+        if (desk == NULL)
+            return CL_ERR_NO_MEMORY;
+        desk->is_known = true;
+        instance->known_len++;
+    }
+    return CL_OK;
+}
+
+enum cl_err
+cl_al_instance_new(struct cl_relay *relay, const struct cl_agent_link_instance *from,
+                   struct cl_al_instance **ret_instance)
+{
+    struct cl_agent_link *al = relay->agent_link;
+    if (al->instances.count >= CL_AL_INSTANCES_MAX)
+        return CL_ERR_TOO_MANY;
+    struct cl_al_instance *instance = cl_alloc(sizeof *instance + from->id.len);
+    if (instance == NULL)
+        return CL_ERR_NO_MEMORY;
+    cl_list_init(&instance->conns);
+    cl_list_init(&instance->desks);
+    instance->offset = CL_AGENT_LINK_NO_OFFSET;
+    instance->lists_agents = from->lists_agents;
+    instance->id_len = (uint32_t)from->id.len;
+    memcpy(instance->id, from->id.ptr, from->id.len);
+    enum cl_err err = set_secret(relay, instance, &from->secret);
+    if (err != CL_OK) {
+        cl_hmac_free(instance->hmac);
+        cl_free(instance);
+        return err;
+    }
+    err = cl_map_put(&al->instances, cl_al_instance_id(instance), instance);
+    if (err != CL_OK) {
+        (void)cl_map_remove(&al->tokens, token_key(instance));
+        cl_hmac_free(instance->hmac);
+        cl_free(instance);
+        return err;
+    }
+    *ret_instance = instance;
+    return add_listed(relay, instance, from->agents);
+}
+
+static void desk_free(struct cl_al_desk *desk);
+
+void
+cl_al_instance_free(struct cl_al_instance *instance)
+{
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        desk_free(CL_LIST_ENTRY(at, struct cl_al_desk, link));
+    }
+    cl_hmac_free(instance->hmac);
+    cl_body_unref(instance->key);
+    cl_free(instance);
+}
+
+/* -- desks ------------------------------------------------------------------------------------- */
+
+static struct cl_al_desk *
+desk_new(struct cl_relay *relay, struct cl_al_instance *instance, cl_str id)
+{
+    struct cl_al_desk *desk = cl_alloc(sizeof *desk + id.len);
+    if (desk == NULL)
+        return NULL;
+    desk->relay = relay;
+    desk->instance = instance;
+    cl_link_init(&desk->wanted);
+    cl_list_init(&desk->voices);
+    cl_list_init(&desk->pushes);
+    desk->id_len = (uint32_t)id.len;
+    memcpy(desk->id, id.ptr, id.len);
+    if (cl_map_put(&relay->agent_link->agents, cl_desk_agent(desk), desk) != CL_OK) {
+        cl_free(desk);
+        return NULL;
+    }
+    cl_list_append(&instance->desks, &desk->link);
+    return desk;
+}
+
+/* It is closed, and nobody speaks for it. */
+static void
+desk_free(struct cl_al_desk *desk)
+{
+    (void)cl_map_remove(&desk->relay->agent_link->agents, cl_desk_agent(desk));
+    cl_list_remove(&desk->wanted);
+    cl_list_remove(&desk->link);
+    cl_free(desk);
+}
+
+/* What an agent is registered with. */
+static enum cl_err
+put_record(struct cl_relay *relay, cl_str id)
+{
+    const struct cl_v2_attach said = {.agent = id, .metadata = CL_STR(RECORD_METADATA)};
+    cl_buf_clear(&relay->text);
+    return cl_v2_put_record(&said, &relay->text);
+}
+
+/* Was it registered here, and has said nothing else of itself elsewhere? */
+static bool
+is_registered_here(struct cl_relay *relay, const struct cl_agent *agent)
+{
+    return cl_agent_is_registered(agent) && put_record(relay, agent->id) == CL_OK &&
+           cl_str_eq(cl_body_str(agent->record), cl_buf_str(&relay->text));
+}
+
+void
+cl_al_adopt(struct cl_relay *relay, const struct cl_al_instance *only)
+{
+    for (const struct cl_agent *agent = NULL;
+         (agent = cl_core_agent_next(relay->core, agent)) != NULL;) {
+        cl_str before, after;
+        bool is_address = cl_str_split(agent->id, '/', &before, &after);
+        struct cl_al_instance *instance =
+            is_address ? cl_al_find_instance(relay->agent_link, before) : NULL;
+        if (instance == NULL || instance->lists_agents || (only != NULL && instance != only) ||
+            !is_registered_here(relay, agent))
+            continue;
+        cl_err_ignore(cl_al_learn(relay, instance, agent->id, NULL)); // they may be too many
+    }
+}
+
+/* The core lists it from now on, and does not forget it while it is there. A journal that takes
+ * nothing now keeps nobody from receiving. */
+static void
+tell_core(struct cl_al_desk *desk)
+{
+    struct cl_relay *relay = desk->relay;
+    cl_str id = cl_desk_agent(desk);
+    struct cl_command draft = {.kind = CL_COMMAND_ATTACH, .attach = {.agent = id}};
+    if (!cl_agent_is_registered(cl_core_agent(relay->core, id))) {
+        if (put_record(relay, id) != CL_OK)
+            return;
+        struct cl_body *record = cl_body_new(cl_buf_str(&relay->text));
+        struct cl_command add = {.kind = CL_COMMAND_REGISTER,
+                                 .registration = {.agent = id, .keeps = true, .record = record}};
+        if (record != NULL)
+            cl_err_ignore(cl_relay_submit(relay, &add, 0));
+        cl_body_unref(record);
+    }
+    cl_err_ignore(cl_relay_submit(relay, &draft, desk->peer.handle));
+}
+
+/* Only CL_ERR_NO_MEMORY can happen. */
+static enum cl_err
+desk_open(struct cl_al_desk *desk)
+{
+    struct cl_relay *relay = desk->relay;
+    enum cl_err err = cl_peer_begin(relay, &desk->peer, CL_PEER_DESK, &relay->agent_link->desks);
+    if (err != CL_OK)
+        return err;
+    struct cl_command open = {.kind = CL_COMMAND_OPEN,
+                              .open = {.agent = cl_desk_agent(desk),
+                                       .holder = desk->peer.handle,
+                                       .kind = CL_HOLDER_RANGED}};
+    err = cl_relay_session(relay, &open);
+    if (err != CL_OK) {
+        cl_peer_end(relay, &desk->peer);
+        return err;
+    }
+    desk->is_open = true;
+    desk->is_held = false;
+    cl_list_remove(&desk->wanted);
+    if (desk->is_known)
+        tell_core(desk);
+    cl_relay_mark_ready(relay, cl_desk_agent(desk));
+    return CL_OK;
+}
+
+static void
+desk_close(struct cl_al_desk *desk)
+{
+    struct cl_relay *relay = desk->relay;
+    if (!desk->is_open)
+        return;
+    desk->is_open = false;
+    cl_al_forget_pushes(desk);
+    cl_relay_close_holder(relay, desk->peer.handle);
+    if (desk->is_attached)
+        cl_relay_detach(relay, cl_desk_agent(desk));
+    desk->is_attached = false;
+    cl_peer_end(relay, &desk->peer);
+}
+
+void
+cl_desk_reply(struct cl_al_desk *desk, const struct cl_effect *effect)
+{
+    if (effect->reply.command_kind == CL_COMMAND_ATTACH && effect->reply.err == CL_OK)
+        desk->is_attached = true;
+}
+
+/* -- whose agent ------------------------------------------------------------------------------- */
+
+struct cl_al_instance *
+cl_al_reach(const struct cl_relay *relay, cl_str agent)
+{
+    struct cl_address address;
+    if (relay->agent_link == NULL || !cl_address_read(agent, &address) ||
+        address.kind != CL_ADDRESS_AGENT)
+        return NULL;
+    struct cl_al_instance *instance = cl_al_find_instance(relay->agent_link, address.instance);
+    if (instance == NULL || instance->conns_len == 0)
+        return NULL;
+    bool is_agent =
+        !instance->lists_agents || cl_map_get(&relay->agent_link->agents, agent) != NULL;
+    return is_agent ? instance : NULL;
+}
+
+/* The desk of an agent that somebody writes to, or NULL: one that has registered in another way
+ * waits for that, since clients here pass over what is for others. */
+static struct cl_al_desk *
+desk_of(struct cl_relay *relay, struct cl_al_instance *instance, cl_str agent)
+{
+    struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
+    if (desk != NULL || instance->unknown_len >= CL_AL_AGENTS_MAX ||
+        cl_agent_is_registered(cl_core_agent(relay->core, agent)))
+        return desk;
+    desk = desk_new(relay, instance, agent);
+    if (desk != NULL)
+        instance->unknown_len++;
+    return desk;
+}
+
+void
+cl_al_seat(struct cl_relay *relay, cl_str agent)
+{
+    struct cl_al_instance *instance = cl_al_reach(relay, agent);
+    // Whoever is attached in another way has said which agent it is.
+    if (instance == NULL || cl_session_is_online(relay->session, agent))
+        return;
+    struct cl_al_desk *desk = desk_of(relay, instance, agent);
+    if (desk != NULL && !desk->is_open)
+        cl_err_ignore(desk_open(desk)); // then nobody is there
+}
+
+void
+cl_al_want(struct cl_relay *relay, cl_str agent)
+{
+    struct cl_al_instance *instance = cl_al_reach(relay, agent);
+    if (instance == NULL || cl_session_is_online(relay->session, agent))
+        return;
+    struct cl_al_desk *desk = desk_of(relay, instance, agent);
+    if (desk == NULL || desk->is_open || cl_link_is_linked(&desk->wanted))
+        return;
+    cl_list_append(&relay->agent_link->wanted, &desk->wanted);
+    cl_loop_again(relay->loop);
+}
+
+void
+cl_al_turn(struct cl_relay *relay)
+{
+    struct cl_link *at;
+    if (relay->agent_link == NULL)
+        return;
+    while ((at = cl_list_first(&relay->agent_link->wanted)) != NULL) {
+        struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, wanted);
+        cl_list_remove(at);
+        cl_al_seat(relay, cl_desk_agent(desk));
+    }
+}
+
+void
+cl_al_mark_all(struct cl_relay *relay)
+{
+    if (relay->agent_link == NULL)
+        return;
+    CL_LIST_EACH(&relay->agent_link->desks, at)
+    {
+        cl_relay_mark_ready(relay, cl_desk_agent(CL_LIST_ENTRY(at, struct cl_al_desk, peer.link)));
+    }
+}
+
+/* -- who speaks -------------------------------------------------------------------------------- */
+
+static enum cl_err
+hear(struct cl_al_desk *desk, struct cl_al_conn *conn)
+{
+    CL_LIST_EACH(&desk->voices, at)
+    {
+        if (CL_LIST_ENTRY(at, struct cl_al_voice, of_desk)->conn == conn)
+            return CL_OK;
+    }
+    struct cl_al_voice *voice = cl_alloc(sizeof *voice);
+    if (voice == NULL)
+        return CL_ERR_NO_MEMORY;
+    voice->desk = desk;
+    voice->conn = conn;
+    cl_link_init(&voice->of_desk);
+    cl_link_init(&voice->of_conn);
+    cl_list_append(&desk->voices, &voice->of_desk);
+    cl_list_append(&conn->voices, &voice->of_conn);
+    return CL_OK;
+}
+
+enum cl_err
+cl_al_learn(struct cl_relay *relay, struct cl_al_instance *instance, cl_str agent,
+            struct cl_al_conn *conn)
+{
+    struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
+    bool is_news = desk == NULL || !desk->is_known;
+    if (desk == NULL && instance->lists_agents)
+        return CL_ERR_FORBIDDEN;
+    if (is_news && instance->known_len >= CL_AL_AGENTS_MAX)
+        return CL_ERR_TOO_MANY;
+    if (desk == NULL)
+        desk = desk_new(relay, instance, agent);
+    else if (is_news)
+        instance->unknown_len--;
+    if (desk == NULL)
+        return CL_ERR_NO_MEMORY;
+    instance->known_len += is_news;
+    desk->is_known = true;
+    if (conn == NULL)
+        return CL_OK;
+    if (is_news && desk->is_open)
+        tell_core(desk);
+    else
+        cl_al_seat(relay, agent);
+    return hear(desk, conn);
+}
+
+/* -- coming and going -------------------------------------------------------------------------- */
+
+void
+cl_al_instance_joined(struct cl_al_instance *instance, struct cl_al_conn *conn)
+{
+    struct cl_relay *relay = conn->relay;
+    cl_list_append(&instance->conns, &conn->mate);
+    if (instance->conns_len++ == 0)
+        instance->since = cl_relay_time(relay);
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        cl_al_seat(relay, cl_desk_agent(CL_LIST_ENTRY(at, struct cl_al_desk, link)));
+    }
+}
+
+/* A desk of somebody who was never heard of goes with the last connection, unless something waits
+ * there. */
+static void
+leave(struct cl_al_desk *desk)
+{
+    const struct cl_agent *agent = cl_core_agent(desk->relay->core, cl_desk_agent(desk));
+    desk_close(desk);
+    if (desk->is_known || (agent != NULL && agent->inbox.count > 0))
+        return;
+    desk->instance->unknown_len--;
+    desk_free(desk);
+}
+
+void
+cl_al_instance_left(struct cl_al_instance *instance, struct cl_al_conn *conn)
+{
+    CL_LIST_EACH(&conn->voices, at)
+    {
+        struct cl_al_voice *voice = CL_LIST_ENTRY(at, struct cl_al_voice, of_conn);
+        cl_list_remove(&voice->of_desk);
+        cl_list_remove(&voice->of_conn);
+        cl_free(voice);
+    }
+    cl_list_remove(&conn->mate);
+    instance->conns_len--;
+    cl_al_unpush(conn);
+    if (instance->conns_len > 0)
+        return;
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        leave(CL_LIST_ENTRY(at, struct cl_al_desk, link));
+    }
+}
