@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "base/alloc.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __APPLE__
+#include <malloc/malloc.h>
+#define malloc_usable_size malloc_size
+#else
+#include <malloc.h>
+#endif
 
 #include "base/assert.h"
 
@@ -10,6 +17,42 @@
 #define CACHED_BYTES_MAX 1024
 
 static cl_alloc_hook_fn *alloc_hook;
+static atomic_bool wipes;
+
+void
+cl_alloc_set_wiping(bool is_wiping)
+{
+    atomic_store_explicit(&wipes, is_wiping, memory_order_relaxed);
+}
+
+bool
+cl_alloc_is_wiping(void)
+{
+    return atomic_load_explicit(&wipes, memory_order_relaxed);
+}
+
+static void
+wipe(void *block)
+{
+    if (block == NULL)
+        return;
+    memset(block, 0, malloc_usable_size(block));
+    __asm__ volatile("" : : "r"(block) : "memory"); // else the compiler sees that nobody reads it
+}
+
+/* realloc may move, and leave a copy. */
+static void *
+realloc_wiping(void *block, size_t size)
+{
+    size_t before = block == NULL ? 0 : malloc_usable_size(block);
+    void *fresh = malloc(size);
+    if (fresh == NULL || block == NULL)
+        return fresh;
+    memcpy(fresh, block, before < size ? before : size);
+    wipe(block);
+    free(block);
+    return fresh;
+}
 
 void
 cl_alloc_set_hook(cl_alloc_hook_fn *hook)
@@ -43,12 +86,18 @@ cl_alloc_raw(size_t size)
 void *
 cl_realloc(void *block, size_t size)
 {
-    return cl_alloc_is_allowed() ? realloc(block, size == 0 ? 1 : size) : NULL;
+    if (!cl_alloc_is_allowed())
+        return NULL;
+    if (cl_alloc_is_wiping())
+        return realloc_wiping(block, size == 0 ? 1 : size);
+    return realloc(block, size == 0 ? 1 : size);
 }
 
 void
 cl_free(void *block)
 {
+    if (cl_alloc_is_wiping())
+        wipe(block);
     free(block);
 }
 

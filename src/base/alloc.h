@@ -24,6 +24,11 @@ void cl_free(void *block);
 void *cl_alloc_or_die(size_t size);
 void *cl_realloc_or_die(void *block, size_t size);
 
+/* From now on, or no longer, what is given back is overwritten first, in every thread: for a
+ * process that keeps no content. base/pool.c and net/tcp.c, which use memory again, do so too. */
+void cl_alloc_set_wiping(bool is_wiping);
+bool cl_alloc_is_wiping(void);
+
 /* Asked before each allocation while set; false makes that allocation fail. For tests that
  * let each allocation fail once; NULL takes it away. */
 typedef bool cl_alloc_hook_fn(void);

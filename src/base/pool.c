@@ -2,6 +2,7 @@
 #include "base/pool.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -82,6 +83,8 @@ cl_pool_put(void *block, size_t size)
         cl_free(block);
         return;
     }
+    if (cl_alloc_is_wiping())
+        memset(block, 0, rounded(size));
     struct spare **list = &spares[class_of(size)];
     struct spare *spare = block;
     spare->next = *list;

@@ -61,6 +61,8 @@ read_some(struct cl_tcp *tcp)
         ssize_t got = recv(tcp->fd, buffer, CL_NET_READ_BYTES, 0);
         if (got > 0) {
             stream->events->on_data(stream->ctx, buffer, (size_t)got);
+            if (cl_alloc_is_wiping())
+                memset(buffer, 0, (size_t)got);
             if ((size_t)got < CL_NET_READ_BYTES)
                 return;
         } else if (got == 0 && tcp->is_reset) {
