@@ -29,6 +29,8 @@
 /* Opens what the config asks for, if it does: then relay->agent_link is not NULL. Errors as of
  * cl_relay_open. */
 CL_MUST_CHECK enum cl_err cl_al_open(struct cl_relay *relay, struct cl_why *why);
+/* Scratch memory that content was in is given back, at the end of a turn. */
+void cl_al_wipe(struct cl_relay *relay);
 void cl_al_accept(struct cl_relay *relay);
 void cl_al_drain(struct cl_relay *relay);
 /* Nobody is connected to it. */
@@ -85,11 +87,12 @@ struct cl_al_letter {
     struct cl_al_instance *instance;       // its sender's
     struct cl_al_conn *conn;               // one of these two
     struct cl_exchange *exchange;
+    bool is_once; // its signature may not have come before
 };
 
-/* Checks whom it is from, and passes it on. CL_ERR_UNAUTHORIZED, FORBIDDEN, NO_AGENT (nobody knows
- * whom it is for), UNAVAILABLE (nobody is there), TOO_LARGE, RATE, INBOX_FULL, FULL, NO_MEMORY,
- * each with its sentence. */
+/* Checks whom it is from, and passes it on. CL_ERR_UNAUTHORIZED, FORBIDDEN, STALE (it came before),
+ * NO_AGENT (nobody knows whom it is for), UNAVAILABLE (nobody is there), TOO_LARGE, RATE,
+ * INBOX_FULL, FULL, TOO_MANY, NO_MEMORY, each with its sentence. */
 CL_MUST_CHECK enum cl_err cl_al_pass(struct cl_relay *relay, const struct cl_al_letter *letter,
                                      struct cl_why *why);
 /* CL_EFFECT_PASSED. */
@@ -121,6 +124,7 @@ void cl_al_seat(struct cl_relay *relay, cl_str agent);
 /* Something waits for an agent, and nobody takes it: its desk is opened at this turn's end. */
 void cl_al_want(struct cl_relay *relay, cl_str agent);
 void cl_al_turn(struct cl_relay *relay);
+void cl_al_forget_wanted(struct cl_agent_link *al);
 /* Something came for everybody. */
 void cl_al_mark_all(struct cl_relay *relay);
 void cl_desk_reply(struct cl_al_desk *desk, const struct cl_effect *effect);

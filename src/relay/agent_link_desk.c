@@ -16,6 +16,13 @@
 /* By that the relay knows those again that it has registered itself. */
 #define RECORD_METADATA "{\"via\":\"agent-link\"}"
 
+/* An agent whose desk is to be opened. */
+struct wanted {
+    struct cl_link link; // in al->wanted
+    uint32_t id_len;
+    char id[];
+};
+
 /* -- instances --------------------------------------------------------------------------------- */
 
 struct cl_al_instance *
@@ -129,7 +136,6 @@ desk_new(struct cl_relay *relay, struct cl_al_instance *instance, cl_str id)
         return NULL;
     desk->relay = relay;
     desk->instance = instance;
-    cl_link_init(&desk->wanted);
     cl_list_init(&desk->voices);
     cl_list_init(&desk->pushes);
     desk->id_len = (uint32_t)id.len;
@@ -147,7 +153,6 @@ static void
 desk_free(struct cl_al_desk *desk)
 {
     (void)cl_map_remove(&desk->relay->agent_link->agents, cl_desk_agent(desk));
-    cl_list_remove(&desk->wanted);
     cl_list_remove(&desk->link);
     cl_free(desk);
 }
@@ -225,7 +230,6 @@ desk_open(struct cl_al_desk *desk)
     }
     desk->is_open = true;
     desk->is_held = false;
-    cl_list_remove(&desk->wanted);
     if (desk->is_known)
         tell_core(desk);
     cl_relay_mark_ready(relay, cl_desk_agent(desk));
@@ -271,15 +275,34 @@ cl_al_reach(const struct cl_relay *relay, cl_str agent)
     return is_agent ? instance : NULL;
 }
 
+/* Of those that were written to and never heard of the oldest makes room, if it is not in use. */
+static void
+drop_unknown(struct cl_al_instance *instance)
+{
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, link);
+        if (desk->is_known || !cl_list_is_empty(&desk->pushes))
+            continue;
+        desk_close(desk);
+        desk_free(desk);
+        instance->unknown_len--;
+        return;
+    }
+}
+
 /* The desk of an agent that somebody writes to, or NULL: one that has registered in another way
  * waits for that, since clients here pass over what is for others. */
 static struct cl_al_desk *
 desk_of(struct cl_relay *relay, struct cl_al_instance *instance, cl_str agent)
 {
     struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
-    if (desk != NULL || instance->unknown_len >= CL_AL_AGENTS_MAX ||
-        cl_agent_is_registered(cl_core_agent(relay->core, agent)))
+    if (desk != NULL || cl_agent_is_registered(cl_core_agent(relay->core, agent)))
         return desk;
+    if (instance->unknown_len >= CL_AL_AGENTS_MAX)
+        drop_unknown(instance);
+    if (instance->unknown_len >= CL_AL_AGENTS_MAX)
+        return NULL;
     desk = desk_new(relay, instance, agent);
     if (desk != NULL)
         instance->unknown_len++;
@@ -304,10 +327,15 @@ cl_al_want(struct cl_relay *relay, cl_str agent)
     struct cl_al_instance *instance = cl_al_reach(relay, agent);
     if (instance == NULL || cl_session_is_online(relay->session, agent))
         return;
-    struct cl_al_desk *desk = desk_of(relay, instance, agent);
-    if (desk == NULL || desk->is_open || cl_link_is_linked(&desk->wanted))
+    const struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
+    if (desk != NULL && desk->is_open)
         return;
-    cl_list_append(&relay->agent_link->wanted, &desk->wanted);
+    struct wanted *wanted = cl_alloc(sizeof *wanted + agent.len);
+    if (wanted == NULL)
+        return; // the next message asks again
+    wanted->id_len = (uint32_t)agent.len;
+    memcpy(wanted->id, agent.ptr, agent.len);
+    cl_list_append(&relay->agent_link->wanted, &wanted->link);
     cl_loop_again(relay->loop);
 }
 
@@ -318,9 +346,19 @@ cl_al_turn(struct cl_relay *relay)
     if (relay->agent_link == NULL)
         return;
     while ((at = cl_list_first(&relay->agent_link->wanted)) != NULL) {
-        struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, wanted);
+        struct wanted *wanted = CL_LIST_ENTRY(at, struct wanted, link);
         cl_list_remove(at);
-        cl_al_seat(relay, cl_desk_agent(desk));
+        cl_al_seat(relay, cl_str_of(wanted->id, wanted->id_len));
+        cl_free(wanted);
+    }
+}
+
+void
+cl_al_forget_wanted(struct cl_agent_link *al)
+{
+    CL_LIST_EACH(&al->wanted, at)
+    {
+        cl_free(CL_LIST_ENTRY(at, struct wanted, link));
     }
 }
 
@@ -399,19 +437,6 @@ cl_al_instance_joined(struct cl_al_instance *instance, struct cl_al_conn *conn)
     }
 }
 
-/* A desk of somebody who was never heard of goes with the last connection, unless something waits
- * there. */
-static void
-leave(struct cl_al_desk *desk)
-{
-    const struct cl_agent *agent = cl_core_agent(desk->relay->core, cl_desk_agent(desk));
-    desk_close(desk);
-    if (desk->is_known || (agent != NULL && agent->inbox.count > 0))
-        return;
-    desk->instance->unknown_len--;
-    desk_free(desk);
-}
-
 void
 cl_al_instance_left(struct cl_al_instance *instance, struct cl_al_conn *conn)
 {
@@ -429,6 +454,6 @@ cl_al_instance_left(struct cl_al_instance *instance, struct cl_al_conn *conn)
         return;
     CL_LIST_EACH(&instance->desks, at)
     {
-        leave(CL_LIST_ENTRY(at, struct cl_al_desk, link));
+        desk_close(CL_LIST_ENTRY(at, struct cl_al_desk, link));
     }
 }

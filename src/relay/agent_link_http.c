@@ -151,11 +151,6 @@ may_send(struct cl_exchange *exchange, const struct cl_agent_link_call *call)
                            CL_STR("register from here first, or show the relay's token"));
         return false;
     }
-    if (cl_al_door_was_sent(relay, &call->signature)) {
-        refuse_as(exchange, 409, CL_STR("replayed"),
-                  CL_STR("this was sent before: the same again needs the relay's token"));
-        return false;
-    }
     return true;
 }
 
@@ -167,7 +162,8 @@ run_send(struct cl_exchange *exchange, const struct cl_agent_link_call *call)
     const struct cl_al_letter letter = {
         .call = call,
         .instance = cl_al_find_instance(relay->agent_link, call->from_address.instance),
-        .exchange = exchange};
+        .exchange = exchange,
+        .is_once = !exchange->has_token};
     if (!may_send(exchange, call))
         return;
     if (letter.instance == NULL) {
@@ -192,6 +188,7 @@ cl_al_call(struct cl_exchange *exchange, cl_str body)
     bool is_register = exchange->al_route == CL_AL_ROUTE_REGISTER;
     struct cl_agent_link_call call;
     struct cl_why why = {""};
+    relay->agent_link->has_content = true;
     enum cl_err err = cl_agent_link_read_body(
         &reader, is_register ? CL_AGENT_LINK_REGISTER : CL_AGENT_LINK_SEND, body, &call, &why);
     if (err != CL_OK)

@@ -317,6 +317,7 @@ cl_al_open(struct cl_relay *relay, struct cl_why *why)
 {
     if (!relay->config.agent_link.is_on)
         return CL_OK;
+    cl_alloc_set_wiping(true); // what passes through leaves nothing behind
     relay->agent_link = al_new(relay);
     if (relay->agent_link == NULL || cl_al_door_init(relay, &relay->agent_link->door) != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
@@ -344,6 +345,19 @@ cl_relay_agent_link_url(const struct cl_relay *relay, char ret_url[static CL_REL
     (void)snprintf(ret_url, CL_RELAY_URL_CAP, "%s://%.*s", relay->tls == NULL ? "ws" : "wss",
                    CL_ADDRESS_TEXT_CAP - 1, text);
     return true;
+}
+
+void
+cl_al_wipe(struct cl_relay *relay)
+{
+    struct cl_agent_link *al = relay->agent_link;
+    if (al == NULL || !al->has_content)
+        return;
+    al->has_content = false;
+    cl_buf_done(&al->frame);
+    cl_buf_done(&relay->text);
+    cl_buf_done(&relay->content);
+    cl_buf_done(&relay->envelope);
 }
 
 void
@@ -399,6 +413,7 @@ cl_al_free(struct cl_relay *relay)
     {
         cl_al_pass_forget(CL_LIST_ENTRY(at, struct cl_al_pass, peer.link));
     }
+    cl_al_forget_wanted(al);
     for (uint32_t at = 0; (instance = cl_map_next(&al->instances, &at)) != NULL;)
         cl_al_instance_free(instance);
     cl_map_done(&al->instances);

@@ -28,6 +28,9 @@ check_sender(struct cl_relay *relay, const struct cl_al_letter *letter, struct c
     enum cl_err err = cl_agent_link_verify_send(hmac, &text, &call->signature);
     if (err != CL_OK)
         return cl_fail(err, why, "the signature is not that of this message");
+    if (letter->is_once && cl_al_door_was_sent(relay, &call->signature))
+        return cl_fail(CL_ERR_STALE, why,
+                       "this was sent before: the same again needs the relay's token");
     if (!cl_str_eq(call->from_address.instance, cl_al_instance_id(letter->instance)))
         return cl_fail(CL_ERR_FORBIDDEN, why, "this is %.*s: it cannot send as %.*s",
                        CL_STR_ARG(cl_al_instance_id(letter->instance)), CL_STR_ARG(call->from));
@@ -63,7 +66,6 @@ check_size(struct cl_relay *relay, const struct cl_agent_link_call *call, size_t
     enum cl_err err = cl_agent_link_put_note(&note, frame);
     if (err == CL_OK && frame->len + adds > CL_AL_FRAME_BYTES_MAX)
         err = CL_ERR_TOO_LARGE;
-    cl_buf_done(frame);
     return err == CL_OK ? CL_OK
                         : cl_fail(err, why, "the message does not fit into a frame of %d bytes",
                                   (int)CL_AL_FRAME_BYTES_MAX);
@@ -171,6 +173,7 @@ cl_al_pass(struct cl_relay *relay, const struct cl_al_letter *letter, struct cl_
     struct cl_body *body = NULL;
     cl_str id = cl_address_id(&call->to_address, call->target);
     enum cl_err err = check_sender(relay, letter, why);
+    relay->agent_link->has_content = true;
     bool is_ours = err == CL_OK && cl_al_reach(relay, id) != NULL;
     if (err == CL_OK)
         err = check_size(relay, call, is_ours ? 0 : FRAME_ADDS_MAX, why);
@@ -214,6 +217,7 @@ void
 cl_al_passed(struct cl_relay *relay, const struct cl_effect *effect)
 {
     struct cl_peer *peer = cl_handles_get(&relay->handles, effect->passed.ticket);
+    relay->agent_link->has_content = true; // whoever took it had it written
     bool is_delivered = effect->passed.outcome == CL_OUTCOME_NONE;
     relay->agent_link->counts[is_delivered ? CL_AL_COUNT_DELIVERED : CL_AL_COUNT_FAILED]++;
     if (peer == NULL || peer->kind != CL_PEER_PASS)

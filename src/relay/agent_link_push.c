@@ -342,6 +342,7 @@ cl_desk_pump(struct cl_al_desk *desk)
         cl_session_take(relay->session, relay->core, desk->peer.handle, &relay->batch);
     if (err != CL_OK || relay->batch.number == 0)
         return false;
+    relay->agent_link->has_content = true;
     push_batch(desk, &relay->batch, &refused);
     ask_proofs(desk);
     // The batch is not looked at any more: this changes the session.

@@ -48,7 +48,6 @@ struct cl_al_desk {
     struct cl_relay *relay;
     struct cl_al_instance *instance;
     struct cl_link link;   // in instance->desks
-    struct cl_link wanted; // in al->wanted: to be opened
     struct cl_list voices; // connections that it has spoken on
     struct cl_list pushes; // what is out with connections
     bool is_open;
@@ -178,6 +177,7 @@ struct cl_agent_link {
     struct cl_list wanted;
     struct cl_al_door door;
     struct cl_timer beat; // the agents of connected instances are heard of
+    bool has_content;     // this turn has seen some: scratch buffers hold it
     struct cl_buf frame;  // scratch
     uint64_t counts[CL_AL_COUNT_LEN];
 };

@@ -794,6 +794,7 @@ cl_relay_turn_end(struct cl_relay *relay)
     relay->pushed = 0;
     if (relay->text.cap > CL_MIB)
         cl_buf_done(&relay->text); // one large answer, not a habit
+    cl_al_wipe(relay);
     if (relay->uncommitted > 0 && !(relay->has_waker && relay->is_handed_over))
         cl_loop_again(relay->loop);
     watch_deadlines(relay);

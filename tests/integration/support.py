@@ -194,9 +194,11 @@ class Relay:
             self.clean()
             raise Failure(f"no listening line but {self.line!r}; {said}")
         self.url, self.host, self.port = found[1], found[2].strip("[]"), int(found[3])
-        self.pin = None
+        self.pin = self.agent_link = None
         if self.url.startswith("https"):
             self.pin = self._first_line().removeprefix("clawlink relay pin ")
+        if any(option.startswith("--agent-link") for option in options):
+            self.agent_link = self._first_line().removeprefix("clawlink relay agent link ")
         self.http = requests.Session()
         self.http.trust_env = False
         if token:
@@ -641,6 +643,12 @@ class Library:
         if Library.loop is None:
             Library.loop = asyncio.new_event_loop()
             threading.Thread(target=Library.loop.run_forever, daemon=True).start()
+
+    @staticmethod
+    def begin(work):
+        """Gives a future of what it will come to."""
+        Library.start()
+        return asyncio.run_coroutine_threadsafe(work, Library.loop)
 
     @staticmethod
     def run(work, timeout=WAIT):
