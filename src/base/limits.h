@@ -476,10 +476,8 @@
 /* Networks whose searches are counted; with more, those that asked for least are forgotten. */
 #define CL_AL_NETWORKS_MAX 4096
 /* A good register is refused when it comes again: it is remembered for as long as some clock on
- * earth may show its time, and so many are. With more only clocks that are as they were are let
- * in. */
-#define CL_AL_SEEN_MS  (27LL * 3600 * 1000)
-#define CL_AL_SEEN_MAX 65536
+ * earth may show its time. With CL_ONCE_MAX of them only clocks that are as they were get in. */
+#define CL_AL_SEEN_MS (27LL * 3600 * 1000)
 /* Whoever has registered from an address may send over HTTP from there, for so long; so many pairs
  * of them are kept, with more those that end first are forgotten. */
 #define CL_AL_PROVEN_MS  (24LL * 3600 * 1000)

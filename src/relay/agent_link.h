@@ -6,6 +6,7 @@
  *     agent_link_listen.c  its port: opening, what is served there, ending
  *     agent_link_http.c    POST /api/v1/register and /api/v1/send
  *     agent_link_conn.c    WebSockets: register, send, and what they are told
+ *     agent_link_token.c   what instances show at /v2
  *     agent_link_door.c    who registers: budgets, pins, what was seen before
  *     agent_link_pass.c    a message on its way to anybody, until its sender hears of its end
  *     agent_link_desk.c    the agents of its instances, and who of them is there
@@ -39,10 +40,29 @@ bool cl_al_is_idle(const struct cl_relay *relay);
 void cl_al_close(struct cl_relay *relay);
 void cl_al_free(struct cl_relay *relay);
 
+/* -- agent_link_token.c ------------------------------------------------------------------------ */
+
+/* The instance whose token a request shows, or NULL. */
+const struct cl_al_instance *cl_al_token_owner(const struct cl_relay *relay,
+                                               const struct cl_http_head *head);
+/* May it be one of an instance that is not known yet? */
+bool cl_al_token_may_be(const struct cl_relay *relay, const struct cl_http_head *head);
+/* A connection with such a token: it is closed if its hello does not come soon. NULL without
+ * memory. */
+struct cl_al_hope *cl_al_hope_new(struct cl_v2_conn *conn, struct cl_http_conn *http,
+                                  const struct cl_http_head *head);
+/* Accepts NULL. */
+void cl_al_hope_free(struct cl_al_hope *hope);
+/* Is it that instance's? Then that is known from now on; if not, it is a wrong token. */
+bool cl_al_hope_holds(struct cl_al_hope *hope, cl_str instance);
+
 /* -- agent_link_http.c ------------------------------------------------------------------------- */
 
 /* The body of a call that on_head has let in. */
 void cl_al_call(struct cl_exchange *exchange, cl_str body);
+/* What became of its register; instance and key are the knock's. */
+void cl_al_answer_register(struct cl_exchange *exchange, enum cl_err err, cl_str sentence,
+                           const struct cl_al_knock *knock);
 /* What became of what it sent. */
 void cl_al_answer_sent(struct cl_exchange *exchange, const struct cl_effect *passed, cl_str to);
 
@@ -50,13 +70,18 @@ void cl_al_answer_sent(struct cl_exchange *exchange, const struct cl_effect *pas
 
 /* GET / of Agent Link's port. */
 void cl_al_conn_begin(struct cl_relay *relay, struct cl_http_conn *http);
+/* What became of its register. */
+void cl_al_conn_answer(struct cl_al_conn *conn, enum cl_err err, cl_str sentence,
+                       struct cl_al_instance *instance);
 /* One frame; a connection that cannot take it is cut. */
 void cl_al_conn_tell(struct cl_al_conn *conn, const struct cl_agent_link_note *note);
 
 /* -- agent_link_door.c ------------------------------------------------------------------------- */
 
-struct cl_al_knock {
+struct cl_al_who {
     const struct cl_agent_link_call *call; // a REGISTER
+    struct cl_al_conn *conn;               // one of these two
+    struct cl_exchange *exchange;
     cl_network network;
     bool is_loopback;
 };
@@ -64,13 +89,19 @@ struct cl_al_knock {
 /* Only CL_ERR_NO_MEMORY can happen. */
 CL_MUST_CHECK enum cl_err cl_al_door_init(struct cl_relay *relay, struct cl_al_door *door);
 void cl_al_door_done(struct cl_al_door *door);
-/* Who that is, with the clock's offset pinned and the signature never good again. Refused for good:
- * CL_ERR_UNAUTHORIZED, CL_ERR_FORBIDDEN (not registered). For now: CL_ERR_STALE (it came before:
- * two agents of an instance that start in one second sign the same), RATE, NO_MEMORY, TOO_MANY. */
-CL_MUST_CHECK enum cl_err cl_al_door_register(struct cl_relay *relay,
-                                              const struct cl_al_knock *knock,
-                                              struct cl_al_instance **ret_instance,
+/* CL_OK: it is good, and answered when it is known that it never came before, which may be now;
+ * CL_ERR_STALE then if it did (two agents of an instance that start in one second sign the same).
+ * Refused for good: CL_ERR_UNAUTHORIZED, CL_ERR_FORBIDDEN (not registered). For now: CL_ERR_RATE,
+ * NO_MEMORY, TOO_MANY. */
+CL_MUST_CHECK enum cl_err cl_al_door_register(struct cl_relay *relay, const struct cl_al_who *who,
                                               struct cl_why *why);
+/* The command that remembers it was applied, or refused. */
+void cl_al_knock_reply(struct cl_al_knock *knock, enum cl_err err);
+/* No command of those that wait ever will be. */
+void cl_al_refuse_knocks(struct cl_relay *relay, enum cl_err err);
+/* Its connection has gone; or all have. */
+void cl_al_knock_forget(struct cl_al_knock *knock);
+void cl_al_forget_knocks(struct cl_agent_link *al);
 /* That instance may send over HTTP from there. */
 void cl_al_door_prove(struct cl_relay *relay, const cl_network *network, cl_str instance);
 /* May it? */

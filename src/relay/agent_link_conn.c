@@ -70,26 +70,33 @@ joined(struct cl_al_conn *conn, struct cl_al_instance *instance)
     cl_al_instance_joined(instance, conn);
 }
 
-static void
-run_register(struct cl_al_conn *conn, const struct cl_agent_link_call *call)
+void
+cl_al_conn_answer(struct cl_al_conn *conn, enum cl_err err, cl_str sentence,
+                  struct cl_al_instance *instance)
 {
-    struct cl_why why = {""};
-    struct cl_al_instance *instance;
-    const struct cl_al_knock knock = {
-        .call = call, .network = conn->network, .is_loopback = conn->is_loopback};
-    if (conn->instance != NULL) {
-        tell_error(conn, CL_ERR_USAGE, CL_STR("this connection has registered"));
-        return;
-    }
-    enum cl_err err = cl_al_door_register(conn->relay, &knock, &instance, &why);
     if (err == CL_OK && instance->conns_len >= CL_AL_CONNS_MAX)
         err = CL_ERR_TOO_MANY;
     if (err == CL_OK)
         joined(conn, instance);
     else if (err == CL_ERR_UNAUTHORIZED || err == CL_ERR_FORBIDDEN)
-        refuse_for_good(conn, err, cl_str_z(why.text));
+        refuse_for_good(conn, err, sentence);
     else
         cl_ws_close(conn->ws, CL_WS_CLOSE_TRY_LATER, cl_str_z(cl_err_wire(err)));
+}
+
+static void
+run_register(struct cl_al_conn *conn, const struct cl_agent_link_call *call)
+{
+    struct cl_why why = {""};
+    const struct cl_al_who who = {
+        .call = call, .conn = conn, .network = conn->network, .is_loopback = conn->is_loopback};
+    if (conn->instance != NULL || conn->knock != NULL) {
+        tell_error(conn, CL_ERR_USAGE, CL_STR("this connection has registered"));
+        return;
+    }
+    enum cl_err err = cl_al_door_register(conn->relay, &who, &why);
+    if (err != CL_OK)
+        cl_al_conn_answer(conn, err, cl_str_z(why.text), NULL);
 }
 
 /* -- what comes in ----------------------------------------------------------------------------- */
@@ -171,6 +178,8 @@ conn_free(struct cl_al_conn *conn)
     {
         cl_al_pass_forget(CL_LIST_ENTRY(at, struct cl_al_pass, of_conn));
     }
+    if (conn->knock != NULL)
+        cl_al_knock_forget(conn->knock);
     if (conn->instance != NULL)
         cl_al_instance_left(conn->instance, conn);
     cl_loop_timer_stop(relay->loop, &conn->timer);

@@ -23,20 +23,11 @@
 /* A network, and the name of an instance. */
 #define PROOF_KEY_MAX (sizeof(cl_network) + CL_NAME_BYTES_MAX)
 
-/* A register that was good once. */
-struct seen {
-    struct cl_link link;
-    cl_digest digest;
-    cl_time until;
-};
-
 enum cl_err
 cl_al_door_init(struct cl_relay *relay, struct cl_al_door *door)
 {
     const cl_hash_key *key = &relay->hash_key;
     door->entries = cl_alloc(ENTRIES_LEN * sizeof *door->entries);
-    cl_map_init(&door->seen.by_digest, key);
-    cl_list_init(&door->seen.in_order);
     if (door->entries == NULL)
         return CL_ERR_NO_MEMORY;
     cl_until_init(&door->budget.by_network, door->entries, CL_AL_NETWORKS_MAX, key);
@@ -46,23 +37,9 @@ cl_al_door_init(struct cl_relay *relay, struct cl_al_door *door)
     return CL_OK;
 }
 
-static void
-seen_free(struct cl_al_seen *all, struct seen *seen)
-{
-    (void)cl_map_remove(&all->by_digest, cl_str_of((const char *)&seen->digest, sizeof(cl_digest)));
-    cl_list_remove(&seen->link);
-    all->len--;
-    cl_free(seen);
-}
-
 void
 cl_al_door_done(struct cl_al_door *door)
 {
-    CL_LIST_EACH(&door->seen.in_order, at)
-    {
-        seen_free(&door->seen, CL_LIST_ENTRY(at, struct seen, link));
-    }
-    cl_map_done(&door->seen.by_digest);
     cl_free(door->entries);
     door->entries = NULL;
 }
@@ -103,16 +80,16 @@ network_key(const cl_network *network)
 
 /* The search that is allowed now, and its price. */
 static enum cl_err
-search(struct cl_relay *relay, const struct cl_al_knock *knock,
+search(struct cl_relay *relay, const struct cl_al_who *who,
        const struct cl_agent_link_search *asked, struct cl_agent_link_found *ret_found)
 {
     struct cl_al_budget *budget = &relay->agent_link->door.budget;
     cl_instant now = cl_loop_now(relay->loop);
-    cl_str key = network_key(&knock->network);
+    cl_str key = network_key(&who->network);
     struct purse one = purse_of(now, CL_AL_SEARCHES_PER_ADDRESS, 0);
     struct purse all = purse_of(now, CL_AL_SEARCHES_IN_ALL, budget->all_full_at);
     struct purse pinned = purse_of(now, CL_AL_SEARCHES_IN_ALL, budget->pinned_full_at);
-    if (!knock->is_loopback)
+    if (!who->is_loopback)
         one.full_at = cl_until_get(&budget->by_network, key, one.now);
     int64_t most = macs_in(&one) < macs_in(&all) ? macs_in(&one) : macs_in(&all);
     bool is_pinned_only = most < CL_AGENT_LINK_OFFSET_MACS &&
@@ -127,50 +104,12 @@ search(struct cl_relay *relay, const struct cl_al_knock *knock,
         return err;
     }
     budget->all_full_at = all.full_at + spent;
-    if (!knock->is_loopback && spent > 0)
+    if (!who->is_loopback && spent > 0)
         cl_until_set(&budget->by_network, key, one.full_at + spent, one.now);
     return err;
 }
 
-/* -- what came before -------------------------------------------------------------------------- */
-
-static void
-forget_old(struct cl_al_seen *all, cl_time now)
-{
-    struct cl_link *first;
-    while ((first = cl_list_first(&all->in_order)) != NULL) {
-        struct seen *seen = CL_LIST_ENTRY(first, struct seen, link);
-        if (seen->until.ms > now.ms)
-            return;
-        seen_free(all, seen);
-    }
-}
-
-/* CL_ERR_STALE: it came before. CL_ERR_TOO_MANY: there is no room to remember it. */
-static enum cl_err
-remember(struct cl_relay *relay, const cl_digest *signature)
-{
-    struct cl_al_seen *all = &relay->agent_link->door.seen;
-    cl_time now = cl_relay_time(relay);
-    forget_old(all, now);
-    if (cl_map_get(&all->by_digest, cl_str_of((const char *)signature, sizeof *signature)) != NULL)
-        return CL_ERR_STALE;
-    if (all->len >= CL_AL_SEEN_MAX)
-        return CL_ERR_TOO_MANY;
-    struct seen *seen = cl_alloc(sizeof *seen);
-    if (seen == NULL)
-        return CL_ERR_NO_MEMORY;
-    seen->digest = *signature;
-    seen->until = cl_time_add(now, CL_AL_SEEN_MS);
-    if (cl_map_put(&all->by_digest, cl_str_of((const char *)&seen->digest, sizeof(cl_digest)),
-                   seen) != CL_OK) {
-        cl_free(seen);
-        return CL_ERR_NO_MEMORY;
-    }
-    cl_list_append(&all->in_order, &seen->link);
-    all->len++;
-    return CL_OK;
-}
+/* -- sends that came before -------------------------------------------------------------------- */
 
 /* Those of another day are good again. */
 static void
@@ -237,7 +176,7 @@ cl_al_door_is_proven(struct cl_relay *relay, const cl_network *network, cl_str i
 
 /* Once a second at most: guesses must not fill the disk. */
 static void
-log_refused(struct cl_relay *relay, const char *event, const struct cl_al_knock *knock)
+log_refused(struct cl_relay *relay, const char *event, const struct cl_al_who *who)
 {
     struct cl_al_door *door = &relay->agent_link->door;
     const uint64_t *counts = relay->agent_link->counts;
@@ -247,9 +186,9 @@ log_refused(struct cl_relay *relay, const char *event, const struct cl_al_knock 
     if (now.ms < door->log_due.ms)
         return;
     door->log_due = cl_instant_add(now, 1000);
-    memcpy(peer.ip, knock->network.ip, sizeof peer.ip);
+    memcpy(peer.ip, who->network.ip, sizeof peer.ip);
     cl_address_ip_text(&peer, ip);
-    cl_log_warn(&relay->config.log, event, CL_F("instance", knock->call->instance),
+    cl_log_warn(&relay->config.log, event, CL_F("instance", who->call->instance),
                 CL_F("peer", (const char *)ip),
                 CL_F("so_far", counts[CL_AL_COUNT_REFUSED] + counts[CL_AL_COUNT_REPLAYED] +
                                    counts[CL_AL_COUNT_BUSY]));
@@ -258,73 +197,178 @@ log_refused(struct cl_relay *relay, const char *event, const struct cl_al_knock 
 /* One sentence for a name that is not registered and for a wrong secret: nobody learns which names
  * there are. */
 static enum cl_err
-refuse(struct cl_relay *relay, const struct cl_al_knock *knock, enum cl_err err, struct cl_why *why)
+refuse(struct cl_relay *relay, const struct cl_al_who *who, enum cl_err err, struct cl_why *why)
 {
     relay->agent_link->counts[CL_AL_COUNT_REFUSED]++;
-    log_refused(relay, "agent_link.refused", knock);
+    log_refused(relay, "agent_link.refused", who);
     return cl_fail(err, why,
                    "%.*s is not registered at this relay, or its secret is another one, or its "
                    "clock is off by more than %d s",
-                   CL_STR_ARG(knock->call->instance), CL_AL_CLOCK_S);
+                   CL_STR_ARG(who->call->instance), CL_AL_CLOCK_S);
 }
 
-/* What was found is new, and is the instance's from now on. */
+/* Whose register that is. */
 static enum cl_err
-let_in(struct cl_relay *relay, const struct cl_al_knock *knock, struct cl_al_instance *instance,
-       const struct cl_agent_link_found *found, struct cl_why *why)
-{
-    bool is_at_pin = found->offset == instance->offset;
-    enum cl_err err = remember(relay, &knock->call->signature);
-    if (err == CL_ERR_STALE) {
-        relay->agent_link->counts[CL_AL_COUNT_REPLAYED]++;
-        log_refused(relay, "agent_link.replay", knock);
-        return cl_fail(err, why, "this register came before: sign a new one");
-    }
-    if (err != CL_OK && !(err == CL_ERR_TOO_MANY && is_at_pin))
-        return cl_fail(err, why, "%s", cl_err_wire(err));
-    if (!is_at_pin && instance->offset != CL_AGENT_LINK_NO_OFFSET)
-        cl_log_warn(
-            &relay->config.log, "agent_link.offset", CL_F("instance", cl_al_instance_id(instance)),
-            CL_F("from_minutes", 15 * instance->offset), CL_F("to_minutes", 15 * found->offset));
-    instance->offset = found->offset;
-    relay->agent_link->counts[CL_AL_COUNT_REGISTERED]++;
-    cl_al_door_prove(relay, &knock->network, cl_al_instance_id(instance));
-    return CL_OK;
-}
-
-enum cl_err
-cl_al_door_register(struct cl_relay *relay, const struct cl_al_knock *knock,
-                    struct cl_al_instance **ret_instance, struct cl_why *why)
+find(struct cl_relay *relay, const struct cl_al_who *who, struct cl_al_instance **ret_instance,
+     struct cl_agent_link_found *ret_found, struct cl_why *why)
 {
     struct cl_agent_link *al = relay->agent_link;
-    struct cl_al_instance *instance = cl_al_find_instance(al, knock->call->instance);
-    struct cl_agent_link_found found;
-    if (instance == NULL && !al->is_open)
-        return refuse(relay, knock, CL_ERR_FORBIDDEN, why);
+    struct cl_al_instance *instance = cl_al_find_instance(al, who->call->instance);
+    bool is_news = instance == NULL;
+    if (is_news && !al->is_open)
+        return refuse(relay, who, CL_ERR_FORBIDDEN, why);
     const struct cl_agent_link_search asked = {
-        .hmac = instance == NULL || instance->hmac == NULL ? al->hmac : instance->hmac,
-        .instance = knock->call->instance,
-        .signature = knock->call->signature,
+        .hmac = is_news || instance->hmac == NULL ? al->hmac : instance->hmac,
+        .instance = who->call->instance,
+        .signature = who->call->signature,
         .now = cl_relay_time(relay),
-        .pinned = instance == NULL ? CL_AGENT_LINK_NO_OFFSET : instance->offset};
-    enum cl_err err = search(relay, knock, &asked, &found);
+        .pinned = is_news ? CL_AGENT_LINK_NO_OFFSET : instance->offset};
+    const struct cl_agent_link_instance from = {.id = who->call->instance, .name = who->call->name};
+    enum cl_err err = search(relay, who, &asked, ret_found);
     if (err == CL_ERR_UNAUTHORIZED)
-        return refuse(relay, knock, err, why);
+        return refuse(relay, who, err, why);
     if (err == CL_ERR_RATE) {
         al->counts[CL_AL_COUNT_BUSY]++;
-        log_refused(relay, "agent_link.busy", knock);
+        log_refused(relay, "agent_link.busy", who);
     }
-    const struct cl_agent_link_instance from = {.id = knock->call->instance,
-                                                .name = knock->call->name};
-    bool is_news = instance == NULL;
     if (err == CL_OK && is_news)
         err = cl_al_instance_new(relay, &from, &instance);
     if (err == CL_OK && is_news)
         cl_al_adopt(relay, instance);
-    if (err != CL_OK)
-        return cl_fail(err, why, "the relay is busy: try again later");
-    err = let_in(relay, knock, instance, &found, why);
+    *ret_instance = instance;
+    return err == CL_OK ? CL_OK : cl_fail(err, why, "the relay is busy: try again later");
+}
+
+/* -- and no second time ------------------------------------------------------------------------ */
+
+static void
+knock_free(struct cl_al_knock *knock)
+{
+    if (knock->conn != NULL)
+        knock->conn->knock = NULL;
+    cl_peer_end(knock->relay, &knock->peer);
+    cl_free(knock);
+}
+
+void
+cl_al_knock_forget(struct cl_al_knock *knock)
+{
+    knock->conn->knock = NULL;
+    knock->conn = NULL;
+}
+
+void
+cl_al_forget_knocks(struct cl_agent_link *al)
+{
+    CL_LIST_EACH(&al->knocks, at)
+    {
+        knock_free(CL_LIST_ENTRY(at, struct cl_al_knock, peer.link));
+    }
+}
+
+/* It is the instance's from now on. */
+static void
+let_in(struct cl_al_knock *knock)
+{
+    struct cl_relay *relay = knock->relay;
+    struct cl_al_instance *instance = knock->instance;
+    if (knock->offset != instance->offset && instance->offset != CL_AGENT_LINK_NO_OFFSET)
+        cl_log_warn(
+            &relay->config.log, "agent_link.offset", CL_F("instance", cl_al_instance_id(instance)),
+            CL_F("from_minutes", 15 * instance->offset), CL_F("to_minutes", 15 * knock->offset));
+    instance->offset = knock->offset;
+    relay->agent_link->counts[CL_AL_COUNT_REGISTERED]++;
+    cl_al_door_prove(relay, &knock->network, cl_al_instance_id(instance));
+}
+
+/* Whoever waits for the answer. */
+static void
+answer(struct cl_al_knock *knock, enum cl_err err, cl_str sentence)
+{
+    struct cl_relay *relay = knock->relay;
+    struct cl_al_conn *conn = knock->conn;
+    struct cl_al_instance *instance = knock->instance;
+    struct cl_exchange *exchange = cl_handles_get(&relay->handles, knock->exchange);
+    if (exchange != NULL)
+        cl_al_answer_register(exchange, err, sentence, knock);
+    knock_free(knock);
+    if (conn != NULL)
+        cl_al_conn_answer(conn, err, sentence, instance);
+}
+
+void
+cl_al_knock_reply(struct cl_al_knock *knock, enum cl_err err)
+{
+    struct cl_relay *relay = knock->relay;
+    // What cannot be remembered is let in by a clock that is as it was: it is good for a minute.
+    bool is_unkept = err == CL_ERR_TOO_MANY || err == CL_ERR_FULL || err == CL_ERR_READ_ONLY;
+    if (is_unkept && knock->offset == knock->instance->offset)
+        err = CL_OK;
     if (err == CL_OK)
-        *ret_instance = instance;
-    return err;
+        let_in(knock);
+    if (err == CL_ERR_STALE) {
+        relay->agent_link->counts[CL_AL_COUNT_REPLAYED]++;
+        cl_log_warn(&relay->config.log, "agent_link.replay",
+                    CL_F("instance", cl_al_instance_id(knock->instance)));
+    }
+    answer(knock, err,
+           err == CL_ERR_STALE ? CL_STR("this register came before: sign a new one") : CL_STR(""));
+}
+
+void
+cl_al_refuse_knocks(struct cl_relay *relay, enum cl_err err)
+{
+    if (relay->agent_link == NULL)
+        return;
+    CL_LIST_EACH(&relay->agent_link->knocks, at)
+    {
+        cl_al_knock_reply(CL_LIST_ENTRY(at, struct cl_al_knock, peer.link), err);
+    }
+}
+
+static struct cl_al_knock *
+knock_new(struct cl_relay *relay, const struct cl_al_who *who, struct cl_al_instance *instance,
+          const struct cl_agent_link_found *found)
+{
+    cl_str key = who->call->public_key;
+    struct cl_al_knock *knock = cl_alloc(sizeof *knock + key.len);
+    if (knock == NULL)
+        return NULL;
+    knock->relay = relay;
+    knock->conn = who->conn;
+    knock->exchange = who->exchange == NULL ? 0 : who->exchange->peer.handle;
+    knock->instance = instance;
+    knock->offset = found->offset;
+    knock->network = who->network;
+    knock->key_len = (uint32_t)key.len;
+    if (key.len > 0)
+        memcpy(knock->key, key.ptr, key.len);
+    if (cl_peer_begin(relay, &knock->peer, CL_PEER_KNOCK, &relay->agent_link->knocks) != CL_OK) {
+        cl_free(knock);
+        return NULL;
+    }
+    if (who->conn != NULL)
+        who->conn->knock = knock;
+    return knock;
+}
+
+enum cl_err
+cl_al_door_register(struct cl_relay *relay, const struct cl_al_who *who, struct cl_why *why)
+{
+    struct cl_al_instance *instance;
+    struct cl_agent_link_found found;
+    enum cl_err err = find(relay, who, &instance, &found, why);
+    if (err != CL_OK)
+        return err;
+    struct cl_al_knock *knock = knock_new(relay, who, instance, &found);
+    if (knock == NULL)
+        return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
+    struct cl_command draft = {
+        .kind = CL_COMMAND_ONCE,
+        .once = {.digest = cl_str_of((const char *)&who->call->signature, sizeof(cl_digest)),
+                 .until = cl_time_add(cl_relay_time(relay), CL_AL_SEEN_MS)}};
+    err = cl_relay_submit(relay, &draft, knock->peer.handle);
+    if (err != CL_OK)
+        cl_al_knock_reply(knock, err);
+    return CL_OK;
 }

@@ -60,33 +60,6 @@ network_of(const struct cl_exchange *exchange, bool *ret_is_loopback)
     return cl_address_network(&peer);
 }
 
-/* Who is asking: by the token and a registered name, or by a signature. */
-static enum cl_err
-find_instance(struct cl_exchange *exchange, const struct cl_agent_link_call *call,
-              struct cl_al_instance **ret_instance, struct cl_why *why)
-{
-    struct cl_relay *relay = exchange->relay;
-    struct cl_al_knock knock = {.call = call};
-    knock.network = network_of(exchange, &knock.is_loopback);
-    if (call->is_signed)
-        return cl_al_door_register(relay, &knock, ret_instance, why);
-    if (!exchange->has_token)
-        return cl_fail(CL_ERR_UNAUTHORIZED, why, "sign the register, or show the relay's token");
-    struct cl_al_instance *instance = cl_al_find_instance(relay->agent_link, call->instance);
-    const struct cl_agent_link_instance from = {.id = call->instance, .name = call->name};
-    if (instance == NULL && !relay->agent_link->is_open)
-        return cl_fail(CL_ERR_FORBIDDEN, why, "%.*s is not registered at this relay",
-                       CL_STR_ARG(call->instance));
-    enum cl_err err = CL_OK;
-    if (instance == NULL)
-        err = cl_al_instance_new(relay, &from, &instance);
-    if (err != CL_OK)
-        return cl_fail(err, why, "%s", cl_err_wire(err));
-    cl_al_door_prove(relay, &knock.network, call->instance);
-    *ret_instance = instance;
-    return CL_OK;
-}
-
 /* The first key that is shown is the instance's for good. False: it has another one. */
 static bool
 pin_key(struct cl_al_instance *instance, cl_str key)
@@ -101,21 +74,63 @@ pin_key(struct cl_al_instance *instance, cl_str key)
 }
 
 static void
+answer_registered(struct cl_exchange *exchange, struct cl_al_instance *instance, cl_str key)
+{
+    if (pin_key(instance, key))
+        answer(exchange, CL_STR("registered"), CL_STR("instance_id"), cl_al_instance_id(instance));
+    else
+        refuse_as(exchange, 409, CL_STR("other_key"),
+                  CL_STR("this instance has registered another public_key"));
+}
+
+void
+cl_al_answer_register(struct cl_exchange *exchange, enum cl_err err, cl_str sentence,
+                      const struct cl_al_knock *knock)
+{
+    if (err == CL_OK)
+        answer_registered(exchange, knock->instance, cl_al_knock_key(knock));
+    else
+        cl_exchange_refuse(exchange, err, sentence);
+}
+
+/* By the token and a name that is registered. */
+static enum cl_err
+find_instance(struct cl_exchange *exchange, const struct cl_agent_link_call *call,
+              struct cl_al_instance **ret_instance, struct cl_why *why)
+{
+    struct cl_relay *relay = exchange->relay;
+    struct cl_al_instance *instance = cl_al_find_instance(relay->agent_link, call->instance);
+    const struct cl_agent_link_instance from = {.id = call->instance, .name = call->name};
+    if (!exchange->has_token)
+        return cl_fail(CL_ERR_UNAUTHORIZED, why, "sign the register, or show the relay's token");
+    if (instance == NULL && !relay->agent_link->is_open)
+        return cl_fail(CL_ERR_FORBIDDEN, why, "%.*s is not registered at this relay",
+                       CL_STR_ARG(call->instance));
+    enum cl_err err = CL_OK;
+    if (instance == NULL)
+        err = cl_al_instance_new(relay, &from, &instance);
+    *ret_instance = instance;
+    return err == CL_OK ? CL_OK : cl_fail(err, why, "%s", cl_err_wire(err));
+}
+
+static void
 run_register(struct cl_exchange *exchange, const struct cl_agent_link_call *call)
 {
     struct cl_why why = {""};
-    struct cl_al_instance *instance;
-    enum cl_err err = find_instance(exchange, call, &instance, &why);
+    struct cl_al_instance *instance = NULL;
+    struct cl_al_who who = {.call = call, .exchange = exchange};
+    who.network = network_of(exchange, &who.is_loopback);
+    enum cl_err err = call->is_signed ? cl_al_door_register(exchange->relay, &who, &why)
+                                      : find_instance(exchange, call, &instance, &why);
     if (err == CL_ERR_RATE) {
         exchange->wait_s = 1;
-        cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, cl_str_z(why.text));
-    } else if (err != CL_OK) {
+        err = CL_ERR_UNAVAILABLE;
+    }
+    if (err != CL_OK) {
         cl_exchange_refuse(exchange, err, cl_str_z(why.text));
-    } else if (!pin_key(instance, call->public_key)) {
-        refuse_as(exchange, 409, CL_STR("other_key"),
-                  CL_STR("this instance has registered another public_key"));
-    } else {
-        answer(exchange, CL_STR("registered"), CL_STR("instance_id"), call->instance);
+    } else if (instance != NULL) {
+        cl_al_door_prove(exchange->relay, &who.network, call->instance);
+        answer_registered(exchange, instance, call->public_key);
     }
 }
 

@@ -20,21 +20,6 @@ const char *const cl_al_count_names[CL_AL_COUNT_LEN] = {
 
 /* -- who may ask ------------------------------------------------------------------------------- */
 
-/* Whose token that is, or NULL. */
-static const struct cl_al_instance *
-instance_of_token(const struct cl_relay *relay, const struct cl_http_head *head)
-{
-    cl_str value;
-    cl_digest digest;
-    if (!cl_http_field(head, CL_STR("authorization"), &value) ||
-        !cl_str_starts(value, CL_STR("Bearer ")))
-        return NULL;
-    // By its digest: comparing that tells nothing of the token.
-    if (cl_digest_of(cl_str_part(value, 7, value.len), &digest) != CL_OK)
-        return NULL;
-    return cl_map_get(&relay->agent_link->tokens, cl_str_of((const char *)&digest, sizeof digest));
-}
-
 /* Where no token is set, one that is shown must still be somebody's. */
 static bool
 shows_bearer(const struct cl_http_head *head)
@@ -44,14 +29,31 @@ shows_bearer(const struct cl_http_head *head)
            cl_str_starts(value, CL_STR("Bearer "));
 }
 
+/* A WebSocket of v2 whose hello will say whose token it showed. */
+static void
+begin_in_hope(struct cl_relay *relay, struct cl_http_conn *conn)
+{
+    struct cl_exchange *exchange = cl_exchange_new(relay, conn);
+    if (exchange == NULL) {
+        cl_http_refuse(conn, CL_ERR_NO_MEMORY, CL_STR("out of memory"));
+        return;
+    }
+    exchange->is_v2 = true;
+    exchange->is_hope = true;
+}
+
 /* /v2 and what is below it. */
 static void
 begin_v2(struct cl_relay *relay, struct cl_http_conn *conn, const struct cl_http_head *head)
 {
-    const struct cl_al_instance *bound = instance_of_token(relay, head);
+    const struct cl_al_instance *bound = cl_al_token_owner(relay, head);
     enum cl_auth auth = bound != NULL ? CL_AUTH_PASSES : cl_auth_look(relay, head);
     if (bound == NULL && relay->config.token == NULL && shows_bearer(head))
         auth = CL_AUTH_WRONG;
+    if (auth == CL_AUTH_WRONG && cl_al_token_may_be(relay, head)) {
+        begin_in_hope(relay, conn);
+        return;
+    }
     if (auth != CL_AUTH_PASSES) {
         cl_auth_refuse(relay, conn, auth);
         return;
@@ -290,6 +292,7 @@ al_new(struct cl_relay *relay)
     cl_list_init(&al->conns);
     cl_list_init(&al->desks);
     cl_list_init(&al->passes);
+    cl_list_init(&al->knocks);
     cl_list_init(&al->wanted);
     cl_timer_init(&al->beat, on_beat);
     cl_buf_init(&al->frame, CL_AL_FRAME_BYTES_MAX);
@@ -413,6 +416,7 @@ cl_al_free(struct cl_relay *relay)
     {
         cl_al_pass_forget(CL_LIST_ENTRY(at, struct cl_al_pass, peer.link));
     }
+    cl_al_forget_knocks(al);
     cl_al_forget_wanted(al);
     for (uint32_t at = 0; (instance = cl_map_next(&al->instances, &at)) != NULL;)
         cl_al_instance_free(instance);

@@ -103,6 +103,7 @@ struct cl_al_conn {
     struct cl_timer timer; // runs until it has registered
     struct cl_list voices;
     struct cl_list copies;
+    struct cl_al_knock *knock; // its register waits for a commit
     struct cl_list passes;
     uint32_t passes_len;
     uint64_t proof; // of the last ping
@@ -119,6 +120,25 @@ struct cl_al_pass {
     char to[]; // as it was written
 };
 
+/* A register that is good, if it never came before. */
+struct cl_al_knock {
+    struct cl_peer peer; // in al->knocks
+    struct cl_relay *relay;
+    struct cl_al_conn *conn; // NULL: it came over HTTP, or has gone
+    uint64_t exchange;       // the handle of the request; 0: it came over a WebSocket
+    struct cl_al_instance *instance;
+    cl_network network;
+    int8_t offset;
+    uint32_t key_len;
+    char key[]; // the public key that it shows
+};
+
+static inline cl_str
+cl_al_knock_key(const struct cl_al_knock *knock)
+{
+    return cl_str_of(knock->key, knock->key_len);
+}
+
 /* -- all of it --------------------------------------------------------------------------------- */
 
 /* Codes that may still be made for registers that are not known to be good. */
@@ -128,13 +148,6 @@ struct cl_al_budget {
     int64_t pinned_full_at;
 };
 
-/* Registers that were good once. */
-struct cl_al_seen {
-    struct cl_map by_digest;
-    struct cl_list in_order; // of their ends
-    uint32_t len;
-};
-
 struct cl_al_door {
     struct cl_until_entry *entries; // of the tables, one after the other
     struct cl_al_budget budget;
@@ -142,7 +155,6 @@ struct cl_al_door {
     struct cl_until sends;  // signatures of sends
     uint32_t sends_len;     // since sends_from
     cl_time sends_from;
-    struct cl_al_seen seen;
     cl_instant log_due; // when a refusal is logged again
 };
 
@@ -174,6 +186,7 @@ struct cl_agent_link {
     uint32_t conns_len;
     struct cl_list desks; // those that are open
     struct cl_list passes;
+    struct cl_list knocks;
     struct cl_list wanted;
     struct cl_al_door door;
     struct cl_timer beat; // the agents of connected instances are heard of

@@ -463,6 +463,9 @@ perform_reply(struct cl_relay *relay, const struct cl_effect *effect)
     case CL_PEER_DESK:
         cl_desk_reply((struct cl_al_desk *)(void *)peer, effect);
         return;
+    case CL_PEER_KNOCK:
+        cl_al_knock_reply((struct cl_al_knock *)(void *)peer, effect->reply.err);
+        return;
     case CL_PEER_LEASE:
     case CL_PEER_PASS:
         return; // submit nothing
@@ -556,6 +559,9 @@ refuse_peer(struct cl_relay *relay, struct cl_peer *peer, enum cl_command_kind k
         return;
     case CL_PEER_RECOUNT:
         cl_recount_end(relay, peer);
+        return;
+    case CL_PEER_KNOCK:
+        cl_al_knock_reply((struct cl_al_knock *)(void *)peer, CL_ERR_FULL);
         return;
     case CL_PEER_ACK:  // keeps its command
     case CL_PEER_DESK: // receives without
@@ -676,6 +682,7 @@ notice_read_only(struct cl_relay *relay)
         socket->submitted = 0;
     }
     cl_v2_refuse_waits(relay, CL_ERR_READ_ONLY, sentence);
+    cl_al_refuse_knocks(relay, CL_ERR_READ_ONLY);
     cl_recount_end_all(relay);
 }
 

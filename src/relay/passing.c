@@ -21,6 +21,7 @@ cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed)
     case CL_PEER_LEASE:
     case CL_PEER_RECOUNT:
     case CL_PEER_DESK:
+    case CL_PEER_KNOCK:
         return; // pass nothing
     }
 }

@@ -30,7 +30,8 @@ enum cl_peer_kind {
     CL_PEER_LEASE,
     CL_PEER_RECOUNT,
     CL_PEER_DESK,
-    CL_PEER_PASS
+    CL_PEER_PASS,
+    CL_PEER_KNOCK
 };
 
 struct cl_peer {
@@ -57,6 +58,7 @@ struct cl_exchange {
     struct cl_v1_route route;
     bool is_v2;                // of /v2: the route says nothing
     bool is_admin;             // it came in at the admin door
+    bool is_hope;              // whose token it showed its hello will tell
     bool has_token;            // of a call of Agent Link: it showed the relay's
     enum cl_al_route al_route; // the route says nothing but in NONE
     cl_str bound;              // whose token it showed, which alone it may speak for; or empty

@@ -24,6 +24,8 @@
 #include "proto/v2_encode.h"
 #include "relay/peers.h"
 
+struct cl_al_hope; // relay/agent_link.h
+
 struct cl_v2_conn {
     struct cl_relay *relay;
     struct cl_ws_conn *ws;
@@ -32,6 +34,7 @@ struct cl_v2_conn {
     struct cl_list waits;
     struct cl_list leases;        // those that wait for a first message
     struct cl_exchange *exchange; // of one call over HTTP, else NULL
+    struct cl_al_hope *hope;      // its token is still to be looked at; else NULL
     cl_str bound;                 // whose token it showed, which alone it may be; or empty
     uint32_t instance_len;        // 0: before its hello
     char instance[CL_NAME_BYTES_MAX];

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "proto/v2_bridge.h"
+#include "relay/agent_link.h"
 #include "relay/blob.h"
 #include "relay/state.h"
 #include "relay/v2.h"
@@ -541,6 +542,21 @@ refuse_versions(struct cl_v2_conn *conn, const struct cl_v2_call *call)
     cl_v2_fail(conn, call->id, &error);
 }
 
+/* As far as the token says that it showed. */
+static bool
+may_be_instance(struct cl_v2_conn *conn, cl_str instance)
+{
+    if (conn->hope == NULL)
+        return conn->bound.len == 0 || cl_str_eq(conn->bound, instance);
+    if (!cl_al_hope_holds(conn->hope, instance))
+        return false;
+    cl_al_hope_free(conn->hope);
+    conn->hope = NULL;
+    cl_ws_is_known(conn->ws);
+    cl_ws_limit(conn->ws, CL_HTTP_BODY_BYTES_MAX);
+    return true;
+}
+
 static void
 run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
@@ -553,8 +569,10 @@ run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         refuse_versions(conn, call);
         return;
     }
-    if (conn->bound.len > 0 && !cl_str_eq(conn->bound, params->instance)) {
+    if (!may_be_instance(conn, params->instance)) {
         cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this token is another instance's"));
+        if (conn->hope != NULL)
+            cl_ws_close(conn->ws, CL_WS_CLOSE_POLICY, CL_STR("forbidden"));
         return;
     }
     if (conn->exchange != NULL) {
@@ -639,6 +657,7 @@ cl_v2_end(struct cl_v2_conn *conn)
     {
         seat_free(CL_LIST_ENTRY(at, struct cl_seat, peer.link));
     }
+    cl_al_hope_free(conn->hope);
     cl_list_remove(&conn->link);
     cl_free(conn);
 }
@@ -696,7 +715,7 @@ static const struct cl_ws_handler handler = {.on_message = on_message,
                                              .out_bytes_max = OUT_BYTES_MAX};
 
 static void
-begin(struct cl_exchange *exchange)
+begin(struct cl_exchange *exchange, const struct cl_http_head *head)
 {
     struct cl_relay *relay = exchange->relay;
     struct cl_http_conn *http = exchange->conn;
@@ -709,11 +728,18 @@ begin(struct cl_exchange *exchange)
         cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
         return;
     }
+    if (exchange->is_hope && (conn->hope = cl_al_hope_new(conn, http, head)) == NULL) {
+        cl_v2_end(conn);
+        cl_exchange_refuse(exchange, CL_ERR_NO_MEMORY, CL_STR(""));
+        return;
+    }
     cl_exchange_free(exchange); // upgraded or refused, the request is answered
     if (cl_http_upgrade(http, &handler, conn, &conn->ws) != CL_OK) {
         cl_v2_end(conn);
         return;
     }
+    if (conn->hope != NULL)
+        cl_ws_limit(conn->ws, CL_AL_REGISTER_BYTES_MAX);
     cl_list_append(&relay->v2_conns, &conn->link);
     relay->sockets_len++;
 }
@@ -750,7 +776,7 @@ void
 cl_v2_request(struct cl_exchange *exchange, const struct cl_http_head *head, cl_str body)
 {
     if (cl_str_eq(head->method, CL_STR("GET")))
-        begin(exchange);
+        begin(exchange, head);
     else if (cl_str_eq(head->method, CL_STR("POST")))
         call_once(exchange, body);
     else

@@ -49,6 +49,14 @@ def config(name, **more):
     return path
 
 
+def secret_file():
+    path = os.path.join(FOLDER, "secret")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(SECRET + "\n")
+    os.chmod(path, 0o600)
+    return path
+
+
 def instances(**secrets):
     """Entries with a secret of their own."""
     return [{"instance_id": name.replace("_", "-"), "name": name, "public_key": "",
@@ -60,6 +68,7 @@ OWN = config("own", secret=None, registered_instances=instances(
     instance_001="secret of one", instance_002="secret of two"))
 OWN_SECRETS = {ONE: "secret of one", TWO: "secret of two"}
 on_shared = ("--agent-link", SHARED)
+on_secret = ("--agent-link-secret-file", secret_file(), "--agent-link-port", "0")
 
 
 class Door:
@@ -233,11 +242,7 @@ def the_checks_of_the_published_client_hold():
             joined(before, ONE).drop()
             joined(before, TWO).drop()
         again = start(Relay(*on_shared, "--data", data))
-        open_to = os.path.join(FOLDER, "secret")
-        with open(open_to, "w", encoding="ascii") as file:
-            file.write(SECRET + "\n")
-        os.chmod(open_to, 0o600)
-        no_file = start(Relay("--agent-link-secret-file", open_to, "--agent-link-port", "0"))
+        no_file = start(Relay(*on_secret))
         terminator = Terminator(shared)
         stack.callback(terminator.close)
         later_second()
@@ -286,6 +291,7 @@ def a_register_is_good_once():
         equal(status(relay)["replayed"], 2, "replayed")
     with Relay(*on_shared, "--data", data) as relay:
         replay_fails(relay, first.frame)
+        later_second()
         joined(relay, ONE).drop()
 
 
@@ -797,6 +803,24 @@ def v2_here_takes_a_token_of_the_instance(relay):
             equal(door.post("/v2", call, instance_token(ONE)).status_code, 403, "status")
             equal(relay.post("/v2", call, headers={"Authorization": "Bearer " + instance_token(ONE)})
                   .status_code, 401, "on the relay's own port")
+
+
+@test(*on_secret, token=TOKEN, seconds=90)
+def where_every_instance_may_come_hello_says_whose_token_it_is(relay):
+    """A wrong one, no hello, and a call before it end the connection."""
+    door = Door(relay, instance_token("any"))
+    other = Socket(door)
+    other.fails("usage", "agents")
+    other.fails("forbidden", "hello", versions=["2.0"], instance=TWO)
+    equal(other.closed(), 1008, "another's")
+    equal(Socket(door).closed(), 1008, "no hello")
+    call = {"jsonrpc": "2.0", "id": 1, "method": "agents", "params": {}}
+    equal(door.post("/v2", call, door.token).status_code, 401, "over HTTP, nobody knows it yet")
+    mine = Agent(Socket(door, "any"), "any/main")
+    two = joined(relay, TWO)
+    mine.send(TWO + "/x", "hi")
+    two.hears("any/main", TWO + "/x", "hi")
+    equal(door.post("/v2", call, door.token).status_code, 200, "over HTTP, once it is known")
 
 
 # -- the process -------------------------------------------------------------------------------
