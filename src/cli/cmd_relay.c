@@ -76,13 +76,13 @@ static const struct cl_opt options[] = {
      "4294967296 with --data",
      CL_OPT_OPTIONAL},
     {"agent-link", "FILE",
-     "serve Agent Link clients as well: their relay-config.json;\n"
-     "readable by its owner alone, since it has the secret",
+     "serve Agent Link clients as well: their relay-config.json,\n"
+     "readable by its owner alone for its secret; default none",
      CL_OPT_OPTIONAL},
     {"agent-link-port", "N", "the port for that; default the file's, or 8765", CL_OPT_OPTIONAL},
     {"agent-link-secret-file", "FILE",
      "the secret, in its first line; without --agent-link every\n"
-     "instance that knows it may come",
+     "instance that knows it may come; default the file's",
      CL_OPT_OPTIONAL},
     {"max-connections", "N",
      "open connections at a time; default 64 less than the\n"
