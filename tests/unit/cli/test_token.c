@@ -94,3 +94,28 @@ TEST(where_a_token_came_from_it_is_wiped)
         CHECK_STR(cl_str_z(getenv("CLAWLINK_TOKEN")), CL_STR(""));
     }
 }
+
+TEST(another_secret_comes_in_the_same_ways_by_its_own_names)
+{
+    char typed[] = "geheim", empty[] = "";
+    struct cl_token_words words = {.what = "secret",
+                                   .option = "--secret",
+                                   .file_option = "--secret-file",
+                                   .variable = "CLAWLINK_TEST_SECRET",
+                                   .typed = typed};
+    CHECK_INT(setenv("CLAWLINK_TEST_SECRET", "other", 1), 0);
+    CHECK_INT(setenv("CLAWLINK_TOKEN", "token", 1), 0);
+    CHECK_OK(cl_token_take_other(&words, &token, &why));
+    CHECK(is("geheim"));
+    CHECK_STR(cl_str_of(typed, 6), CL_STR("\0\0\0\0\0\0"));
+    CHECK_STR(cl_str_z(getenv("CLAWLINK_TEST_SECRET")), CL_STR(""));
+    CHECK_STR(cl_str_z(getenv("CLAWLINK_TOKEN")), CL_STR("token"));
+    words.typed = NULL;
+    words.file = file_of("\n");
+    CHECK_INT(cl_token_take_other(&words, &token, &why), CL_ERR_USAGE);
+    CHECK_STR(cl_str_z(why.text),
+              CL_STR("The secret in the first line of --secret-file is empty."));
+    words.typed = empty;
+    CHECK_INT(cl_token_take_other(&words, &token, &why), CL_ERR_USAGE);
+    CHECK_STR(cl_str_z(why.text), CL_STR("--secret and --secret-file were given: give one."));
+}
