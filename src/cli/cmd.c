@@ -30,6 +30,8 @@ const struct cl_cmd *const cl_cmds[] = {
     &cl_cmd_file_put,
     &cl_cmd_file_get,
     &cl_cmd_file_list,
+    &cl_cmd_agent_link,
+    &cl_cmd_agent_link_setup,
     &cl_cmd_scan,
     &cl_cmd_info,
     NULL,

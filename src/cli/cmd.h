@@ -22,7 +22,8 @@ struct cl_run;
 enum cl_opt_kind {
     CL_OPT_OPTIONAL,
     CL_OPT_REQUIRED,
-    CL_OPT_LIST, // may be given again: its values add up
+    CL_OPT_LIST,   // may be given again: its values add up
+    CL_OPT_SECRET, // optional; its value is overwritten in argv (cl_opts, secret); one of a verb
     /* Words that stand by themselves, `trace ID`, each in its place: they come first in the table,
      * and those that may be left out behind those that may not. */
     CL_OPT_WORD,
@@ -86,6 +87,8 @@ extern const struct cl_cmd cl_cmd_dead;
 extern const struct cl_cmd cl_cmd_dead_show;
 extern const struct cl_cmd cl_cmd_dead_retry;
 extern const struct cl_cmd cl_cmd_dead_drop;
+extern const struct cl_cmd cl_cmd_agent_link;
+extern const struct cl_cmd cl_cmd_agent_link_setup;
 extern const struct cl_cmd cl_cmd_scan;
 extern const struct cl_cmd cl_cmd_info;
 

@@ -127,8 +127,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
     cl_page_print(page,
                   "\n`clawlink help VERB` explains one, with examples.\n\n"
                   "common options, before or behind the verb (relay takes no --relay, --pin and "
-                  "--as;\nrelay backup, relay status, relay install and scan no token either; "
-                  "--agent and\n--instance are for the verbs of protocol v2):\n");
+                  "--as;\nrelay backup, relay status, relay install, agent-link and scan no token "
+                  "either; --agent\nand --instance are for the verbs of protocol v2):\n");
     print_globals(page, NULL);
     cl_page_print(page, "\nenvironment:\n");
     print_lines(page, "CLAWLINK_RELAY          the relay's URL, without --relay\n"
@@ -137,6 +137,8 @@ cl_help_all(struct cl_page *page, cl_str subject)
                       "CLAWLINK_INSTANCE       which machine this is, without --instance\n"
                       "CLAWLINK_STATE          the agent's state file, without --as; else\n"
                       "                        ~/.clawlink/agent_state.json\n"
+                      "CLAWLINK_AGENT_LINK_SECRET\n"
+                      "                        the secret that `agent-link setup` writes\n"
                       "http_proxy and its like are not used: connections go to the relay itself.");
     cl_page_print(page, "\nexit status:\n");
     print_lines(

@@ -8,7 +8,7 @@
 #include "cli/page.h"
 
 /* Where the summaries begin; a verb's name is shorter. */
-#define CL_HELP_VERB_COLUMNS 16
+#define CL_HELP_VERB_COLUMNS 18
 
 /* "clawlink" and the version; the subject is not used. (These three are cl_draw_fn.) */
 void cl_help_version(struct cl_page *page, cl_str subject);

@@ -256,6 +256,8 @@ parse_option(struct parser *parser, char *word, struct cl_why *why)
     values[index] = value;
     if (values == opts->globals && index == CL_GLOBAL_TOKEN)
         opts->token = value;
+    if (table[index].kind == CL_OPT_SECRET)
+        opts->secret = value;
     return CL_OK;
 }
 

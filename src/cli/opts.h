@@ -51,7 +51,8 @@ struct cl_opts {
     const char *values[CL_OPTS_MAX];            // the verb's, in the order of its table
     struct cl_opts_more more[CL_OPTS_MORE_MAX]; // what was given before the value above
     size_t more_len;
-    char *token; // globals[CL_GLOBAL_TOKEN] once more, to be overwritten (cli/token.h)
+    char *token;  // globals[CL_GLOBAL_TOKEN] once more, to be overwritten (cli/token.h)
+    char *secret; // the same of the verb's option of kind CL_OPT_SECRET
 };
 
 /* Does the verb, or NULL for none, take that global option? The relay is no agent and calls none:

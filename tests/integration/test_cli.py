@@ -12,7 +12,7 @@ from support import BIN, Relay, main, not_in_process_table, relay_command, test
 
 VERBS = ["relay", "register", "discover", "heartbeat", "agents", "send", "ask", "inbox", "ack",
          "watch", "trace", "dead", "delegate", "broadcast", "poll", "respond", "file-put", "file-get",
-         "file-list", "scan", "info"]
+         "file-list", "agent-link", "scan", "info"]
 
 
 # -- help and mistakes ------------------------------------------------------------------------

@@ -112,8 +112,9 @@ TEST(the_help_of_each_verb_shows_every_option_and_an_example)
 static void
 check_words_come_first(const struct cl_cmd *cmd)
 {
-    static const int order[] = {[CL_OPT_WORD] = 0,     [CL_OPT_MAYBE_WORD] = 1, [CL_OPT_WORDS] = 2,
-                                [CL_OPT_OPTIONAL] = 3, [CL_OPT_REQUIRED] = 3,   [CL_OPT_LIST] = 3};
+    static const int order[] = {
+        [CL_OPT_WORD] = 0,     [CL_OPT_MAYBE_WORD] = 1, [CL_OPT_WORDS] = 2, [CL_OPT_OPTIONAL] = 3,
+        [CL_OPT_REQUIRED] = 3, [CL_OPT_LIST] = 3,       [CL_OPT_SECRET] = 3};
     int before = 0;
     for (const struct cl_opt *opt = cmd->options; opt->name != NULL; opt++) {
         test_note("%s %s", cmd->name, opt->name);
@@ -152,9 +153,9 @@ TEST(the_table_keeps_its_own_rules)
 /* What stands for a value is the same word in every verb of an agent. */
 TEST(values_are_called_by_the_same_words)
 {
-    static const char *const words[] = {"SECONDS", "FILE", "NAME",  "AGENT", "ID",   "TEXT",
-                                        "A,B",     "JSON", "LEVEL", "KEY",   "TYPE", "TOPIC",
-                                        "STATUS",  "N",    "RUNG",  NULL};
+    static const char *const words[] = {"SECONDS", "FILE", "NAME",  "AGENT", "ID",     "TEXT",
+                                        "A,B",     "JSON", "LEVEL", "KEY",   "TYPE",   "TOPIC",
+                                        "STATUS",  "N",    "RUNG",  "URL",   "SECRET", NULL};
     for (size_t i = 0; cl_cmds[i] != NULL; i++) {
         const struct cl_cmd *cmd = cl_cmds[i];
         if (cl_str_starts(cl_str_z(cmd->name), CL_STR("relay")))

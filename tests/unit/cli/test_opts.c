@@ -361,3 +361,17 @@ TEST(who_i_am_is_for_protocol_v2)
     CHECK_INT(PARSE("poll", "--agent", "mira"), CL_ERR_USAGE);
     CHECK_WHY("--agent means nothing to poll");
 }
+
+TEST(a_secret_of_a_verb_is_found_where_argv_has_it)
+{
+    CHECK_OK(PARSE("agent-link", "setup", "--secret", "geheim", "--relay"));
+    CHECK(opts.cmd == &cl_cmd_agent_link_setup);
+    CHECK_STR(cl_str_z(opts.secret), CL_STR("geheim"));
+    CHECK(opts.secret == value_of("secret"));
+    CHECK(value_of("relay") != NULL && opts.globals[CL_GLOBAL_RELAY] == NULL);
+    CHECK(opts.token == NULL);
+    CHECK_OK(PARSE("agent-link", "setup", "--relay-url=ws://h"));
+    CHECK(opts.secret == NULL);
+    CHECK_INT(PARSE("--relay", "http://h", "agent-link"), CL_ERR_USAGE);
+    CHECK_WHY("--relay means nothing to agent-link");
+}

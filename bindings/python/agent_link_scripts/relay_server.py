@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The relay of Agent Link, by the calls that are documented for it:
+
+    python3 relay_server.py --port 8765 --secret SECRET
+    python3 relay_server.py --config relay-config.json
+
+It runs `clawlink relay`. Options that are not its own are handed on: --host, --tls-cert, --data,
+and whatever else `clawlink relay --help` lists.
+"""
+import argparse
+import os
+
+import clawlink_program
+
+VARIABLE = "CLAWLINK_AGENT_LINK_SECRET"
+
+
+def secret_file(secret):
+    """A path by which the program can read the secret, and no other one."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("agent-link-secret", 0)  # it may be read again
+        os.write(file, os.fsencode(secret) + b"\n")
+    else:
+        file, end = os.pipe()
+        os.write(end, os.fsencode(secret) + b"\n")
+        os.close(end)
+    os.set_inheritable(file, True)
+    return f"/dev/fd/{file}"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Runs the relay of Agent Link: `clawlink relay`.",
+        epilog="All other options are handed on to `clawlink relay`, whose help lists them.")
+    parser.add_argument("--port", metavar="N", help="the Agent Link port; default 8765, or the file's")
+    parser.add_argument("--secret", help=f"the secret that all instances share; {VARIABLE} in the "
+                        "environment does the same and leaves no trace in the shell's history")
+    parser.add_argument("--config", metavar="FILE", help="a relay-config.json; without --secret the "
+                        "one in this folder")
+    own, others = parser.parse_known_args()
+    secret = own.secret if own.secret is not None else os.environ.pop(VARIABLE, None)
+    if own.config and own.secret is not None:
+        parser.error("--config has the secret: leave --secret out.")
+    if not own.config and not secret:
+        if not os.path.exists("relay-config.json"):
+            parser.error("it needs --secret SECRET, or --config FILE: `clawlink agent-link setup "
+                         "--relay` writes one.")
+        own.config = "relay-config.json"
+    program = clawlink_program.find()
+    words = ["relay"]
+    if own.port is not None:
+        words += ["--agent-link-port", own.port]
+    elif not own.config:
+        words += ["--agent-link-port", "8765"]
+    if own.config:
+        words += ["--agent-link", own.config]
+    else:
+        words += ["--agent-link-secret-file", secret_file(secret)]
+    clawlink_program.become(program, words + others)
+
+
+if __name__ == "__main__":
+    main()
