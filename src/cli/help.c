@@ -19,7 +19,8 @@ cl_help_version(struct cl_page *page, cl_str subject)
     cl_page_print(page, "clawlink %s\n", CLAWLINK_VERSION);
 }
 
-/* "  --name VALUE    text", the text's further lines below its first. */
+/* "  --name VALUE    text", the text's further lines below its first; all of them below a name that
+ * has no room. */
 static void
 print_option(struct cl_page *page, const struct cl_opt *opt)
 {
@@ -27,7 +28,10 @@ print_option(struct cl_page *page, const struct cl_opt *opt)
     cl_str line, rest = cl_str_z(opt->help);
     (void)snprintf(head, sizeof head, "%s%s%s%s", cl_opt_is_word(opt) ? "" : "--", opt->name,
                    opt->value == NULL ? "" : " ", opt->value == NULL ? "" : opt->value);
-    for (const char *name = head; rest.len > 0; name = "") {
+    bool is_long = strlen(head) >= NAME_COLUMNS;
+    if (is_long)
+        cl_page_print(page, "  %s\n", head);
+    for (const char *name = is_long ? "" : head; rest.len > 0; name = "") {
         (void)cl_str_split(rest, '\n', &line, &rest); // one line or more
         cl_page_print(page, "  %-*s%.*s\n", NAME_COLUMNS, name, CL_STR_ARG(line));
     }

@@ -16,6 +16,16 @@ contains(struct cl_page *page, const char *part)
     return found;
 }
 
+/* Does a text that it contains end before a blank or a line's end? */
+static bool
+stands_apart(struct cl_page *page, const char *part)
+{
+    char longer[2][80];
+    (void)snprintf(longer[0], sizeof longer[0], "%s ", part);
+    (void)snprintf(longer[1], sizeof longer[1], "%s\n", part);
+    return contains(page, longer[0]) || contains(page, longer[1]);
+}
+
 TEST(the_general_help_lists_every_verb_and_every_global_option)
 {
     struct cl_page page;
@@ -93,6 +103,9 @@ check_verb_help(const struct cl_cmd *cmd)
             opt->kind != CL_OPT_REQUIRED && opt->kind != CL_OPT_WORD && opt->kind != CL_OPT_WORDS;
         (void)snprintf(word, sizeof word, "\n  %s%s ", dashes, opt->name);
         CHECK(contains(&page, word));
+        (void)snprintf(word, sizeof word, "\n  %s%s%s%s", dashes, opt->name,
+                       opt->value == NULL ? "" : " ", opt->value == NULL ? "" : opt->value);
+        CHECK(stands_apart(&page, word));
         (void)snprintf(word, sizeof word, " %s%s%s", may_lack ? "[" : "", dashes, opt->name);
         CHECK(contains(&page, word));
     }
