@@ -54,6 +54,8 @@ def check_clawlink(where, words):
         verb = " ".join(verbs[:2])
     if verb is not None:
         check(f"{where}: the verb {verb} exists", help_of(*verb.split()) != "")
+    if "--options" in words:  # they are the relay's
+        check_clawlink(where, ["clawlink", "relay", *words.pop(words.index("--options") + 1).split()])
     for option in re.findall(r"--[\w-]+", " ".join(word.split("=")[0] for word in words)):
         check(f"{where}: {option} exists", has_option(option, verb or "relay"))
 

@@ -6,7 +6,9 @@ Every run has a folder of its own. What relay and clients make of the files is s
 are tested.
 """
 import contextlib
+import datetime
 import fcntl
+import hmac
 import json
 import os
 import re
@@ -15,6 +17,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 
 from cli_support import PATIENCE, Home, Result, check, says
 from support import BIN, ROOT, main, test, until
@@ -536,9 +540,53 @@ def relay_server_py_runs_the_relay_by_its_documented_calls():
         check(refused.code == 2 and "leave --secret out" in refused.err, refused)
         told = place.script("relay_server.py", "--config", "x.json")
         check(told.lines()[0] == "['relay', '--agent-link', 'x.json']", told)
+        told = place.script("relay_server.py", "--config", "x.json", "--relay-port", "0")
+        check(told.lines()[0] == "['relay', '--port', '0', '--agent-link', 'x.json']", told)
         place.file(RELAY, "{}")
         told = place.script("relay_server.py")
         check(told.lines()[0] == f"['relay', '--agent-link', '{RELAY}']", told)
+
+
+def register(url, instance, secret):
+    """The status of the documented call."""
+    now = datetime.datetime.now().isoformat()[:19]
+    signature = hmac.new(secret.encode(), f"register:{instance}:{now}".encode(), "sha256")
+    call = urllib.request.Request(f"{url}/api/v1/register", json.dumps({
+        "instance_id": instance, "public_key": "", "name": "", "signature":
+        signature.hexdigest()}).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(call, timeout=PATIENCE) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+@test(relay=False)
+def what_relay_server_py_runs_knows_the_secret():
+    with Place() as place:
+        well(place.on_relay("--add-instance", "instance-001", "--out", "conf.json"))
+        own = place.json("conf.json")["registered_instances"][0]["secret"]
+        for words, secret in ((["--port", "0", "--secret", SECRET], SECRET),
+                              (["--port", "0", "--config", "conf.json"], own)):
+            process = subprocess.Popen(
+                [sys.executable, os.path.join(SCRIPTS, "relay_server.py"), *words, "--relay-port",
+                 "0", "--admin-socket", "none", "--allow-debugger"], cwd=place.path, text=True,
+                env={**place.env, "CLAWLINK_BIN": BIN}, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL)
+            try:
+                lines = [process.stdout.readline() for _ in range(2)]
+                found = re.fullmatch(r"clawlink relay agent link ws(://127.0.0.1:\d+)\n", lines[1])
+                check(found, lines)
+                check(register("http" + found[1], "instance-001", secret) == 200, "the right one")
+                check(register("http" + found[1], "instance-001", "wrong") in (401, 403), "wrong")
+                if os.path.exists("/proc"):
+                    with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+                        check(SECRET.encode() not in file.read(), "the secret is in argv")
+            finally:
+                process.terminate()
+                process.stdout.close()
+            check(process.wait(timeout=PATIENCE) == 0, "the end")
 
 
 @test(relay=False)

@@ -6,7 +6,7 @@
     python3 relay_server.py --config relay-config.json
 
 It runs `clawlink relay`. Options that are not its own are handed on: --host, --tls-cert, --data,
-and whatever else `clawlink relay --help` lists.
+and whatever else `clawlink relay --help` lists; only its --port is --relay-port here.
 """
 import argparse
 import os
@@ -33,11 +33,14 @@ def main():
     parser = argparse.ArgumentParser(
         allow_abbrev=False, description="Runs the relay of Agent Link: `clawlink relay`.",
         epilog="All other options are handed on to `clawlink relay`, whose help lists them.")
-    parser.add_argument("--port", metavar="N", help="the Agent Link port; default 8765, or the file's")
+    parser.add_argument("--port", metavar="N", help="the Agent Link port; default 8765, or "
+                        "the file's")
     parser.add_argument("--secret", help=f"the secret that all instances share; {VARIABLE} in the "
                         "environment does the same and leaves no trace in the shell's history")
-    parser.add_argument("--config", metavar="FILE", help="a relay-config.json; without --secret the "
-                        "one in this folder")
+    parser.add_argument("--config", metavar="FILE", help="a relay-config.json; without "
+                        "--secret the one in this folder")
+    parser.add_argument("--relay-port", metavar="N", help="the port of ClawLink's own protocols; "
+                        "default 9077")
     own, others = parser.parse_known_args()
     secret = own.secret if own.secret is not None else os.environ.pop(VARIABLE, None)
     if own.config and own.secret is not None:
@@ -48,7 +51,7 @@ def main():
                          "--relay` writes one.")
         own.config = "relay-config.json"
     program = clawlink_program.find()
-    words = ["relay"]
+    words = ["relay"] if own.relay_port is None else ["relay", "--port", own.relay_port]
     if own.port is not None:
         words += ["--agent-link-port", own.port]
     elif not own.config:

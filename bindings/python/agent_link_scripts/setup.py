@@ -21,9 +21,10 @@ def main():
         allow_abbrev=False, description="Runs `clawlink agent-link setup`.",
         epilog="All other options are handed on to it; its help lists them.")
     parser.add_argument("--relay-url", metavar="URL", help="ws://HOST:8765, or wss:// with TLS")
-    parser.add_argument("--secret", help="the secret; CLAWLINK_AGENT_LINK_SECRET in the environment "
-                        "does the same and leaves no trace in the shell's history")
-    parser.add_argument("--instance-id", metavar="ID", help="which machine this is; default its name")
+    parser.add_argument("--secret", help="the secret; CLAWLINK_AGENT_LINK_SECRET in the "
+                        "environment does the same and leaves no trace in the shell's history")
+    parser.add_argument("--instance-id", metavar="ID", help="which machine this is; default its "
+                        "name")
     parser.add_argument("--agent-id", metavar="ID", help="the agent on it; default main")
     own, others = parser.parse_known_args()
     if others and others[0] in COMMANDS:
