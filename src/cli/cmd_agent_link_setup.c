@@ -153,11 +153,11 @@ check_added(const struct cl_opts *opts, struct cl_why *why)
         if (err != CL_OK)
             return err;
         bool has_name = cl_str_find(cl_str_z(text), ':') < strlen(text);
-        if (has_name && !cl_line_is_valid(name, CL_LINK_NAME_BYTES_MAX))
+        if (has_name && !cl_line_is_valid(name, CL_V2_DISPLAY_BYTES_MAX))
             return cl_fail(CL_ERR_USAGE, why,
                            "--add-instance \"%.80s\": behind the colon stands its name for people, "
                            "1 to %d bytes of UTF-8 without control characters.",
-                           text, CL_LINK_NAME_BYTES_MAX);
+                           text, CL_V2_DISPLAY_BYTES_MAX);
         for (size_t j = 0; j < i; j++) {
             cl_link_relay_split(cl_opts_nth(opts, ADD, j), &other, &name);
             if (cl_str_eq(id, other))

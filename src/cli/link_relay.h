@@ -14,8 +14,6 @@
 /* Of a secret that is made, as in `openssl rand -hex 32`. */
 #define CL_LINK_SECRET_BYTES  32
 #define CL_LINK_SECRET_DIGITS (2 * CL_LINK_SECRET_BYTES)
-/* What an instance is called for people. */
-#define CL_LINK_NAME_BYTES_MAX 128
 
 struct cl_link_instance {
     cl_str id;

@@ -569,11 +569,12 @@ def what_relay_server_py_runs_knows_the_secret():
         own = place.json("conf.json")["registered_instances"][0]["secret"]
         for words, secret in ((["--port", "0", "--secret", SECRET], SECRET),
                               (["--port", "0", "--config", "conf.json"], own)):
-            process = subprocess.Popen(
-                [sys.executable, os.path.join(SCRIPTS, "relay_server.py"), *words, "--relay-port",
-                 "0", "--admin-socket", "none", "--allow-debugger"], cwd=place.path, text=True,
-                env={**place.env, "CLAWLINK_BIN": BIN}, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL)
+            with open(place.file("log"), "wb") as log:
+                process = subprocess.Popen(
+                    [sys.executable, os.path.join(SCRIPTS, "relay_server.py"), *words,
+                     "--relay-port", "0", "--admin-socket", "none", "--allow-debugger"],
+                    cwd=place.path, env={**place.env, "CLAWLINK_BIN": BIN}, text=True,
+                    stdout=subprocess.PIPE, stderr=log)
             try:
                 lines = [process.stdout.readline() for _ in range(2)]
                 found = re.fullmatch(r"clawlink relay agent link ws(://127.0.0.1:\d+)\n", lines[1])
@@ -587,6 +588,8 @@ def what_relay_server_py_runs_knows_the_secret():
                 process.terminate()
                 process.stdout.close()
             check(process.wait(timeout=PATIENCE) == 0, "the end")
+            log = place.read("log")
+            check("relay.listening" in log and "others_can_read" not in log, log)
 
 
 @test(relay=False)

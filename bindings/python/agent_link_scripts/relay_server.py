@@ -20,6 +20,7 @@ def secret_file(secret):
     """A path by which the program can read the secret, and no other one."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("agent-link-secret", 0)  # it may be read again
+        os.fchmod(file, 0o600)
         os.write(file, os.fsencode(secret) + b"\n")
     else:
         file, end = os.pipe()
