@@ -75,7 +75,8 @@ TEST(the_relays_options_say_their_defaults_and_call_like_values_alike)
     static const char *const values[] = {"ADDRESS", "DIR",     "FILE",      "FORMAT", "LEVEL",
                                          "N",       "NAME",    "N[,BURST]", "ORIGIN", "OPTIONS",
                                          "WHEN",    "SECONDS", NULL};
-    static const char *const without[] = {"tls-cert", "tls-key", "allow-host", "user", NULL};
+    static const char *const without[] = {
+        "tls-cert", "tls-key", "allow-host", "user", "agent-link", "agent-link-secret-file", NULL};
     static const struct cl_cmd *const cmds[] = {&cl_cmd_relay, &cl_cmd_relay_status,
                                                 &cl_cmd_relay_install};
     for (size_t i = 0; i < sizeof cmds / sizeof *cmds; i++)
