@@ -934,10 +934,15 @@ def the_relay_takes_every_option_of_its_help():
                   "all-blobs-bytes": "9",
                   "max-connections": "10", "rate": "10/s,50", "user": "nobody",
                   "name": "Studio", "discovery": "on", "data": os.path.join(home.path, "data"),
-                  "admin-socket": os.path.join(home.path, "door")}
+                  "admin-socket": os.path.join(home.path, "door"), "agent-link-port": "0",
+                  "agent-link-secret-file": home.file("t", "t"),
+                  "agent-link": home.file("al", '{"secret": "s", "registered_instances": []}')}
         own = os.path.join(home.path, ".clawlink", "tls")
         values.update({"tls-cert": own + "/cert.pem", "tls-key": own + "/key.pem", "tls-dir": own})
-        partners = {"tls-cert": ["--tls-key", own + "/key.pem"],
+        partners = {"agent-link": ["--agent-link-port", "0"],
+                    "agent-link-port": ["--agent-link-secret-file", home.file("t")],
+                    "agent-link-secret-file": ["--agent-link-port", "0"],
+                    "tls-cert": ["--tls-key", own + "/key.pem"],
                     "tls-key": ["--tls-cert", own + "/cert.pem"], "tls-dir": ["--tls-self-signed"],
                     "user": ["--admin-socket", "none"]}  # else it would be given /run/clawlink
         first = home.start("relay", "--tls-self-signed", "--port", "0")  # makes both files
