@@ -12,6 +12,7 @@
 #endif
 
 #include "base/assert.h"
+#include "base/guest.h"
 
 /* glibc hands out blocks of up to so many bytes from a cache of the thread, but not by calloc. */
 #define CACHED_BYTES_MAX 1024
@@ -66,11 +67,22 @@ cl_alloc_is_allowed(void)
     return alloc_hook == NULL || alloc_hook();
 }
 
+/* What the guest's function gives or takes. */
+static void *
+ask_host(void *block, size_t size)
+{
+    return cl_guest_now->memory(cl_guest_now->memory_ctx, block, size);
+}
+
 void *
 cl_alloc(size_t size)
 {
     if (!cl_alloc_is_allowed())
         return NULL;
+    if (cl_guest_now != NULL) {
+        void *given = ask_host(NULL, size == 0 ? 1 : size);
+        return given == NULL ? NULL : memset(given, 0, size);
+    }
     if (size > CACHED_BYTES_MAX)
         return calloc(1, size);
     void *block = malloc(size == 0 ? 1 : size);
@@ -80,7 +92,11 @@ cl_alloc(size_t size)
 void *
 cl_alloc_raw(size_t size)
 {
-    return cl_alloc_is_allowed() ? malloc(size == 0 ? 1 : size) : NULL;
+    if (!cl_alloc_is_allowed())
+        return NULL;
+    if (cl_guest_now != NULL)
+        return ask_host(NULL, size == 0 ? 1 : size);
+    return malloc(size == 0 ? 1 : size);
 }
 
 void *
@@ -88,6 +104,8 @@ cl_realloc(void *block, size_t size)
 {
     if (!cl_alloc_is_allowed())
         return NULL;
+    if (cl_guest_now != NULL)
+        return ask_host(block, size == 0 ? 1 : size);
     if (cl_alloc_is_wiping())
         return realloc_wiping(block, size == 0 ? 1 : size);
     return realloc(block, size == 0 ? 1 : size);
@@ -96,6 +114,11 @@ cl_realloc(void *block, size_t size)
 void
 cl_free(void *block)
 {
+    if (cl_guest_now != NULL) {
+        if (block != NULL)
+            (void)ask_host(block, 0);
+        return;
+    }
     if (cl_alloc_is_wiping())
         wipe(block);
     free(block);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * base/alloc.h - the only place that knows malloc.
+ * base/alloc.h - the only place that knows malloc; in a library the caller's memory comes from
+ * elsewhere (base/guest.h).
  *
  * cl_alloc and friends return NULL when memory is short, and callers refuse with
  * CL_ERR_NO_MEMORY. The _or_die forms are for the deterministic core alone: a state that

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * base/assert.h - for bugs of ours, never for input of theirs. Stays on in release builds:
- * prints file, line and condition, then aborts.
+ * prints file, line and condition, then aborts. In a library nothing is printed and nothing aborts:
+ * the library's part of the process ends (base/guest.h).
  */
 #ifndef CL_BASE_ASSERT_H
 #define CL_BASE_ASSERT_H

@@ -528,6 +528,19 @@
 /* Calls of v2 that wait to be written on an uplink, all of which its user keeps anyway; past it the
  * connection is cut, and they are made on the next one. */
 #define CL_UPLINK_OUT_BYTES_MAX (64 * CL_MIB)
+/* Of one client of libclawlink: calls that wait for their answers, and their bytes; one more is
+ * CL_ERR_FULL. */
+#define CL_API_CALLS_MAX       65536
+#define CL_API_CALLS_BYTES_MAX (64 * CL_MIB)
+/* Events that its program has not taken; with more, its connection is not read from. */
+#define CL_API_EVENTS_BYTES_MAX (64 * CL_MIB)
+/* Messages of one agent that are known to be settled, so that none is given twice; with more, the
+ * one that was settled first is forgotten. */
+#define CL_API_SETTLED_MAX 8192
+/* Messages that one call acknowledges: as many as it may have ranges. */
+#define CL_API_SETTLE_MAX CL_ACK_RANGES_MAX
+/* After there was no memory to tell what was settled. */
+#define CL_API_RETRY_MS 100
 /* A relay that ignores `wait` is asked no more often by `poll --follow`. */
 #define CL_CLIENT_POLL_PAUSE_MS 1000
 /* Answers that one `poll` without --follow takes; a relay that always has more could hold it for

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/guest.h"
 #include "base/limits.h"
 
 /* Sizes are rounded up to multiples of this. */
@@ -28,7 +29,7 @@ class_of(size_t size)
 static bool
 is_pooled(size_t size)
 {
-    return CL_POOL_KEEPS && size > 0 && size <= CL_POOL_BLOCK_BYTES_MAX;
+    return CL_POOL_KEEPS && size > 0 && size <= CL_POOL_BLOCK_BYTES_MAX && cl_guest_now == NULL;
 }
 
 static size_t

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/guest.h"
 
 /* One refill serves hundreds of message ids: the system call costs more than its bytes. */
 #define POOL_LEN 4096
@@ -45,6 +46,12 @@ void
 cl_random_bytes(void *ret_bytes, size_t len)
 {
     uint8_t *out = ret_bytes;
+    // In somebody else's process there are other threads, and forks that would have the same pool.
+    while (len > 0 && cl_guest_now != NULL) {
+        size_t got = ask_system(out, len);
+        out += got;
+        len -= got;
+    }
     while (len > 0) {
         if (pool_used == POOL_LEN)
             refill();

@@ -696,6 +696,14 @@ cl_uplink_attach(struct cl_uplink *uplink, const struct cl_v2_attach *params)
     return err;
 }
 
+void
+cl_uplink_unseat(struct cl_uplink *uplink, cl_str agent)
+{
+    struct seat *seat = find_seat(uplink, agent);
+    if (seat != NULL)
+        drop_seat(seat);
+}
+
 enum cl_err
 cl_uplink_call(struct cl_uplink *uplink, const struct cl_uplink_call *call, uint64_t *ret_number)
 {
@@ -733,6 +741,22 @@ cl_uplink_forget(struct cl_uplink *uplink, uint64_t number)
     struct call *call = find_call(uplink, number);
     if (call != NULL)
         drop_call(call);
+}
+
+void
+cl_uplink_hurry(struct cl_uplink *uplink)
+{
+    if (uplink->state == WAITING)
+        cl_loop_timer_start(uplink->config->loop, &uplink->timer,
+                            cl_loop_now(uplink->config->loop));
+}
+
+void
+cl_uplink_choke(struct cl_uplink *uplink)
+{
+    enter(uplink);
+    give_up(uplink, &(struct cl_uplink_fall){.err = CL_ERR_NO_MEMORY, .text = ""});
+    leave(uplink);
 }
 
 bool

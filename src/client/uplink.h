@@ -87,6 +87,10 @@ void cl_uplink_free(struct cl_uplink *uplink);
 CL_MUST_CHECK enum cl_err cl_uplink_attach(struct cl_uplink *uplink,
                                            const struct cl_v2_attach *params);
 
+/* Does not attach that agent any more when the connection comes back. Whoever wants it to leave now
+ * calls `detach` besides. */
+void cl_uplink_unseat(struct cl_uplink *uplink, cl_str agent);
+
 struct cl_uplink_call {
     enum cl_v2_method method; // neither HELLO nor ATTACH
     const void *params;       // the method's struct
@@ -100,6 +104,12 @@ CL_MUST_CHECK enum cl_err cl_uplink_call(struct cl_uplink *uplink,
                                          const struct cl_uplink_call *call, uint64_t *ret_number);
 /* Its answer is of no interest any more, and it is not made again. */
 void cl_uplink_forget(struct cl_uplink *uplink, uint64_t number);
+
+/* If it pauses before the next try: it tries now. */
+void cl_uplink_hurry(struct cl_uplink *uplink);
+/* What it just heard cannot be kept, for lack of memory: the connection is given up, and comes back
+ * after a pause with all that was not acknowledged. */
+void cl_uplink_choke(struct cl_uplink *uplink);
 
 bool cl_uplink_is_up(const struct cl_uplink *uplink);
 

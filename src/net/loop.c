@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/guest.h"
 #include "net/loop_private.h"
 #include "net/stream.h"
 
@@ -37,7 +38,8 @@ cl_loop_new(struct cl_loop **ret_loop)
     CL_ASSERT(status == 0); // it only fills in a struct
     cl_list_init(&loop->streams);
     cl_list_init(&loop->to_flush);
-    (void)signal(SIGPIPE, SIG_IGN); // fails for bad numbers only
+    if (cl_guest_now == NULL)
+        (void)signal(SIGPIPE, SIG_IGN); // fails for bad numbers only
     *ret_loop = loop;
     return CL_OK;
 }
@@ -154,6 +156,32 @@ cl_loop_wake(struct cl_loop *loop)
 {
     int status = uv_async_send(&loop->wake);
     CL_ASSERT(status == 0); // it is not being closed
+}
+
+int
+cl_loop_fd(const struct cl_loop *loop)
+{
+    return uv_backend_fd(&loop->uv);
+}
+
+int64_t
+cl_loop_wait_ms(struct cl_loop *loop)
+{
+    cl_loop_update_time(loop);
+    // libuv's is 0 too where a descriptor has yet to be watched.
+    if (loop->is_again || !cl_list_is_empty(&loop->to_flush) || uv_backend_timeout(&loop->uv) == 0)
+        return 0;
+    cl_instant next = cl_timers_next(&loop->timers);
+    int64_t wait_ms = next.ms - cl_loop_now(loop).ms;
+    if (next.ms == CL_INSTANT_NEVER.ms)
+        return -1;
+    return wait_ms > 0 ? wait_ms : 0;
+}
+
+void
+cl_loop_update_time(struct cl_loop *loop)
+{
+    uv_update_time(&loop->uv);
 }
 
 cl_instant

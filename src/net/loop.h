@@ -23,7 +23,8 @@
 
 struct cl_loop;
 
-/* Also makes the process ignore SIGPIPE: a write to a closed socket is an error, not the end. */
+/* Also makes the process ignore SIGPIPE, unless it is somebody else's (base/guest.h): a write to a
+ * closed socket or pipe is an error, not the end. */
 CL_MUST_CHECK enum cl_err cl_loop_new(struct cl_loop **ret_loop);
 /* Closes the streams that are still open (their users hear on_closed with CL_ERR_CLOSED) and frees
  * all. Listeners, attempts to connect and servers were closed before; timers that still run are
@@ -42,6 +43,14 @@ void cl_loop_again(struct cl_loop *loop);
 /* The next turn begins, also where the loop waits already. The one call that any thread may make,
  * until cl_loop_free begins; several may lead to one turn. */
 void cl_loop_wake(struct cl_loop *loop);
+
+/* For another loop that this one lies in: a descriptor that is readable when cl_loop_turn(loop,
+ * false) has something to do, and in how many milliseconds it has at the latest: 0: now, -1: only
+ * then. The second changes with whatever is done with the loop. */
+int cl_loop_fd(const struct cl_loop *loop);
+int64_t cl_loop_wait_ms(struct cl_loop *loop);
+/* Reads the clock: for who does something with a loop between its turns. */
+void cl_loop_update_time(struct cl_loop *loop);
 
 /* Read from the clock when the wait is over, and the same for all that the turn then does. */
 cl_instant cl_loop_now(const struct cl_loop *loop);

@@ -125,7 +125,7 @@ send_many(int fd, const cl_str *slices, size_t count)
         pieces[at].iov_len = slices[at].len;
     }
     const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-    return sendmsg(fd, &message, 0);
+    return sendmsg(fd, &message, CL_TCP_QUIET);
 }
 
 static enum cl_err
@@ -137,7 +137,7 @@ tcp_write(struct cl_stream *stream, const cl_str *slices, size_t count, size_t *
     for (size_t at = 0; at < count; at++)
         offered += slices[at].len;
     do
-        put = count == 1 ? send(tcp->fd, slices[0].ptr, slices[0].len, 0)
+        put = count == 1 ? send(tcp->fd, slices[0].ptr, slices[0].len, CL_TCP_QUIET)
                          : send_many(tcp->fd, slices, count);
     while (put < 0 && errno == EINTR);
     if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -209,6 +209,9 @@ prepare(int fd)
 {
     if (fd < 0)
         return -1;
+#if defined(SO_NOSIGPIPE)
+    (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
     if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
         return fd;
     int reason = errno;

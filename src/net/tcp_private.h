@@ -12,6 +12,14 @@
 #include "net/stream.h"
 #include "net/tcp.h"
 
+/* A write to a socket that its peer has closed is an error and no signal, also in a process whose
+ * signals are not ours (net/loop.h). */
+#if defined(MSG_NOSIGNAL)
+#define CL_TCP_QUIET MSG_NOSIGNAL
+#else
+#define CL_TCP_QUIET 0 // SO_NOSIGPIPE says it once
+#endif
+
 /* A socket that libuv watches. Reading and writing are plain system calls, so what waits to be
  * written stays with its owner and can be cut at any time; there is no request on the way. */
 struct cl_tcp {
