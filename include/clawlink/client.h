@@ -38,19 +38,19 @@
  * a few microseconds of another thread's call.
  * A child after fork() must not touch a client of its parent's, claw_free included.
  *
- * MEMORY. All that the library allocates for a client comes from the function in its options,
- * which is called from each thread that calls the library, and from the client's own, one call at a
- * time per client; it must not call the library. OpenSSL and libuv, which the library stands on,
- * use the process's malloc. Out of memory is an error (CLAW_ERR_NO_MEMORY), or an outage: the
- * connection is given up and comes back, and nothing is lost by it.
+ * MEMORY. All that the library allocates for a client comes from the function in its options. It is
+ * called in each thread that calls the library and in the client's own, perhaps in several at once,
+ * and must not call the library. OpenSSL and libuv, which the library stands on, use the process's
+ * malloc. Out of memory is an error (CLAW_ERR_NO_MEMORY), or an outage: the connection is given up
+ * and comes back, and nothing is lost by it.
  *
  * WHAT IT LEAVES ALONE. There is no global state but that of OpenSSL and libuv (whose threads
  * resolve host names). No signal handler, mask or disposition is changed; no SIGPIPE is caused.
- * Nothing is printed. Nothing aborts: where an assertion of the library fails, the client is broken:
- * the call returns CLAW_ERR_INTERNAL, so does every later one, claw_why says which assertion it
- * was, and claw_free then gives back what can still be told to be whole: the descriptors and memory
- * of a broken client stay until the process ends. (libuv and OpenSSL abort where the process's
- * malloc fails them in a few places that have no way to say so.)
+ * Nothing is printed. Nothing aborts: where an assertion of the library fails, that client is
+ * broken. The call returns CLAW_ERR_INTERNAL, so does every later one, and claw_why says which
+ * assertion it was; claw_free stops its thread, and leaves its memory and its descriptors as they
+ * are until the process ends, since nobody knows what state they are in. (libuv and OpenSSL abort
+ * in a few places where the process's malloc fails them and they cannot say so.)
  *
  * STRINGS are UTF-8 and end with NUL, but for those with a length beside them. What is given to a
  * function is copied before it returns. NULL means absent, and so does "", unless said otherwise.
@@ -482,8 +482,8 @@ CLAW_API claw_err claw_cancel_ask(claw_client *client, const char *id);
  * else CLAW_ERR_NOT_FOUND. What was settled is told to the relay in the next turn, many at a time,
  * and again after a break, until the relay knows. */
 
-/* It reached a rung, DELIVERED (also for 0) or above, and leaves the inbox: so when it is safe here.
- * proof: SPOOL, ACK (also for 0) or TRANSCRIPT. */
+/* It reached a rung, DELIVERED (also for 0) or above, and leaves the inbox: so call it when the
+ * message is safe here. proof: SPOOL, ACK (also for 0) or TRANSCRIPT. */
 CLAW_API claw_err claw_ack(claw_client *client, const char *agent, const char *id, uint32_t rung,
                            uint32_t proof);
 /* The agent does not want it: its sender is told the reason, 1 to 256 bytes. */
@@ -518,8 +518,8 @@ CLAW_API claw_err claw_call(claw_client *client, const char *method, const char 
 
 /* Blobs and files. These calls block, at most for timeout_ms (-1: without end; then an outage ends
  * them no sooner than it is over), over a connection of their own, in the thread that
- * calls them, and hold nobody up. CLAW_ERR_TIMEOUT; the relay's refusals; CLAW_ERR_NO_MEMORY. What
- * was transferred of a blob is not transferred again by a second call. */
+ * calls them, and hold nobody up. CLAW_ERR_TIMEOUT; the relay's refusals; CLAW_ERR_NO_MEMORY. And
+ * a second call for a blob that is to be stored goes on where the first one stopped. */
 
 /* Stores bytes at the relay for up to an hour, unless a message names them; ret_sha256 has room for
  * CLAW_SHA256_CAP bytes, and is what they are known by. len is 1 or more. */

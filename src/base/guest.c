@@ -44,5 +44,5 @@ cl_guest_fail(const char *file, int line, const char *condition)
     if (guest == NULL)
         return;
     (void)snprintf(guest->bug, sizeof guest->bug, "%s:%d: %s", file, line, condition); // cut
-    longjmp(*way_out, 1); // NOLINT(cert-err52-cpp)
+    longjmp(*way_out, 1); // NOLINT(cert-err52-cpp): this is C
 }

@@ -6,8 +6,8 @@
  * CL_POOL_KEPT_BYTES in all, and cost a few instructions then. Past that larger ones that wait give
  * way to smaller ones: else those of a time that is over, when every connection had much to write,
  * would keep out what each message needs. The lists belong to the thread.
- * Under a sanitizer, and in a library (base/guest.h), every block comes from cl_alloc_raw and goes
- * to cl_free, so that its mistakes are seen.
+ * Under a sanitizer, so that its mistakes are seen, and in a library (base/guest.h) every block
+ * comes from cl_alloc_raw and goes to cl_free.
  */
 #ifndef CL_BASE_POOL_H
 #define CL_BASE_POOL_H

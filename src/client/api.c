@@ -394,6 +394,14 @@ claw_new(const struct claw_options *given, claw_client **ret_client, char *why, 
     return give_why(job.err, &job.why, why, why_cap);
 }
 
+/* That it is a call does it. */
+static enum cl_err
+wake(claw_client *client, void *args, struct cl_why *why)
+{
+    (void)client, (void)args, (void)why;
+    return CL_OK;
+}
+
 claw_err
 claw_free(claw_client *client)
 {
@@ -405,8 +413,7 @@ claw_free(claw_client *client)
     if (!is_within) {
         client->is_stopping = true;
         (void)pthread_cond_broadcast(&client->news);
-        if (client->is_polling && !client->is_broken)
-            cl_loop_wake(client->loop);
+        (void)cl_api_do_locked(client, wake, NULL); // a broken one does not wait
     }
     (void)pthread_mutex_unlock(&client->lock);
     if (is_within)

@@ -111,7 +111,7 @@ give_events(claw_client *client)
     }
 }
 
-/* A turn; if nothing came of it, and there is time, another one after a wait. With the lock held. */
+/* A turn; if nothing came of it, and there is time, one more after a wait. With the lock held. */
 static claw_err
 step(claw_client *client, int64_t ms)
 {
