@@ -141,7 +141,7 @@ look(struct cl_timer *timer)
 int
 main(int argc, char **argv)
 {
-    static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note};
+    static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note, NULL};
     struct rlimit files;
     struct storm storm = {.config = {.instance = CL_STR("storm"),
                                      .client = CL_STR("bench/storm"),

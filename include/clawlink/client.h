@@ -238,7 +238,10 @@ enum {
      * and text, which its sender was told too. */
     CLAW_EVENT_UNVERIFIED = 10,
     /* What claw_get_file gives. */
-    CLAW_EVENT_FILE = 11
+    CLAW_EVENT_FILE = 11,
+    /* `agent` is attached, each time after UP: from now on others find it. waiting, is_new and
+     * cursor are set. */
+    CLAW_EVENT_ATTACHED = 12
 };
 
 /* A rung that was reached. */
@@ -309,6 +312,11 @@ struct claw_event {
     const char *epoch; /* another one means that it was started again */
     uint64_t body_bytes_max;
     uint64_t blob_bytes_max; /* 0: it takes no blobs */
+
+    /* An agent that was attached. */
+    uint64_t waiting; /* messages in its inbox */
+    uint32_t is_new;  /* 1: the relay did not know it before */
+    uint32_t reserved;
 };
 
 /* -- a client ---------------------------------------------------------------------------------- */

@@ -390,7 +390,7 @@ on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
     }
 }
 
-static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note};
+static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note, NULL};
 
 /* -- all of it --------------------------------------------------------------------------------- */
 

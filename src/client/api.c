@@ -155,6 +155,8 @@ cl_api_do_locked(claw_client *client, cl_api_fn *fn, void *args)
         client->is_broken = true;
         note_bug(client);
         (void)pthread_cond_broadcast(&client->news);
+        if (client->is_polling)
+            cl_loop_wake(client->loop); // it may be broken too, but for this
     }
     if (client->is_broken)
         return CLAW_ERR_INTERNAL;

@@ -239,7 +239,24 @@ on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
     }
 }
 
-const struct cl_uplink_events cl_api_uplink_events = {on_up, on_down, on_ended, on_note};
+static void
+on_attached(void *ctx, const struct cl_v2_attached *attached)
+{
+    claw_client *client = ctx;
+    struct cl_api_event *event = cl_api_event_new(CLAW_EVENT_ATTACHED, attached->agent.len + 1);
+    if (event == NULL) {
+        cl_uplink_choke(client->uplink);
+        return;
+    }
+    event->shown.agent = cl_api_event_put(event, attached->agent);
+    event->shown.cursor = attached->receipts;
+    event->shown.waiting = attached->waiting;
+    event->shown.is_new = attached->new;
+    cl_api_event_add(client, event);
+}
+
+const struct cl_uplink_events cl_api_uplink_events = {on_up, on_down, on_ended, on_note,
+                                                      on_attached};
 
 /* -- what a program asks of it ----------------------------------------------------------------- */
 

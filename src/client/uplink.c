@@ -392,6 +392,8 @@ sit_down(struct cl_uplink *uplink, struct seat *seat, const struct cl_v2_attache
     if (!seat->cursor.is_set)
         seat->cursor = (cl_maybe){true, attached->receipts};
     reset_if_well(uplink);
+    if (uplink->config->events->on_attached != NULL)
+        uplink->config->events->on_attached(uplink->ctx, attached);
 }
 
 /* False: the answer is another call's. */

@@ -53,6 +53,8 @@ struct cl_uplink_events {
     void (*on_ended)(void *ctx, const struct cl_uplink_fall *fall);
     /* Good during the call. */
     void (*on_note)(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params);
+    /* That agent is attached, each time. May be NULL. */
+    void (*on_attached)(void *ctx, const struct cl_v2_attached *attached);
 };
 
 typedef enum cl_err cl_uplink_dial_fn(const struct cl_ws_dial_to *to,

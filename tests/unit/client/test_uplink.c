@@ -84,7 +84,7 @@ random_number(void)
     return chance;
 }
 
-static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note};
+static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note, NULL};
 
 static struct cl_uplink_config config;
 
