@@ -113,7 +113,7 @@ on_answer(void *ctx, const struct cl_uplink_answer *answer)
     } else if (op->method == CL_V2_SEND) {
         tell_sent(op, answer->result);
     } else if (op->ids_len > 0) {
-        cl_api_told(op, answer->err == CL_OK);
+        cl_api_told(op, answer->err != CL_ERR_CLOSED);
     } else if (op->event != NULL && !tell_result(op, answer->text)) {
         tell_failed(op, CL_ERR_NO_MEMORY, NULL);
     }
@@ -243,6 +243,7 @@ static void
 on_attached(void *ctx, const struct cl_v2_attached *attached)
 {
     claw_client *client = ctx;
+    cl_api_take_up(client, attached->agent, attached->waiting);
     struct cl_api_event *event = cl_api_event_new(CLAW_EVENT_ATTACHED, attached->agent.len + 1);
     if (event == NULL) {
         cl_uplink_choke(client->uplink);

@@ -166,6 +166,8 @@ struct cl_api_agent {
     struct cl_list told;    // the relay was told and has not answered
     struct cl_list settled; // known to be settled, or not handed out again yet; oldest first
     uint32_t settled_len;
+    uint32_t unsure_len; // of those: the relay may not know it
+    uint64_t to_come;    // messages that were in the inbox when it was attached last
 };
 
 /* "otto" or "instance/otto" of this client's instance. CL_ERR_USAGE: anything else. */
@@ -184,11 +186,15 @@ void cl_api_agent_free(struct cl_api_agent *agent);
 void cl_api_take_message(claw_client *client, const struct cl_v2_message *message);
 /* The connection broke: places in inboxes mean nothing any more. */
 void cl_api_take_back(claw_client *client);
+/* The agent is attached, with so many messages in its inbox. */
+void cl_api_take_up(claw_client *client, cl_str agent, uint64_t waiting);
 /* Tells the relay what was settled. */
 void cl_api_tell_settled(claw_client *client);
-/* The answer to that. */
-void cl_api_told(struct cl_api_op *op, bool is_ok);
+/* The answer to that, or none. */
+void cl_api_told(struct cl_api_op *op, bool is_answered);
 bool cl_api_has_to_tell(const claw_client *client);
+/* What was settled and is not known to have reached the relay. */
+uint64_t cl_api_unsure(const claw_client *client);
 /* All that is known of an agent's messages. */
 void cl_api_held_done(struct cl_api_agent *agent);
 void cl_api_held_init(struct cl_api_agent *agent, const cl_hash_key *key);

@@ -71,7 +71,8 @@ ask_wait(claw_client *client, void *args, struct cl_why *why)
 {
     int64_t *ret_ms = args;
     (void)why;
-    *ret_ms = cl_api_has_to_tell(client) ? 0 : cl_loop_wait_ms(client->loop);
+    bool is_due = cl_api_has_to_tell(client) && !cl_timer_is_running(&client->retry);
+    *ret_ms = is_due ? 0 : cl_loop_wait_ms(client->loop);
     return CL_OK;
 }
 
@@ -212,14 +213,15 @@ claw_event_free(claw_client *client, const struct claw_event *event)
 static bool
 is_waiting(const claw_client *client)
 {
-    return client->ops_len > 0 || cl_api_has_to_tell(client);
+    return client->ops_len > 0 || cl_api_has_to_tell(client) || cl_api_unsure(client) > 0;
 }
 
 uint64_t
 claw_waiting(claw_client *client)
 {
     (void)pthread_mutex_lock(&client->lock);
-    uint64_t waiting = client->ops_len + (cl_api_has_to_tell(client) ? 1 : 0);
+    uint64_t waiting =
+        client->ops_len + cl_api_unsure(client) + (cl_api_has_to_tell(client) ? 1 : 0);
     (void)pthread_mutex_unlock(&client->lock);
     return waiting;
 }

@@ -24,6 +24,7 @@ struct held {
     cl_id id;
     enum held_state state;
     bool has_place;
+    bool is_unsure; // SETTLED, but the relay may not know it
     struct cl_range at;
     uint8_t rung;
     uint8_t proof;
@@ -83,17 +84,28 @@ move(struct held *held, enum held_state state, struct cl_list *list)
     cl_list_append(list, &held->link);
 }
 
-/* To those that are done, as far as is known. */
 static void
-settle(struct cl_api_agent *agent, struct held *held)
+be_sure(struct cl_api_agent *agent, struct held *held)
+{
+    agent->unsure_len -= held->is_unsure;
+    held->is_unsure = false;
+}
+
+/* To those that are done. Whether the relay knows is seen when the agent is attached again: if it
+ * does not, the message is still in the inbox. */
+static void
+settle(struct cl_api_agent *agent, struct held *held, bool is_known)
 {
     held->has_place = false;
+    held->is_unsure = !is_known;
+    agent->unsure_len += !is_known;
     move(held, SETTLED, &agent->settled);
     agent->settled_len++;
     if (agent->settled_len <= CL_API_SETTLED_MAX)
         return;
     struct cl_link *oldest = cl_list_first(&agent->settled);
     agent->settled_len--;
+    be_sure(agent, CL_LIST_ENTRY(oldest, struct held, link));
     forget(agent, CL_LIST_ENTRY(oldest, struct held, link));
 }
 
@@ -234,6 +246,7 @@ hand_out_again(struct cl_api_agent *agent, struct held *held, const struct cl_ra
     if (held->state != SETTLED)
         return;
     agent->settled_len--;
+    be_sure(agent, held);
     move(held, TO_TELL, &agent->to_tell);
 }
 
@@ -248,6 +261,28 @@ refuse_unread(claw_client *client, const struct cl_v2_message *message, const ch
     const struct cl_uplink_call call = {.method = CL_V2_REFUSE, .params = &params};
     if (cl_uplink_call(client->uplink, &call, NULL) != CL_OK)
         cl_uplink_choke(client->uplink);
+}
+
+/* All that was in the inbox has come: what was settled and is not among it, the relay knows of. */
+static void
+be_sure_of_all(claw_client *client, struct cl_api_agent *agent)
+{
+    CL_LIST_EACH(&agent->settled, at)
+    {
+        be_sure(agent, CL_LIST_ENTRY(at, struct held, link));
+    }
+    (void)pthread_cond_broadcast(&client->news); // claw_drain
+}
+
+void
+cl_api_take_up(claw_client *client, cl_str address, uint64_t waiting)
+{
+    struct cl_api_agent *agent = cl_api_agent_find(client, address);
+    if (agent == NULL)
+        return;
+    agent->to_come = waiting;
+    if (waiting == 0)
+        be_sure_of_all(client, agent);
 }
 
 void
@@ -269,6 +304,8 @@ cl_api_take_message(claw_client *client, const struct cl_v2_message *message)
         hand_out_again(agent, held, &message->at);
     else
         give(agent, &parcel);
+    if (agent->to_come > 0 && --agent->to_come == 0)
+        be_sure_of_all(client, agent);
     cl_arena_done(&parcel.arena);
 }
 
@@ -281,7 +318,7 @@ take_back(struct cl_api_agent *agent)
     }
     CL_LIST_EACH(&agent->to_tell, at)
     {
-        settle(agent, CL_LIST_ENTRY(at, struct held, link));
+        settle(agent, CL_LIST_ENTRY(at, struct held, link), false);
     }
 }
 
@@ -296,13 +333,24 @@ cl_api_take_back(claw_client *client)
 
 /* -- what becomes of it ------------------------------------------------------------------------ */
 
+uint64_t
+cl_api_unsure(const claw_client *client)
+{
+    uint64_t unsure = 0;
+    CL_LIST_EACH(&client->agents, at)
+    {
+        unsure += CL_LIST_ENTRY(at, struct cl_api_agent, link)->unsure_len;
+    }
+    return unsure;
+}
+
 bool
 cl_api_has_to_tell(const claw_client *client)
 {
     CL_LIST_EACH(&client->agents, at)
     {
         if (!cl_list_is_empty(&CL_LIST_ENTRY(at, struct cl_api_agent, link)->to_tell))
-            return !cl_timer_is_running(&client->retry);
+            return true;
     }
     return false;
 }
@@ -397,14 +445,13 @@ cl_api_tell_settled(claw_client *client)
 }
 
 void
-cl_api_told(struct cl_api_op *op, bool is_ok)
+cl_api_told(struct cl_api_op *op, bool is_answered)
 {
-    (void)is_ok; // what the relay does not know now, it hands out again
     struct cl_api_agent *agent = cl_api_agent_find(op->client, cl_str_z(op->agent));
     for (uint32_t i = 0; agent != NULL && i < op->ids_len; i++) {
         struct held *held = cl_map_get(&agent->held, key_of(&op->ids[i]));
         if (held != NULL)
-            settle(agent, held);
+            settle(agent, held, is_answered);
     }
 }
 
@@ -447,7 +494,7 @@ is_settled(struct cl_api_agent *agent, struct held *held)
     if (held->has_place)
         move(held, TO_TELL, &agent->to_tell);
     else
-        settle(agent, held);
+        settle(agent, held, false);
 }
 
 static enum cl_err

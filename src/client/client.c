@@ -597,6 +597,8 @@ cl_client_explain(struct cl_client *client, const struct cl_uplink_fall *fall, s
         return explain_fault(client, fall->err, fall->no.fault, CL_CLIENT_TIMEOUT_MS / 1000, why);
     if (fall->no.status != 0)
         return explain_status(client, &fall->no, why);
+    if (fall->err == CL_ERR_NO_MEMORY)
+        return explain_fault(client, fall->err, CL_HTTP_FAULT_NO_MEMORY, 0, why);
     if (fall->close_code == CL_WS_CLOSE_RESTART)
         return cl_fail(fall->err, why, "The relay at %.*s is stopping.", CL_STR_ARG(url));
     if (fall->close_code != 0)

@@ -50,6 +50,7 @@ struct call {
     uint64_t number;
     enum cl_v2_method method;
     bool is_kept;
+    bool is_bound;
     bool is_sent; // on this connection
     cl_uplink_answer_fn *fn;
     void *ctx;
@@ -165,7 +166,7 @@ tell(const struct call *call, const struct cl_uplink_answer *answer)
         call->fn(call->ctx, answer);
 }
 
-/* Those that were made and are not to be made again. */
+/* Those that were made, or belong to the connection, and are not to be made again. */
 static void
 fail_calls(struct cl_uplink *uplink)
 {
@@ -175,7 +176,7 @@ fail_calls(struct cl_uplink *uplink)
     CL_LIST_EACH(&uplink->calls, at)
     {
         struct call *call = CL_LIST_ENTRY(at, struct call, link);
-        bool is_lost = call->is_sent && !call->is_kept;
+        bool is_lost = (call->is_sent || call->is_bound) && !call->is_kept;
         call->is_sent = false;
         if (is_lost) {
             cl_list_remove(at);
@@ -430,8 +431,15 @@ find_call(const struct cl_uplink *uplink, uint64_t number)
     return NULL;
 }
 
+/* There was no memory for what was heard; the relay says it again, or is asked again. */
 static void
-answer_call(struct call *call, const struct cl_envelope_reader *reader,
+choke(struct cl_uplink *uplink)
+{
+    give_up(uplink, &(struct cl_uplink_fall){.err = CL_ERR_NO_MEMORY, .text = ""});
+}
+
+static void
+answer_call(struct cl_uplink *uplink, struct call *call, const struct cl_envelope_reader *reader,
             const struct cl_v2_heard *heard)
 {
     struct cl_uplink_answer answer = {.err = heard->error.err, .error = &heard->error};
@@ -440,6 +448,10 @@ answer_call(struct call *call, const struct cl_envelope_reader *reader,
         enum cl_err err =
             result == NULL ? CL_ERR_NO_MEMORY
                            : cl_v2_read_result(reader, call->method, heard->result, result, NULL);
+        if (err == CL_ERR_NO_MEMORY && call->is_kept) {
+            choke(uplink);
+            return;
+        }
         answer = (struct cl_uplink_answer){
             .err = err == CL_OK || err == CL_ERR_NO_MEMORY ? err : CL_ERR_IO,
             .result = err == CL_OK ? result : NULL,
@@ -464,7 +476,7 @@ take_answer(struct cl_uplink *uplink, const struct cl_envelope_reader *reader,
         return;
     struct call *call = find_call(uplink, number);
     if (call != NULL) // else it was forgotten
-        answer_call(call, reader, heard);
+        answer_call(uplink, call, reader, heard);
 }
 
 static void
@@ -495,7 +507,9 @@ hear(struct cl_uplink *uplink, cl_str text)
     cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
     enum cl_err err = cl_v2_decode_heard(&reader, text, &heard, &why);
-    if (err != CL_OK)
+    if (err == CL_ERR_NO_MEMORY)
+        choke(uplink);
+    else if (err != CL_OK)
         broken_rule(uplink, why.text);
     else if (heard.kind == CL_V2_HEARD_NOTE && uplink->state == UP)
         take_note(uplink, &heard);
@@ -722,6 +736,7 @@ cl_uplink_call(struct cl_uplink *uplink, const struct cl_uplink_call *call, uint
         *made = (struct call){.number = number,
                               .method = call->method,
                               .is_kept = call->is_kept,
+                              .is_bound = call->is_bound,
                               .fn = call->fn,
                               .ctx = call->ctx,
                               .len = (uint32_t)text.len};
@@ -757,7 +772,7 @@ void
 cl_uplink_choke(struct cl_uplink *uplink)
 {
     enter(uplink);
-    give_up(uplink, &(struct cl_uplink_fall){.err = CL_ERR_NO_MEMORY, .text = ""});
+    choke(uplink);
     leave(uplink);
 }
 

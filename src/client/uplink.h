@@ -97,6 +97,7 @@ struct cl_uplink_call {
     enum cl_v2_method method; // neither HELLO nor ATTACH
     const void *params;       // the method's struct
     bool is_kept;             // made again after a break, until it is answered
+    bool is_bound;            // of this connection alone: it ends with it, made or not
     cl_uplink_answer_fn *fn;  // NULL: nobody asks
     void *ctx;
 };

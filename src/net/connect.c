@@ -129,8 +129,9 @@ begin_attempt(struct cl_connect *attempt, const struct addrinfo *info)
         (void)close(fd);
         return false;
     }
-    if (cl_tcp_new(attempt->loop, fd, &attempt->tcp) != CL_OK) {
-        note_fault(attempt, CL_CONNECT_FAILED);
+    enum cl_err err = cl_tcp_new(attempt->loop, fd, &attempt->tcp);
+    if (err != CL_OK) {
+        note_fault(attempt, err == CL_ERR_NO_MEMORY ? CL_CONNECT_NO_MEMORY : CL_CONNECT_FAILED);
         return false;
     }
     cl_tcp_connecting(attempt->tcp, attempt);

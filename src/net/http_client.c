@@ -151,6 +151,7 @@ cl_http_fault_of_connect(enum cl_connect_fault fault)
         [CL_CONNECT_REFUSED] = CL_HTTP_FAULT_REFUSED,
         [CL_CONNECT_UNREACHABLE] = CL_HTTP_FAULT_UNREACHABLE,
         [CL_CONNECT_TIMEOUT] = CL_HTTP_FAULT_CONNECT_TIMEOUT,
+        [CL_CONNECT_NO_MEMORY] = CL_HTTP_FAULT_NO_MEMORY,
         [CL_CONNECT_FAILED] = CL_HTTP_FAULT_CONNECT,
     };
     return of[fault];

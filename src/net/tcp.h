@@ -38,7 +38,8 @@ enum cl_connect_fault {
     CL_CONNECT_REFUSED,     // nobody listens there
     CL_CONNECT_UNREACHABLE, // no way to that address
     CL_CONNECT_TIMEOUT,
-    CL_CONNECT_FAILED, // anything else, such as no descriptor or no memory
+    CL_CONNECT_NO_MEMORY,
+    CL_CONNECT_FAILED, // anything else, such as no descriptor
 };
 
 struct cl_connect;

@@ -34,6 +34,7 @@ memory_fn(void *user, void *block, size_t size)
 struct course {
     struct memory memory;
     claw_client *client;
+    int is_there;
     int is_asked;
     int is_answered;
 };
@@ -64,6 +65,8 @@ take(struct course *course, const struct claw_event *event)
     NEED(event->type != CLAW_EVENT_ENDED);
     if (event->type == CLAW_EVENT_DOWN)
         NEED(claw_hurry(course->client) == CLAW_OK);
+    else if (event->type == CLAW_EVENT_ATTACHED)
+        course->is_there |= strcmp(event->agent, "fault/otto") == 0;
     else if (event->type == CLAW_EVENT_SENT)
         NEED(event->err == CLAW_OK);
     else if (event->type == CLAW_EVENT_MESSAGE && strcmp(event->agent, "fault/otto") == 0)
@@ -74,6 +77,18 @@ take(struct course *course, const struct claw_event *event)
         course->is_answered = 1;
     }
     claw_event_free(course->client, event);
+}
+
+static void
+wait_for(struct course *course, const int *is_there)
+{
+    while (!*is_there) {
+        const struct claw_event *event = claw_next_event(course->client, 100);
+        if (event != NULL)
+            take(course, event);
+        else // an outage whose event there was no memory for
+            NEED(claw_hurry(course->client) == CLAW_OK);
+    }
 }
 
 /* One question and its answer, an attachment, a call, and a blob there and back. */
@@ -93,19 +108,15 @@ run(struct course *course, const char *url)
     lab_look_at(course->client);
     INSIST(claw_attach_name(course->client, "otto"));
     INSIST(claw_attach_name(course->client, "mira"));
+    wait_for(course, &course->is_there);
     INSIST(claw_ask(course->client, &letter, WAIT_MS, NULL));
     INSIST(claw_call(course->client, "agents", "{}", 1));
-    while (!course->is_answered) {
-        const struct claw_event *event = claw_next_event(course->client, 100);
-        if (event != NULL)
-            take(course, event);
-        else // an outage whose event there was no memory for
-            NEED(claw_hurry(course->client) == CLAW_OK);
-    }
+    wait_for(course, &course->is_answered);
     INSIST(claw_put_blob(course->client, "blob", 4, WAIT_MS, sha256));
     INSIST(claw_get_blob(course->client, sha256, back, 4, WAIT_MS));
     NEED(memcmp(back, "blob", 4) == 0);
-    NEED(claw_drain(course->client, WAIT_MS) == CLAW_OK);
+    for (unsigned i = 0; claw_drain(course->client, 50) != CLAW_OK; i++)
+        NEED(i < WAIT_MS / 50 && claw_hurry(course->client) == CLAW_OK);
     NEED(claw_free(course->client) == CLAW_OK);
     lab_look_at(NULL);
     NEED(course->memory.blocks == 0);
