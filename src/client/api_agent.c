@@ -197,7 +197,7 @@ tell_leaving(claw_client *client, const struct cl_api_agent *agent, struct cl_ap
     }
     const struct cl_v2_detach params = {.agent = cl_str_z(agent->address)};
     op->event = event;
-    return cl_api_op_start(op, &params, false, why);
+    return cl_api_op_start(op, &params, CL_API_BOUND, why);
 }
 
 static enum cl_err

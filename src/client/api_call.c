@@ -77,7 +77,7 @@ report(claw_client *client, void *args, struct cl_why *why)
     params.proof = (uint8_t)given.proof;
     params.reason = cl_api_str(given.reason);
     // Of two that are alike the second changes nothing: it may be made again.
-    return cl_api_op_start(op, &params, true, why);
+    return cl_api_op_start(op, &params, CL_API_KEPT, why);
 }
 
 claw_err
@@ -160,7 +160,7 @@ call(claw_client *client, void *args, struct cl_why *why)
     if (err == CL_OK)
         err = make_op(client, method, given->tag, &op, why);
     if (err == CL_OK)
-        err = cl_api_op_start(op, &decoded.params, false, why);
+        err = cl_api_op_start(op, &decoded.params, CL_API_ONCE, why);
     cl_arena_done(&arena);
     return err;
 }

@@ -121,11 +121,15 @@ on_answer(void *ctx, const struct cl_uplink_answer *answer)
 }
 
 enum cl_err
-cl_api_op_start(struct cl_api_op *op, const void *params, bool is_kept, struct cl_why *why)
+cl_api_op_start(struct cl_api_op *op, const void *params, enum cl_api_keep keep, struct cl_why *why)
 {
     claw_client *client = op->client;
-    const struct cl_uplink_call call = {
-        .method = op->method, .params = params, .is_kept = is_kept, .fn = on_answer, .ctx = op};
+    const struct cl_uplink_call call = {.method = op->method,
+                                        .params = params,
+                                        .is_kept = keep == CL_API_KEPT,
+                                        .is_bound = keep == CL_API_BOUND,
+                                        .fn = on_answer,
+                                        .ctx = op};
     enum cl_err err = cl_uplink_call(client->uplink, &call, NULL);
     if (err != CL_OK) {
         cl_api_op_drop(op);

@@ -148,9 +148,12 @@ struct cl_api_op {
 /* CL_ERR_FULL: too much waits already. */
 CL_MUST_CHECK enum cl_err cl_api_op_new(claw_client *client, enum cl_v2_method method,
                                         uint32_t ids_len, struct cl_api_op **ret_op);
+/* What a break does to a call (client/uplink.h). Places in an inbox are named on one connection, and
+ * mean nothing on the next. */
+enum cl_api_keep { CL_API_ONCE, CL_API_KEPT, CL_API_BOUND };
 /* Makes the call; the op is the client's then. On failure it is dropped, with its event. */
-CL_MUST_CHECK enum cl_err cl_api_op_start(struct cl_api_op *op, const void *params, bool is_kept,
-                                          struct cl_why *why);
+CL_MUST_CHECK enum cl_err cl_api_op_start(struct cl_api_op *op, const void *params,
+                                          enum cl_api_keep keep, struct cl_why *why);
 void cl_api_op_drop(struct cl_api_op *op);
 
 /* -- agents ------------------------------------------------------------------------------------ */

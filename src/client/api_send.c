@@ -304,7 +304,7 @@ post(claw_client *client, const struct cl_api_send *send, const struct cl_envelo
         .rung = (uint8_t)(letter->rung == CLAW_RUNG_NONE ? 0 : letter->rung - 1),
         .outcome = (uint8_t)letter->outcome};
     op->bytes = text.len;
-    err = cl_api_op_start(op, &params, true, why);
+    err = cl_api_op_start(op, &params, CL_API_KEPT, why);
     if (err != CL_OK && ask != NULL)
         ask_free(ask);
     return err;

@@ -258,7 +258,8 @@ refuse_unread(claw_client *client, const struct cl_v2_message *message, const ch
                                         .at = message->at,
                                         .reason =
                                             cl_str_part(cl_str_z(reason), 0, CL_REASON_BYTES_MAX)};
-    const struct cl_uplink_call call = {.method = CL_V2_REFUSE, .params = &params};
+    const struct cl_uplink_call call = {
+        .method = CL_V2_REFUSE, .params = &params, .is_bound = true};
     if (cl_uplink_call(client->uplink, &call, NULL) != CL_OK)
         cl_uplink_choke(client->uplink);
 }
@@ -422,7 +423,7 @@ tell_some(claw_client *client, struct cl_api_agent *agent)
                                   .rung = first->rung,
                                   .proof = first->proof};
     const void *params = method == CL_V2_ACK ? (const void *)&ack : (const void *)&refuse;
-    if (cl_api_op_start(op, params, false, NULL) != CL_OK)
+    if (cl_api_op_start(op, params, CL_API_BOUND, NULL) != CL_OK)
         return false;
     for (uint32_t i = 0; i < len; i++)
         move(chosen[i], TOLD, &agent->told);
@@ -567,7 +568,7 @@ release(claw_client *client, void *args, struct cl_why *why)
     if (held->has_place) { // else the relay has it back already
         const struct cl_v2_release params = {.agent = cl_str_z(agent->address),
                                              .ranges = {&held->at, 1}};
-        err = cl_api_op_start(op, &params, false, why);
+        err = cl_api_op_start(op, &params, CL_API_BOUND, why);
     }
     if (err == CL_OK)
         forget(agent, held);
