@@ -254,10 +254,11 @@ hand_out_again(struct cl_api_agent *agent, struct held *held, const struct cl_ra
 static void
 refuse_unread(claw_client *client, const struct cl_v2_message *message, const char *reason)
 {
-    const struct cl_v2_refuse params = {.agent = message->agent,
-                                        .at = message->at,
-                                        .reason =
-                                            cl_str_part(cl_str_z(reason), 0, CL_REASON_BYTES_MAX)};
+    struct cl_v2_refuse params = {.agent = message->agent,
+                                  .at = message->at,
+                                  .reason = cl_str_part(cl_str_z(reason), 0, CL_REASON_BYTES_MAX)};
+    if (!cl_utf8_is_valid(params.reason)) // cut within a character
+        params.reason = CL_STR("cannot be read");
     const struct cl_uplink_call call = {
         .method = CL_V2_REFUSE, .params = &params, .is_bound = true};
     if (cl_uplink_call(client->uplink, &call, NULL) != CL_OK)

@@ -83,6 +83,8 @@ main(int argc, char **argv)
         return 2;
     if (strcmp(argv[1], "talk") == 0)
         lab_talk(argv[2]);
+    else if (strcmp(argv[1], "group") == 0)
+        lab_group(argv[2]);
     else if (strcmp(argv[1], "flow") == 0)
         lab_flow(argv[2], number);
     else if (strcmp(argv[1], "hammer") == 0)

@@ -4,6 +4,7 @@
  * tests/integration/test_claw.py. They use include/clawlink/client.h and nothing else of ours.
  *
  *     claw-lab talk URL              two clients say everything that there is to say
+ *     claw-lab group URL             who knows the group's secret, and who does not
  *     claw-lab flow URL COUNT        so many messages in order, each once, whatever the relay does
  *     claw-lab hammer URL ROUNDS     eight threads at one client, and eight with one each
  *     claw-lab faults URL            the same few calls, with each allocation failing once
@@ -34,6 +35,7 @@ struct claw_letter lab_letter(const char *from, const char *to, const char *text
 void lab_send(claw_client *client, const struct claw_letter *letter, char ret_id[CLAW_ID_CAP]);
 
 void lab_talk(const char *url);
+void lab_group(const char *url);
 void lab_flow(const char *url, unsigned count);
 void lab_hammer(const char *url, unsigned rounds);
 void lab_faults(const char *url);

@@ -292,6 +292,65 @@ ask_for_what_cannot_be(struct talk *talk)
     NEED(claw_detach(talk->mira, "nele", 0) == CLAW_ERR_NOT_FOUND);
 }
 
+/* -- a group ----------------------------------------------------------------------------------- */
+
+static claw_client *
+member(const char *url, const char *instance, const char *agent, const char *secret)
+{
+    struct claw_options options;
+    claw_client *client;
+    claw_options_init(&options, sizeof options);
+    options.url = url;
+    options.instance = instance;
+    options.token = getenv("CLAW_TOKEN");
+    options.group_secret = secret;
+    NEED(claw_new(&options, &client, NULL, 0) == CLAW_OK);
+    NEED(claw_start(client) == CLAW_OK && claw_attach_name(client, agent) == CLAW_OK);
+    lab_pass(client, CLAW_EVENT_ATTACHED);
+    return client;
+}
+
+/* What is sent with that secret, none for NULL, does not come to otto. */
+static void
+be_refused(const char *url, claw_client *otto, const char *secret)
+{
+    claw_client *other = member(url, "other", "nele", secret);
+    struct claw_letter letter = lab_letter("nele", "mini/otto", "let me in");
+    char id[CLAW_ID_CAP];
+    lab_send(other, &letter, id);
+    const struct claw_event *event = lab_await(otto, CLAW_EVENT_UNVERIFIED);
+    NEED(is(event->id, id) && is(event->from, "other/nele") && event->text[0] != '\0');
+    NEED(event->err == CLAW_ERR_UNTRUSTED && is(event->agent, "mini/otto"));
+    claw_event_free(otto, event);
+    await_receipt(other, id, CLAW_RUNG_ACCEPTED, CLAW_OUTCOME_REJECTED);
+    NEED(claw_free(other) == CLAW_OK);
+}
+
+void
+lab_group(const char *url)
+{
+    claw_client *otto = member(url, "mini", "otto", "the group's secret");
+    claw_client *mira = member(url, "laptop", "mira", "the group's secret");
+    struct claw_letter letter = lab_letter("mira", "mini/otto", "signed");
+    lab_send(mira, &letter, NULL);
+    const struct claw_event *heard = lab_await(otto, CLAW_EVENT_MESSAGE);
+    NEED(heard->is_verified == 1 && heard->trust == CLAW_TRUST_GROUP);
+    NEED(is(heard->body, "signed"));
+    NEED(claw_ack(otto, "otto", heard->id, CLAW_RUNG_SEEN, 0) == CLAW_OK);
+    claw_event_free(otto, heard);
+    be_refused(url, otto, NULL);
+    be_refused(url, otto, "another secret");
+    // Who is in no group takes what is signed, and believes nothing of it.
+    claw_client *other = member(url, "other", "nele", NULL);
+    letter.to = "other/nele";
+    lab_send(mira, &letter, NULL);
+    heard = lab_await(other, CLAW_EVENT_MESSAGE);
+    NEED(heard->is_verified == 0 && is(heard->body, "signed"));
+    claw_event_free(other, heard);
+    NEED(claw_free(otto) == CLAW_OK && claw_free(mira) == CLAW_OK && claw_free(other) == CLAW_OK);
+    puts("the group was among itself");
+}
+
 void
 lab_talk(const char *url)
 {
