@@ -33,6 +33,7 @@ lab_client(const char *url, const char *instance, const char *agent, int is_thre
     options.url = url;
     options.instance = instance;
     options.token = getenv("CLAW_TOKEN");
+    options.pins = getenv("CLAW_PINS");
     NEED(claw_new(&options, &client, NULL, 0) == CLAW_OK);
     NEED(!is_threaded || claw_start(client) == CLAW_OK);
     NEED(agent == NULL || claw_attach_name(client, agent) == CLAW_OK);
