@@ -463,6 +463,10 @@ struct claw_letter {
     uint32_t rung;       /* with re: what it says of the message that it answers, */
     uint32_t outcome;    /* as claw_report does */
     uint64_t tag;        /* comes back in SENT and ANSWER */
+    /* 1: it begins something new, a chain of its own. 0: with no root either, it belongs to the
+     * chain of what its sender acknowledged last, which a relay stops after 64 hops. */
+    uint32_t begins_chain;
+    uint32_t reserved;
 };
 CLAW_API void claw_letter_init(struct claw_letter *letter, size_t size);
 /* Takes a message to be sent, also while there is no connection; what becomes of it is told by

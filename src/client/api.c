@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "trust/agent_link_sign.h"
 
 /* What the table calls OK. */
 #define CLAW_ERR_OK CLAW_OK
@@ -143,8 +144,23 @@ run_timed(void *ctx)
     struct job *job = ctx;
     cl_loop_update_time(job->client->loop);
     run_job(job);
-    if (job->client->is_polling)
-        cl_loop_wake(job->client->loop);
+}
+
+/* Does somebody wait for the descriptor, in here or in a loop of the program's? Who drives the
+ * client sees what has changed before it waits. */
+static bool
+may_sleep(const claw_client *client)
+{
+    return client->is_polling || (!client->has_thread && !client->is_driven);
+}
+
+static enum cl_err
+wake(claw_client *client, void *args, struct cl_why *why)
+{
+    (void)args, (void)why;
+    if (may_sleep(client))
+        cl_loop_wake(client->loop);
+    return CL_OK;
 }
 
 claw_err
@@ -170,6 +186,7 @@ cl_api_do(claw_client *client, cl_api_fn *fn, void *args)
 {
     (void)pthread_mutex_lock(&client->lock);
     claw_err err = cl_api_do_locked(client, fn, args);
+    (void)cl_api_do_locked(client, wake, NULL); // a broken one does not wait
     (void)pthread_mutex_unlock(&client->lock);
     return err;
 }
@@ -235,6 +252,7 @@ copy_options(claw_client *client, const struct claw_options *options)
     (void)cl_str_copy(client->program, sizeof client->program, program);
     client->on_event = options->on_event;
     client->event_user = options->event_user;
+    client->needs_signature = options->needs_signature != 0;
 }
 
 static void
@@ -243,12 +261,39 @@ on_retry(struct cl_timer *timer)
     (void)timer; // the turn that it leads to does it
 }
 
+/* The group's secret opens the relay's Agent Link port and signs. */
+static enum cl_err
+join_group(claw_client *client, cl_str text, struct cl_why *why)
+{
+    char token[CL_AGENT_LINK_TOKEN_LEN];
+    struct cl_secret secret;
+    if (text.len == 0)
+        return CL_OK;
+    enum cl_err err = cl_secret_init(&secret, text);
+    if (err != CL_OK)
+        return cl_fail(err, why, "The group's secret has more than %u bytes.", CL_SECRET_BYTES_MAX);
+    client->group_key = cl_group_key(&secret);
+    if (client->group_key == NULL)
+        err = CL_ERR_NO_MEMORY;
+    if (err == CL_OK && client->token.len == 0) {
+        err = cl_agent_link_token(&secret, cl_str_z(client->instance), token);
+        if (err == CL_OK)
+            err = cl_secret_init(&client->token, cl_str_of(token, sizeof token));
+        cl_secret_wipe(token, sizeof token);
+    }
+    cl_secret_done(&secret);
+    return err;
+}
+
 static enum cl_err
 make_relay(claw_client *client, const struct claw_options *options, struct cl_why *why)
 {
     enum cl_err err = cl_secret_init(&client->token, cl_str_z(options->token));
     if (err != CL_OK)
         return cl_fail(err, why, "The token has more than %u bytes.", CL_SECRET_BYTES_MAX);
+    err = join_group(client, cl_str_z(options->group_secret), why);
+    if (err != CL_OK)
+        return err;
     err = cl_buf_append(&client->pins, cl_str_z(options->pins));
     if (err != CL_OK)
         return cl_fail(err, why, "The pins do not fit (%s).", cl_err_wire(err));
@@ -306,6 +351,7 @@ drop_all(void *ctx)
     cl_client_free(client->relay);
     cl_buf_done(&client->pins);
     cl_secret_done(&client->token);
+    cl_hmac_free(client->group_key);
 }
 
 /* Of a broken one everything stays but itself: what its parts look like nobody knows. */
@@ -394,14 +440,6 @@ claw_new(const struct claw_options *given, claw_client **ret_client, char *why, 
     else
         destroy(client);
     return give_why(job.err, &job.why, why, why_cap);
-}
-
-/* That it is a call does it. */
-static enum cl_err
-wake(claw_client *client, void *args, struct cl_why *why)
-{
-    (void)client, (void)args, (void)why;
-    return CL_OK;
 }
 
 claw_err

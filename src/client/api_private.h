@@ -32,6 +32,7 @@
 #include "client/client.h"
 #include "client/uplink.h"
 #include "net/loop.h"
+#include "trust/group.h"
 
 /* "instance/agent" with its NUL. */
 #define CL_API_ADDRESS_CAP (2 * CL_NAME_BYTES_MAX + 2)
@@ -53,6 +54,8 @@ struct claw_client {
     char program[CL_V2_DISPLAY_BYTES_MAX + 1];
     struct cl_buf pins;
     struct cl_secret token;
+    struct cl_hmac *group_key; // NULL: nothing is signed
+    bool needs_signature;      // also where the relay vouches for who cannot sign
     cl_hash_key hash_key;
     struct cl_timer retry; // settling, after there was no memory for it
 
@@ -82,9 +85,9 @@ struct claw_client {
 /* -- every call -------------------------------------------------------------------------------- */
 
 typedef enum cl_err cl_api_fn(claw_client *client, void *args, struct cl_why *why);
-/* Calls fn with the lock held and notes why it failed. */
+/* Calls fn with the lock held, notes why it failed, and wakes who turns the client. */
 claw_err cl_api_do(claw_client *client, cl_api_fn *fn, void *args);
-/* The same in a thread that has the lock. */
+/* The same in a thread that has the lock; nobody is woken. */
 claw_err cl_api_do_locked(claw_client *client, cl_api_fn *fn, void *args);
 /* Without the lock, for what blocks and touches nothing that changes. */
 claw_err cl_api_do_apart(claw_client *client, cl_api_fn *fn, void *args);
@@ -148,8 +151,8 @@ struct cl_api_op {
 /* CL_ERR_FULL: too much waits already. */
 CL_MUST_CHECK enum cl_err cl_api_op_new(claw_client *client, enum cl_v2_method method,
                                         uint32_t ids_len, struct cl_api_op **ret_op);
-/* What a break does to a call (client/uplink.h). Places in an inbox are named on one connection, and
- * mean nothing on the next. */
+/* What a break does to a call (client/uplink.h). Places in an inbox are named on one connection,
+ * and mean nothing on the next. */
 enum cl_api_keep { CL_API_ONCE, CL_API_KEPT, CL_API_BOUND };
 /* Makes the call; the op is the client's then. On failure it is dropped, with its event. */
 CL_MUST_CHECK enum cl_err cl_api_op_start(struct cl_api_op *op, const void *params,
@@ -189,8 +192,8 @@ void cl_api_agent_free(struct cl_api_agent *agent);
 void cl_api_take_message(claw_client *client, const struct cl_v2_message *message);
 /* The connection broke: places in inboxes mean nothing any more. */
 void cl_api_take_back(claw_client *client);
-/* The agent is attached, with so many messages in its inbox. */
-void cl_api_take_up(claw_client *client, cl_str agent, uint64_t waiting);
+/* That agent is attached, with so many messages in its inbox. */
+void cl_api_take_up(claw_client *client, cl_str address, uint64_t waiting);
 /* Tells the relay what was settled. */
 void cl_api_tell_settled(claw_client *client);
 /* The answer to that, or none. */

@@ -76,6 +76,10 @@ fill_header(const struct claw_letter *letter, const struct cl_api_agent *from,
         err = read_id("root", letter->root, &header->root, why);
     if (!cl_id_is_none(header->root))
         header->hops = (cl_maybe){true, letter->hops};
+    if (letter->begins_chain != 0) {
+        header->root = header->id;
+        header->hops = (cl_maybe){true, 0};
+    }
     return err;
 }
 
@@ -99,16 +103,34 @@ write_body(const struct cl_api_send *send, struct cl_envelope_header *header,
     return cl_buf_append(ret_body, body);
 }
 
+/* Behind the text of an envelope whose header says that it is signed. */
 static enum cl_err
-seal(const claw_client *client, const struct cl_envelope_header *header, cl_str body,
+sign(const claw_client *client, struct cl_buf *text)
+{
+    char signature[CL_GROUP_SIGNATURE_LEN];
+    const struct cl_envelope envelope = cl_envelope_split(cl_buf_str(text));
+    enum cl_err err =
+        cl_group_sign(client->group_key, envelope.protected, envelope.payload, signature);
+    return err == CL_OK ? cl_envelope_add_signature(text, cl_str_of(signature, sizeof signature))
+                        : err;
+}
+
+static enum cl_err
+seal(const claw_client *client, struct cl_envelope_header *header, cl_str body,
      struct cl_buf *ret_text, struct cl_why *why)
 {
     struct cl_arena arena;
     struct cl_why reason = {""};
+    if (client->group_key != NULL) {
+        header->alg = CL_ENVELOPE_HS256;
+        header->kid = CL_STR(CL_ENVELOPE_KID_GROUP);
+    }
     cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &client->hash_key};
     enum cl_err err = cl_envelope_encode(&reader, header, body, ret_text, &reason);
     cl_arena_done(&arena);
+    if (err == CL_OK && client->group_key != NULL)
+        err = sign(client, ret_text);
     if (err != CL_ERR_MALFORMED && err != CL_ERR_MISSING)
         return err;
     return cl_fail(CL_ERR_MALFORMED, why, "The message breaks a rule of protocol v2: %.200s.",
@@ -354,19 +376,30 @@ cl_api_send(claw_client *client, void *args, struct cl_why *why)
     return send_from(client, &send, from, why);
 }
 
+static claw_err
+send_as(claw_client *client, struct cl_api_send *send, char *ret_id)
+{
+    char id[CLAW_ID_CAP];
+    send->ret_id = id;
+    claw_err err = cl_api_do(client, cl_api_send, send);
+    if (err == CLAW_OK && ret_id != NULL)
+        memcpy(ret_id, id, sizeof id);
+    return err;
+}
+
 claw_err
 claw_send(claw_client *client, const struct claw_letter *letter, char *ret_id)
 {
-    struct cl_api_send send = {.letter = letter, .ret_id = ret_id};
-    return cl_api_do(client, cl_api_send, &send);
+    struct cl_api_send send = {.letter = letter};
+    return send_as(client, &send, ret_id);
 }
 
 claw_err
 claw_ask(claw_client *client, const struct claw_letter *letter, int32_t timeout_ms, char *ret_id)
 {
-    struct cl_api_send send = {
-        .letter = letter, .ask_ms = timeout_ms < 1 ? 1 : (uint32_t)timeout_ms, .ret_id = ret_id};
-    return cl_api_do(client, cl_api_send, &send);
+    struct cl_api_send send = {.letter = letter,
+                               .ask_ms = timeout_ms < 1 ? 1 : (uint32_t)timeout_ms};
+    return send_as(client, &send, ret_id);
 }
 
 /* -- receipts ---------------------------------------------------------------------------------- */

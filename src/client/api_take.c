@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "client/api_private.h"
 #include "proto/id_text.h"
@@ -22,6 +23,7 @@ enum held_state { GIVEN, TO_TELL, TOLD, SETTLED };
 struct held {
     struct cl_link link; // in the agent's list of its state
     cl_id id;
+    uint64_t from; // a hash of its sender's address
     enum held_state state;
     bool has_place;
     bool is_unsure; // SETTLED, but the relay may not know it
@@ -118,9 +120,35 @@ struct parcel {
     struct cl_arena arena;
     struct cl_envelope_header header;
     cl_str body;
+    bool is_verified; // signed with the group's secret
     bool has_blob;
     struct cl_blob blob;
 };
+
+/* In a group: CL_ERR_UNAUTHORIZED, or what the envelope says that it should not say. What an agent
+ * of v2 has sent has the number of a stream; what the relay made for one that cannot sign has
+ * none. */
+static enum cl_err
+verify(struct parcel *parcel, struct cl_why *why)
+{
+    const claw_client *client = parcel->client;
+    const struct cl_envelope *envelope = &parcel->message->envelope;
+    const struct cl_envelope_header *header = &parcel->header;
+    if (client->group_key == NULL)
+        return CL_OK;
+    if (header->alg == CL_ENVELOPE_UNSIGNED && !header->str.is_set && !client->needs_signature)
+        return CL_OK;
+    if (header->alg == CL_ENVELOPE_UNSIGNED)
+        return cl_fail(CL_ERR_UNAUTHORIZED, why, "not signed with the group's secret");
+    enum cl_err err = cl_group_verify(client->group_key, envelope->protected, envelope->payload,
+                                      envelope->signature);
+    if (err == CL_ERR_UNAUTHORIZED)
+        return cl_fail(err, why, "not signed with the group's secret: another one, or changed");
+    parcel->is_verified = err == CL_OK;
+    return err == CL_OK
+               ? cl_envelope_check_received(header, parcel->message->agent, cl_clock_wall(), why)
+               : err;
+}
 
 static enum cl_err
 read_parcel(struct parcel *parcel, struct cl_why *why)
@@ -129,6 +157,8 @@ read_parcel(struct parcel *parcel, struct cl_why *why)
                                               .hash_key = &parcel->client->hash_key};
     const struct cl_envelope *envelope = &parcel->message->envelope;
     enum cl_err err = cl_envelope_read(&reader, envelope, &parcel->header, why);
+    if (err == CL_OK)
+        err = verify(parcel, why);
     if (err == CL_OK)
         err = cl_envelope_body(envelope, &parcel->arena, &parcel->body);
     if (err != CL_OK || !cl_str_eq(parcel->header.cty, CL_STR(CL_CTY_BLOB)))
@@ -163,7 +193,8 @@ fill_numbers(const struct parcel *parcel, struct claw_event *shown)
     shown->body_len = parcel->body.len;
     shown->priority = header->pri;
     shown->attempts = (uint32_t)added->attempts;
-    shown->trust = added->trust;
+    shown->trust = parcel->is_verified ? CLAW_TRUST_GROUP : added->trust;
+    shown->is_verified = parcel->is_verified;
     shown->made_ms = ms_of(header->iat);
     shown->expires_ms = ms_of(header->exp);
     shown->deadline_ms = ms_of(header->dl);
@@ -222,6 +253,7 @@ give(struct cl_api_agent *agent, struct parcel *parcel)
         return;
     }
     held->id = parcel->header.id;
+    held->from = cl_hash_short(&client->hash_key, parcel->header.from);
     held->at = parcel->message->at;
     held->has_place = true;
     held->state = GIVEN;
@@ -238,6 +270,14 @@ give(struct cl_api_agent *agent, struct parcel *parcel)
     cl_api_event_add(client, event);
 }
 
+/* Ids are random, so two senders of one id are a mistake, or one of them wants the other's message
+ * to pass for one that was settled. */
+static bool
+is_same(const struct parcel *parcel, const struct held *held)
+{
+    return held->from == cl_hash_short(&parcel->client->hash_key, parcel->header.from);
+}
+
 static void
 hand_out_again(struct cl_api_agent *agent, struct held *held, const struct cl_range *at)
 {
@@ -248,6 +288,25 @@ hand_out_again(struct cl_api_agent *agent, struct held *held, const struct cl_ra
     agent->settled_len--;
     be_sure(agent, held);
     move(held, TO_TELL, &agent->to_tell);
+}
+
+/* Tells the program what was kept from it; where there is no memory for that, it goes untold. */
+static void
+tell_unverified(claw_client *client, const struct parcel *parcel, cl_str reason)
+{
+    const struct cl_v2_message *message = parcel->message;
+    const struct cl_envelope_header *header = &parcel->header;
+    struct cl_api_event *event =
+        cl_api_event_new(CLAW_EVENT_UNVERIFIED,
+                         message->agent.len + header->from.len + reason.len + CL_ID_TEXT_CAP + 3);
+    if (event == NULL)
+        return;
+    event->shown.err = CLAW_ERR_UNTRUSTED;
+    event->shown.agent = cl_api_event_put(event, message->agent);
+    event->shown.from = cl_api_event_put(event, header->from);
+    event->shown.id = put_id(event, header->id);
+    event->shown.text = cl_api_event_put(event, reason);
+    cl_api_event_add(client, event);
 }
 
 /* One that cannot be read here would wait at the head of the inbox for ever. */
@@ -298,10 +357,14 @@ cl_api_take_message(claw_client *client, const struct cl_v2_message *message)
     cl_arena_init(&parcel.arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     enum cl_err err = read_parcel(&parcel, &why);
     struct held *held = err == CL_OK ? cl_map_get(&agent->held, key_of(&parcel.header.id)) : NULL;
+    if (err != CL_OK && err != CL_ERR_NO_MEMORY && !cl_id_is_none(parcel.header.id))
+        tell_unverified(client, &parcel, cl_str_z(why.text));
     if (err == CL_ERR_NO_MEMORY)
         cl_uplink_choke(client->uplink);
     else if (err != CL_OK)
         refuse_unread(client, message, why.text[0] == '\0' ? "cannot be read" : why.text);
+    else if (held != NULL && !is_same(&parcel, held))
+        refuse_unread(client, message, "another sender's message has this id");
     else if (held != NULL)
         hand_out_again(agent, held, &message->at);
     else
@@ -314,6 +377,7 @@ cl_api_take_message(claw_client *client, const struct cl_v2_message *message)
 static void
 take_back(struct cl_api_agent *agent)
 {
+    agent->to_come = 0;
     CL_LIST_EACH(&agent->given, at)
     {
         CL_LIST_ENTRY(at, struct held, link)->has_place = false;
@@ -452,7 +516,7 @@ cl_api_told(struct cl_api_op *op, bool is_answered)
     struct cl_api_agent *agent = cl_api_agent_find(op->client, cl_str_z(op->agent));
     for (uint32_t i = 0; agent != NULL && i < op->ids_len; i++) {
         struct held *held = cl_map_get(&agent->held, key_of(&op->ids[i]));
-        if (held != NULL)
+        if (held != NULL && held->state == TOLD)
             settle(agent, held, is_answered);
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -7,6 +8,9 @@
 #include "support/claw_lab.h"
 
 #define THREADS 8
+/* Each is sent after the one before was acknowledged, by the same agent: a relay stops such chains
+ * at 64. */
+#define CALLS 50
 
 struct hammer {
     claw_client *client; // of all threads
@@ -95,6 +99,70 @@ hammer_alone(void *ctx)
     return NULL;
 }
 
+/* -- a loop of the program's, and other threads that call -------------------------------------- */
+
+struct sleeper {
+    claw_client *client;
+    atomic_int is_over;
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    unsigned heard;
+};
+
+/* As an event loop does it. */
+static void *
+sleep_and_turn(void *ctx)
+{
+    struct sleeper *sleeper = ctx;
+    struct pollfd fd = {.fd = claw_fd(sleeper->client), .events = POLLIN};
+    const struct claw_event *event;
+    while (!atomic_load(&sleeper->is_over)) {
+        (void)poll(&fd, 1, (int)claw_deadline(sleeper->client));
+        NEED(claw_turn(sleeper->client, 0) == CLAW_OK);
+        while ((event = claw_next_event(sleeper->client, 0)) != NULL) {
+            (void)pthread_mutex_lock(&sleeper->lock);
+            sleeper->heard +=
+                event->type == CLAW_EVENT_MESSAGE || event->type == CLAW_EVENT_ATTACHED;
+            (void)pthread_cond_broadcast(&sleeper->news);
+            (void)pthread_mutex_unlock(&sleeper->lock);
+            if (event->type == CLAW_EVENT_MESSAGE)
+                NEED(claw_ack(sleeper->client, event->agent, event->id, 0, 0) == CLAW_OK);
+            claw_event_free(sleeper->client, event);
+        }
+    }
+    return NULL;
+}
+
+static void
+wait_until_heard(struct sleeper *sleeper, unsigned number)
+{
+    (void)pthread_mutex_lock(&sleeper->lock);
+    while (sleeper->heard < number)
+        (void)pthread_cond_wait(&sleeper->news, &sleeper->lock);
+    (void)pthread_mutex_unlock(&sleeper->lock);
+}
+
+/* Each call wakes the loop, which has nothing else to wake for. */
+static void
+call_while_it_sleeps(const char *url)
+{
+    struct sleeper sleeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER};
+    pthread_t thread;
+    sleeper.client = lab_client(url, "asleep", "otto", 0);
+    atomic_init(&sleeper.is_over, 0);
+    NEED(pthread_create(&thread, NULL, sleep_and_turn, &sleeper) == 0);
+    wait_until_heard(&sleeper, 1);
+    for (unsigned i = 0; i < CALLS; i++) {
+        struct claw_letter letter = lab_letter("otto", "asleep/otto", "wake up");
+        lab_send(sleeper.client, &letter, NULL);
+        wait_until_heard(&sleeper, 2 + i);
+    }
+    atomic_store(&sleeper.is_over, 1);
+    NEED(claw_hurry(sleeper.client) == CLAW_OK); // any call
+    NEED(pthread_join(thread, NULL) == 0);
+    NEED(claw_drain(sleeper.client, WAIT_MS) == CLAW_OK && claw_free(sleeper.client) == CLAW_OK);
+}
+
 static void
 run_all(struct hammer *hammer, void *(*fn)(void *))
 {
@@ -134,5 +202,6 @@ lab_hammer(const char *url, unsigned rounds)
     }
     NEED(claw_drain(hammer.client, WAIT_MS) == CLAW_OK && claw_free(hammer.client) == CLAW_OK);
     run_all(&hammer, hammer_alone);
+    call_while_it_sleeps(url);
     printf("%u messages by %u threads\n", 2 * THREADS * rounds, THREADS);
 }

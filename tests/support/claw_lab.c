@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static claw_client *looked_at;
+static _Thread_local claw_client *looked_at;
 
 void
 lab_failed(const char *file, int line, const char *condition)
