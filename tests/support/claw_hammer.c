@@ -65,7 +65,7 @@ hammer_shared(void *ctx)
             claw_why(client, why, sizeof why);
         }
         if (round % 64 == 0)
-            NEED(claw_put_blob(client, from, sizeof from, WAIT_MS, sha256) == CLAW_OK);
+            NEED(claw_put_blob(client, from, strlen(from), WAIT_MS, sha256) == CLAW_OK);
         NEED(claw_is_up(client) == 1);
         while ((event = claw_next_event(client, 0)) != NULL)
             take(hammer, client, event);
