@@ -106,7 +106,7 @@ struct sleeper {
     atomic_int is_over;
     pthread_mutex_t lock;
     pthread_cond_t news;
-    unsigned heard;
+    unsigned heard; // receipts: with each the relay has said what it had to say
 };
 
 /* As an event loop does it. */
@@ -122,7 +122,8 @@ sleep_and_turn(void *ctx)
         while ((event = claw_next_event(sleeper->client, 0)) != NULL) {
             (void)pthread_mutex_lock(&sleeper->lock);
             sleeper->heard +=
-                event->type == CLAW_EVENT_MESSAGE || event->type == CLAW_EVENT_ATTACHED;
+                event->type == CLAW_EVENT_ATTACHED ||
+                (event->type == CLAW_EVENT_RECEIPT && event->rung >= CLAW_RUNG_DELIVERED);
             (void)pthread_cond_broadcast(&sleeper->news);
             (void)pthread_mutex_unlock(&sleeper->lock);
             if (event->type == CLAW_EVENT_MESSAGE)

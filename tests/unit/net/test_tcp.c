@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -413,6 +414,19 @@ TEST(what_came_before_a_reset_is_read)
     reset_client();
     TURN_UNTIL(server.is_broken);
     CHECK_STR(cl_str_of(server.first, server.received), CL_STR("last words"));
+    finish();
+}
+
+TEST(writing_where_nothing_can_be_written_is_an_error_and_no_signal)
+{
+    connect_both("127.0.0.1");
+    const struct cl_tcp *tcp = CL_LIST_ENTRY(server.stream, struct cl_tcp, stream);
+    // As in a process whose signals are not ours: the loop has them ignored.
+    void (*before)(int) = signal(SIGPIPE, SIG_DFL);
+    CHECK_INT(shutdown(tcp->fd, SHUT_WR), 0);
+    write_to(&server, CL_STR("lost"));
+    TURN_UNTIL(server.is_broken);
+    CHECK(signal(SIGPIPE, before) == SIG_DFL);
     finish();
 }
 
