@@ -3,7 +3,7 @@
 # static one, of which nothing can be seen but claw_*.
 set(CLAWLINK_ABI 0) # of the soname: another one when programs have to be built anew
 
-set(library_rooms base core wire proto net client)
+set(library_rooms base core wire proto trust net client)
 set(library_objects)
 foreach(room ${library_rooms})
   list(APPEND library_objects $<TARGET_OBJECTS:room_${room}>)
