@@ -4,6 +4,7 @@
  *
  *     relay.c     opening, running, draining
  *     commit.c    submit, commit, apply, perform: the phases at the end of a turn
+ *     ready.c     who may take messages, and takes them
  *     exchange.c  one HTTP request and its answer
  *     passing.c   who is told how a passing message ended
  *     calls.c     what each v1 call does, and what it answers
@@ -82,7 +83,6 @@ struct cl_relay {
     struct cl_list detaches;
     struct cl_list recounts; // v2_recount.c
     struct cl_list ready;
-    bool are_all_ready; // all sockets are in it
     struct cl_list v2_conns;
     struct cl_list leases;
     struct cl_blob_desk blobs;
@@ -104,6 +104,7 @@ struct cl_relay {
     bool has_waker;         // the journal wakes the loop when something came out
     bool is_handed_over;    // all that was submitted has had its turn
     bool is_ticking;        // a tick is on its way
+    bool are_all_ready;     // all sockets are in `ready`
     struct cl_effects core_effects;
     struct cl_effects session_effects;
     struct cl_backup backup;
@@ -139,8 +140,6 @@ CL_MUST_CHECK enum cl_err cl_relay_session(struct cl_relay *relay, struct cl_com
 void cl_relay_close_holder(struct cl_relay *relay, uint64_t holder);
 void cl_relay_settle(struct cl_relay *relay, uint64_t holder, uint64_t batch, enum cl_proof proof);
 void cl_relay_heartbeat(struct cl_relay *relay, cl_str agent);
-/* At the end of this turn whoever receives for that agent looks for messages. */
-void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
 /* Tells the core, now or as soon as the journal takes it. */
 void cl_relay_detach(struct cl_relay *relay, cl_str agent);
 /* All that lie in relay->core_effects, in order. */
@@ -152,6 +151,15 @@ void cl_relay_turn_end(struct cl_relay *relay);
 /* Fresh draft context for a text that came now. */
 struct cl_v1_context cl_relay_context(struct cl_relay *relay, cl_str peer);
 struct cl_v1_presence cl_relay_presence(struct cl_relay *relay, cl_str agent);
+
+/* -- ready.c -------------------------------------------------------------------------------- */
+
+/* At the end of this turn whoever receives for that agent looks for messages. */
+void cl_relay_mark_ready(struct cl_relay *relay, cl_str agent);
+/* So does whoever receives for anybody. */
+void cl_relay_mark_all_ready(struct cl_relay *relay);
+/* They look, until nobody can take any more. */
+void cl_relay_pump(struct cl_relay *relay);
 
 /* -- exchange.c ----------------------------------------------------------------------------- */
 
