@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 from support import BIN, ROOT, WAIT, Relay, beside, equal, has_in_program, holds, main, short, test
 
@@ -55,6 +56,15 @@ def eight_threads_share_a_client_and_have_one_each():
     with Relay() as relay:
         rounds = 50 if SLOW else 300
         equal(lab(relay, "hammer", str(rounds)), f"{16 * rounds} messages by 8 threads\n")
+
+
+@test(relay=False)
+def a_loop_that_sleeps_is_woken_by_a_call():
+    """Fifty calls take 10 seconds where each waits for what the loop wakes for anyhow."""
+    with Relay() as relay:
+        begun = time.monotonic()
+        lab(relay, "hammer", "1")
+        holds(SLOW or time.monotonic() - begun < WAIT / 2, "the loop slept on")
 
 
 @test(relay=False)
