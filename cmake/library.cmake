@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # libclawlink (include/clawlink/client.h): what lies below room_client, as a shared library and as a
 # static one, of which nothing can be seen but claw_*.
+include(GNUInstallDirs)
 set(CLAWLINK_ABI 0) # of the soname: another one when programs have to be built anew
 
 set(library_rooms base core wire proto trust net client)
@@ -38,7 +39,6 @@ set(AT "@")
 # clawlink.pc: for programs that link the static library too (pkg-config --static).
 configure_file(${CMAKE_SOURCE_DIR}/cmake/clawlink.pc.in ${CMAKE_BINARY_DIR}/clawlink.pc @ONLY)
 
-include(GNUInstallDirs)
 install(TARGETS libclawlink LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${CMAKE_BINARY_DIR}/libclawlink.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/clawlink/client.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/clawlink)
