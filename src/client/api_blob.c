@@ -161,7 +161,8 @@ claw_send_large(claw_client *client, const struct claw_letter *given, int32_t ti
 {
     struct claw_letter letter = {.size = 0};
     struct cl_why ignored = {""};
-    struct cl_api_send send = {.letter = given, .ret_id = ret_id};
+    struct cl_api_send send = {.letter = given};
+    send.ret_id = ret_id;
     // What is wrong with the struct is said by the send.
     if (cl_api_struct(given, &letter, sizeof letter, &ignored) != CL_OK ||
         letter.body_len <= CL_ENVELOPE_BODY_BYTES_MAX)
