@@ -47,6 +47,10 @@ tell_relay(struct cl_json_writer *json, const struct cl_agent_link_relay_config 
 {
     cl_json_put_member_u64(json, CL_STR("port"), config->port);
     tell_secret(json, &config->secret);
+    if (!config->lists_instances) {
+        cl_json_put_member(json, CL_STR("instances"), CL_STR("any"));
+        return;
+    }
     cl_json_put_name(json, CL_STR("instances"));
     cl_json_array_begin(json);
     for (uint32_t i = 0; i < config->instances_len; i++) {
@@ -86,7 +90,9 @@ draw(struct cl_page *page, cl_str answer)
         cl_page_print(page, "\n");
     }
     cl_str instances = cl_doc_find(answer, CL_STR("instances"));
-    if (instances.len > 2) { // not []
+    if (cl_str_starts(instances, CL_STR("\""))) {
+        cl_page_print(page, "instances     any that has the secret\n");
+    } else if (instances.len > 2) { // not []
         cl_page_print(page, "\n");
         cl_page_table(page, instances, columns, 4);
     }

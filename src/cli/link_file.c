@@ -160,7 +160,8 @@ read_config(struct cl_link_file *file, cl_str text, struct cl_link_config *ret_c
 enum cl_err
 cl_link_file_read(struct cl_link_file *file, struct cl_link_config *ret_config, struct cl_why *why)
 {
-    ret_config->is_relay = cl_link_file_value(file, "registered_instances").len > 0;
+    ret_config->is_relay = cl_link_file_value(file, "registered_instances").len > 0 ||
+                           cl_link_file_value(file, "port").len > 0;
     return read_config(file, cl_buf_str(&file->found), ret_config, why);
 }
 

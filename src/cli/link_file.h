@@ -63,7 +63,7 @@ cl_str cl_link_file_value(const struct cl_link_file *file, const char *name);
  * else. */
 CL_MUST_CHECK enum cl_err cl_link_file_string(struct cl_link_file *file, const char *name,
                                               cl_str *ret_text, struct cl_why *why);
-/* The whole of it, as it stands, strictly; a file with registered_instances is a relay's.
+/* The whole of it, as it stands, strictly; a file with registered_instances or a port is a relay's.
  * cl_link_config_done is due then. CL_ERR_IO: it cannot be understood. */
 CL_MUST_CHECK enum cl_err cl_link_file_read(struct cl_link_file *file,
                                             struct cl_link_config *ret_config, struct cl_why *why);

@@ -280,6 +280,7 @@ join_group(claw_client *client, cl_str text, struct cl_why *why)
         if (err == CL_OK)
             err = cl_secret_init(&client->token, cl_str_of(token, sizeof token));
         cl_secret_wipe(token, sizeof token);
+        client->shows_secret = true;
     }
     cl_secret_done(&secret);
     return err;

@@ -54,6 +54,7 @@ struct claw_client {
     char program[CL_V2_DISPLAY_BYTES_MAX + 1];
     struct cl_buf pins;
     struct cl_secret token;
+    bool shows_secret;         // the token follows from the group's secret
     struct cl_hmac *group_key; // NULL: nothing is signed
     bool needs_signature;      // also where the relay vouches for who cannot sign
     cl_hash_key hash_key;

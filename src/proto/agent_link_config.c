@@ -256,6 +256,7 @@ read_instances(struct reading *reading, void *ret_config)
     struct reading each = *reading;
     if (cl_json_type_of(reading->value) != CL_JSON_ARRAY)
         return refuse(reading, "a list of objects");
+    config->lists_instances = true;
     uint32_t len = count(reading->value, CL_AL_INSTANCES_MAX);
     if (len > CL_AL_INSTANCES_MAX)
         return cl_fail(CL_ERR_TOO_LARGE, reading->why, "registered_instances may be %d at the most",
@@ -278,7 +279,7 @@ read_instances(struct reading *reading, void *ret_config)
 static const struct field relay_fields[] = {
     {CL_STR_INIT("port"), read_port, false},
     {CL_STR_INIT("secret"), read_shared_secret, false},
-    {CL_STR_INIT("registered_instances"), read_instances, true},
+    {CL_STR_INIT("registered_instances"), read_instances, false},
     {.read = NULL},
 };
 
@@ -286,6 +287,9 @@ static const struct field relay_fields[] = {
 static enum cl_err
 check_instances(const struct cl_agent_link_relay_config *config, struct cl_why *why)
 {
+    if (!config->lists_instances && config->secret.len == 0)
+        return cl_fail(CL_ERR_MISSING, why,
+                       "secret is required, where no registered_instances have their own");
     for (uint32_t i = 0; i < config->instances_len; i++) {
         const struct cl_agent_link_instance *instance = &config->instances[i];
         if (cl_agent_link_find_instance(config, instance->id) != instance)
@@ -558,11 +562,13 @@ cl_agent_link_put_relay_config(const struct cl_agent_link_relay_config *config, 
     if (page.err == CL_OK)
         page.err = cl_buf_printf(buf, "%u", config->port);
     put_secret(&page, &config->secret);
-    begin_member(&page, CL_STR("registered_instances"));
-    open_level(&page, CL_STR("["));
-    for (uint32_t i = 0; i < config->instances_len; i++)
-        put_instance(&page, &config->instances[i]);
-    close_level(&page, CL_STR("]"));
+    if (config->lists_instances) {
+        begin_member(&page, CL_STR("registered_instances"));
+        open_level(&page, CL_STR("["));
+        for (uint32_t i = 0; i < config->instances_len; i++)
+            put_instance(&page, &config->instances[i]);
+        close_level(&page, CL_STR("]"));
+    }
     return end_page(&page);
 }
 

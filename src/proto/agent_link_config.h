@@ -10,7 +10,9 @@
  *
  * Members that are not known are passed over. A wrong type or value is refused with a sentence that
  * names the member; no sentence shows a secret. `secret` and `agents` of an instance are ClawLink's
- * own: an instance without a secret uses the shared one, and one with neither is refused.
+ * own: an instance without a secret uses the shared one, and one with neither is refused. The
+ * published documents call registered_instances optional: without it every instance that knows the
+ * shared secret is registered.
  */
 #ifndef CL_PROTO_AGENT_LINK_CONFIG_H
 #define CL_PROTO_AGENT_LINK_CONFIG_H
@@ -30,6 +32,7 @@ struct cl_agent_link_instance {
 struct cl_agent_link_relay_config {
     uint16_t port;           // CL_AL_PORT if the file does not say
     struct cl_secret secret; // of length 0: each instance has its own
+    bool lists_instances;    // else whoever proves the shared secret is one
     struct cl_agent_link_instance *instances;
     uint32_t instances_len;
 };

@@ -239,6 +239,7 @@ read_file(struct cl_relay *relay, struct cl_why *why)
                        reason.text);
     }
     al->port = file.port;
+    al->is_open = !file.lists_instances;
     const struct cl_secret *shared = config->secret != NULL ? config->secret : &file.secret;
     err = shared->len > 0 ? set_shared(al, shared) : CL_OK;
     if (err == CL_OK)

@@ -177,7 +177,7 @@ struct cl_agent_link {
     struct cl_arena arena;   // texts of the file
     struct cl_secret secret; // shared; of length 0: each instance has its own
     struct cl_hmac *hmac;    // of that
-    bool is_open;            // no file: whoever proves the secret is registered
+    bool is_open;            // no list: whoever proves the secret is registered
     uint16_t port;           // what the file says
     struct cl_map instances; // by id
     struct cl_map tokens;    // instances by the digest of their token

@@ -43,6 +43,7 @@ static const char *const files[][2] = {
     {FOLDER "relay", FOLDER "relay_our"},
     {FOLDER "relay_full", FOLDER "relay_full_our"},
     {FOLDER "relay_least", FOLDER "relay_least_our"},
+    {FOLDER "relay_open", FOLDER "relay_open_our"},
     {FOLDER "client", FOLDER "client_our"},
     {FOLDER "client_least", FOLDER "client_least_our"},
 };
@@ -102,6 +103,11 @@ TEST(what_a_file_does_not_say_is_what_the_published_system_does)
         &golden.reader, golden_read(FOLDER "relay_least", ".json"), &relay, &why));
     CHECK_INT(relay.port, 8765);
     CHECK_INT(relay.secret.len, 0);
+    CHECK(relay.lists_instances);
+    cl_agent_link_relay_config_done(&relay);
+    CHECK_OK(cl_agent_link_read_relay_config(
+        &golden.reader, golden_read(FOLDER "relay_open", ".json"), &relay, &why));
+    CHECK(!relay.lists_instances && relay.instances_len == 0);
     cl_agent_link_relay_config_done(&relay);
     CHECK_OK(cl_agent_link_read_client_config(
         &golden.reader,
