@@ -96,9 +96,10 @@ install:      ## make install DESTDIR= PREFIX=/usr/local
 	@tools/build release
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 
-deb:          ## a Debian package: leaves build/clawlink_VERSION_ARCHITECTURE.deb
+deb:          ## Debian packages in build/: the program's, and three of the libraries
 	@tools/build release
 	@tools/deb
+	@tools/deb-libs
 
 debtest:      ## that package on a new Debian and under a real systemd, to its purge (root)
 	@tools/build release

@@ -2,12 +2,12 @@
 include(GNUInstallDirs)
 
 # What Agent Link's documentation calls by its file name, to be copied from there.
-file(GLOB scripts ${CMAKE_SOURCE_DIR}/bindings/python/agent_link_scripts/*.py)
-file(GLOB examples ${CMAKE_SOURCE_DIR}/bindings/python/agent_link_scripts/*.json)
-install(PROGRAMS ${scripts} DESTINATION ${CMAKE_INSTALL_DATADIR}/clawlink/agent-link
-  COMPONENT python)
-install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DATADIR}/clawlink/agent-link
-  COMPONENT python)
+set(scripts ${CMAKE_SOURCE_DIR}/bindings/python/agent_link_scripts)
+install(PROGRAMS ${scripts}/agent_link.py ${scripts}/relay_server.py ${scripts}/setup.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/clawlink/agent-link COMPONENT python)
+install(FILES ${scripts}/clawlink_program.py ${scripts}/agent-link-config.example.json
+  ${scripts}/relay-config.example.json
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/clawlink/agent-link COMPONENT python)
 
 # bindings/python goes where python3 finds it, which depends on the prefix of the installation;
 # PYTHON_DIR in the environment names another folder. Without python3 it is left out.
