@@ -5,8 +5,7 @@ include(GNUInstallDirs)
 set(scripts ${CMAKE_SOURCE_DIR}/bindings/python/agent_link_scripts)
 install(PROGRAMS ${scripts}/agent_link.py ${scripts}/relay_server.py ${scripts}/setup.py
   DESTINATION ${CMAKE_INSTALL_DATADIR}/clawlink/agent-link COMPONENT python)
-install(FILES ${scripts}/clawlink_program.py ${scripts}/agent-link-config.example.json
-  ${scripts}/relay-config.example.json
+install(FILES ${scripts}/agent-link-config.example.json ${scripts}/relay-config.example.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/clawlink/agent-link COMPONENT python)
 
 # bindings/python goes where python3 finds it, which depends on the prefix of the installation;

@@ -40,7 +40,7 @@ class Site:
         self.server, self.agent = (os.path.join(path, name) for name in FILES)
         for name, files in FILES.items():
             os.mkdir(os.path.join(path, name))
-            for file in (*files, "clawlink_program.py"):
+            for file in files:
                 shutil.copy(os.path.join(SCRIPTS, file), os.path.join(path, name))
 
     def copy(self, name):
@@ -48,7 +48,6 @@ class Site:
         place = self.server if name == RELAY else self.agent
         shutil.copy(os.path.join(place, name.replace(".json", ".example.json")),
                     os.path.join(place, name))
-        os.chmod(os.path.join(place, name), 0o600)
         return self.read(name)
 
     def read(self, name):

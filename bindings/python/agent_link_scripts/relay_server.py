@@ -10,10 +10,23 @@ and whatever else `clawlink relay --help` lists; only its --port is --relay-port
 """
 import argparse
 import os
-
-import clawlink_program
+import shutil
+import sys
 
 VARIABLE = "CLAWLINK_AGENT_LINK_SECRET"
+
+
+def program():
+    """CLAWLINK_BIN, or clawlink on PATH. Ends this script where there is none. (It stands in each
+    script, since each is copied by itself.)"""
+    named = os.environ.get("CLAWLINK_BIN")
+    found = shutil.which(named or "clawlink")
+    if found is None and named:
+        sys.exit(f'CLAWLINK_BIN is "{named}", and that is no program.')
+    if found is None:
+        sys.exit("clawlink is not on PATH: install it (make install), or say where it is with "
+                 "CLAWLINK_BIN=/path/to/clawlink.")
+    return found
 
 
 def secret_file(secret):
@@ -51,7 +64,7 @@ def main():
             parser.error("it needs --secret SECRET, or --config FILE: `clawlink agent-link setup "
                          "--relay` writes one.")
         own.config = "relay-config.json"
-    program = clawlink_program.find()
+    path = program()
     words = ["relay"] if own.relay_port is None else ["relay", "--port", own.relay_port]
     if own.port is not None:
         words += ["--agent-link-port", own.port]
@@ -61,7 +74,12 @@ def main():
         words += ["--agent-link", own.config]
     else:
         words += ["--agent-link-secret-file", secret_file(secret)]
-    clawlink_program.become(program, words + others)
+    if not any(word.split("=")[0] == "--host" for word in others):
+        print("This machine only. For others: --host 0.0.0.0 --tls-cert FILE --tls-key FILE "
+              "--token-file FILE", file=sys.stderr, flush=True)
+    # In place of this script: signals and the exit status are its own, and the secret that stood in
+    # the arguments is gone.
+    os.execv(path, ["clawlink", *words, *others])
 
 
 if __name__ == "__main__":

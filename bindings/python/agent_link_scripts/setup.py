@@ -9,11 +9,23 @@ whatever else the help of that lists. This is no setup.py of setuptools.
 """
 import argparse
 import os
+import shutil
 import sys
 
-import clawlink_program
-
 COMMANDS = ("build", "develop", "egg_info", "install", "sdist", "bdist_wheel")
+
+
+def program():
+    """CLAWLINK_BIN, or clawlink on PATH. Ends this script where there is none. (It stands in each
+    script, since each is copied by itself.)"""
+    named = os.environ.get("CLAWLINK_BIN")
+    found = shutil.which(named or "clawlink")
+    if found is None and named:
+        sys.exit(f'CLAWLINK_BIN is "{named}", and that is no program.')
+    if found is None:
+        sys.exit("clawlink is not on PATH: install it (make install), or say where it is with "
+                 "CLAWLINK_BIN=/path/to/clawlink.")
+    return found
 
 
 def main():
@@ -39,7 +51,8 @@ def main():
         if not own.secret:
             parser.error("the secret in --secret is empty.")
         env["CLAWLINK_AGENT_LINK_SECRET"] = own.secret
-    clawlink_program.become(clawlink_program.find(), words + others, env)
+    # In place of this script, so that the secret that stood in its arguments is gone.
+    os.execve(program(), ["clawlink", *words, *others], env)
 
 
 if __name__ == "__main__":
