@@ -126,6 +126,8 @@ def walk(server, text):
                 continue
             first = relay
             for shown, real in zip(listening, said):
+                if "relay pin" in real:
+                    server.pin = real.split()[-1]
                 pattern = re.escape(server.here(shown)).replace("…", ".*").replace("9077", r"\d+")
                 check(f"it prints {shown}", re.fullmatch(pattern, real.rstrip()), real)
             continue
@@ -187,6 +189,18 @@ def said_by_agents(server):
         said += server.clawlink("agents", "--relay", f"wss://127.0.0.1:{plain.getsockname()[1]}")
         answering.wait(timeout=10)
     return said
+
+
+def said_by_python(server):
+    """With a secret that is another one than the relay's."""
+    config = {**server.config("etc/agent-link-config.laptop.json"), "secret": "another one",
+              "pins": server.pin}
+    (server.folder / "another.json").write_text(json.dumps(config))
+    env = {**server.env, "PYTHONPATH": str(ROOT / "bindings/python"), "PYTHONDONTWRITEBYTECODE": "1",
+           "CLAWLINK_LIBRARY": os.path.dirname(CLAWLINK)}
+    return subprocess.run([sys.executable, "-m", "agent_link", "--config", "another.json"],
+                          cwd=server.folder, env=env, timeout=30, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
 
 
 def signed(secret, text):
@@ -276,7 +290,8 @@ def main():
             clients = Clients(server)
             asyncio.run(clients.stranger())
             said = said_by_starts(server) + said_by_agents(server)  # 5 s: the log has one
-            asyncio.run(clients.members())                          # refused register a second
+            said += said_by_python(server)                          # refused register a second
+            asyncio.run(clients.members())
             said += clients.heard()
         finally:
             check("the relay ends well", relay is not None and stop(relay) == 0)
