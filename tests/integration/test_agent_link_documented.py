@@ -168,9 +168,18 @@ def the_relay_runs_as_a_service_and_logs_who_comes_and_goes():
             script.says("instance=laptop")
 
 
+def stays_out(link):
+    try:
+        link.start()
+        holds(False, "it connects")
+    except AgentLinkError as error:
+        holds("does not accept this secret" in str(error), f"{error}")
+
+
 @test(relay=False)
 def instances_may_be_left_out_of_the_relays_file():
-    """As its table has it: then whoever knows the secret is registered, and nobody else."""
+    """As its table has it: then whoever knows the secret is registered, and nobody else. An empty
+    list is one of nobody."""
     with site() as here:
         write(here.server, RELAY, {"port": 0, "secret": SECRET})
         shown = subprocess.run([BIN, "agent-link", "--file", os.path.join(here.server, RELAY)],
@@ -182,13 +191,11 @@ def instances_may_be_left_out_of_the_relays_file():
                 one.on_message(inbox)
                 holds(two.send("anybody/main", HELLO), "sent")
                 equal(inbox.wait()[0].from_agent, "else/x", "from")
-            stranger = AgentLink(relay_url=url, secret="another", instance_id="anybody",
-                                 agent_id="main", timeout=WAIT)
-            try:
-                stranger.start()
-                holds(False, "another secret connects")
-            except AgentLinkError as error:
-                holds("does not accept this secret" in str(error), f"{error}")
+            stays_out(AgentLink(relay_url=url, secret="another", instance_id="anybody",
+                                agent_id="main", timeout=WAIT))
+        write(here.server, RELAY, {"port": 0, "secret": SECRET, "registered_instances": []})
+        with here.relay("relay_server.py", "--config", RELAY) as (url, _):
+            stays_out(here.link(url, "main", "anybody"))
 
 
 # -- forms of the module -----------------------------------------------------------------------
@@ -311,11 +318,9 @@ def agent_link_py_stands_for_the_package():
             path = BINDINGS if place == here.agent else ""
             with Script(place, arguments=["-B", "-c", says], PYTHONPATH=path) as script:
                 equal((script.ends(), script.lines), (0, [wanted]), place)
-        lost = "import sys; sys.path = [p for p in sys.path if 'packages' not in p]; "
-        for words, status in ((["agent_link.py", "--test"], 1), (["-c", lost + says], 1)):
-            with Script(here.agent, arguments=["-I"] * (words[0] != "-c") + words,
-                        PYTHONPATH="") as script:
-                equal(script.ends(), status, f"status; {script.lines}")
+        for words in (["agent_link.py", "--test"], ["-c", says]):
+            with Script(here.agent, arguments=["-S", *words], PYTHONPATH="") as script:
+                equal(script.ends(), 1, f"status; {script.lines}")
                 holds("make install" in script.lines[-1], f"{script.lines}")
 
 
