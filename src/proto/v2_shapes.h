@@ -154,7 +154,8 @@
     F(S, LINE,     REQUIRED, epoch,           CL_NAME_BYTES_MAX,    NULL)        \
     F(S, WORD,     REQUIRED, durability,      CL_V2_DURABILITY_COUNT, cl_v2_durabilities) \
     F(S, NUMBER,   REQUIRED, time,            CL_V2_NUMBER_MAX,     NULL)        \
-    F(S, OBJECT,   REQUIRED, limits,          0,                    &cl_v2_limits_shape)
+    F(S, OBJECT,   REQUIRED, limits,          0,                    &cl_v2_limits_shape) \
+    F(S, WORD,     OPTIONAL, secret,          CL_V2_SECRET_COUNT,   cl_v2_secrets)
 #define CL_FIELDS_v2_attached(F, S)                                              \
     F(S, ADDRESS,  REQUIRED, agent,           CL_ADDRESS_AGENT,     NULL)        \
     F(S, NUMBER,   REQUIRED, waiting,         CL_V2_NUMBER_MAX,     NULL)        \

@@ -14,6 +14,7 @@ const cl_str cl_v2_proofs[CL_V2_PROOF_COUNT] = {CL_V2_PROOF_MAP(X)};
 const cl_str cl_v2_trusts[CL_V2_TRUST_COUNT] = {CL_V2_TRUST_MAP(X)};
 const cl_str cl_v2_durabilities[CL_V2_DURABILITY_COUNT] = {CL_V2_DURABILITY_MAP(X)};
 const cl_str cl_v2_presences[CL_V2_PRESENCE_COUNT] = {CL_V2_PRESENCE_MAP(X)};
+const cl_str cl_v2_secrets[CL_V2_SECRET_COUNT] = {CL_V2_SECRET_MAP(X)};
 #undef X
 
 uint8_t

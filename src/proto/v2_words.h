@@ -31,6 +31,9 @@ extern const cl_str cl_v2_rungs[CL_RUNG_COUNT];
 /* Was the agent heard of lately? */
 #define CL_V2_PRESENCE_MAP(X)                                      \
     X(ONLINE, "online") X(STALE, "stale")
+/* Whose is the secret by which a connection was let in? */
+#define CL_V2_SECRET_MAP(X)                                        \
+    X(NONE, "") X(GROUP, "group") X(INSTANCE, "instance")
 // clang-format on
 
 enum cl_v2_outcome {
@@ -63,11 +66,18 @@ enum cl_v2_presence {
 #undef X
         CL_V2_PRESENCE_COUNT
 };
+enum cl_v2_secret {
+#define X(NAME, word) CL_V2_SECRET_##NAME,
+    CL_V2_SECRET_MAP(X)
+#undef X
+        CL_V2_SECRET_COUNT
+};
 extern const cl_str cl_v2_outcomes[CL_V2_OUTCOME_COUNT];
 extern const cl_str cl_v2_proofs[CL_V2_PROOF_COUNT];
 extern const cl_str cl_v2_trusts[CL_V2_TRUST_COUNT];
 extern const cl_str cl_v2_durabilities[CL_V2_DURABILITY_COUNT];
 extern const cl_str cl_v2_presences[CL_V2_PRESENCE_COUNT];
+extern const cl_str cl_v2_secrets[CL_V2_SECRET_COUNT];
 
 /* The index of the word, at least first and below end; end when it is none of these. */
 uint8_t cl_v2_word_find(const cl_str *words, unsigned first, unsigned end, cl_str word);

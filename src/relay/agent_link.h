@@ -45,6 +45,9 @@ void cl_al_free(struct cl_relay *relay);
 /* The instance whose token a request shows, or NULL. */
 const struct cl_al_instance *cl_al_token_owner(const struct cl_relay *relay,
                                                const struct cl_http_head *head);
+/* Whose secret made the token by which that instance was let in: of enum cl_v2_secret; none for
+ * no instance. */
+uint8_t cl_al_secret_of(const struct cl_relay *relay, cl_str instance);
 /* May it be one of an instance that is not known yet? */
 bool cl_al_token_may_be(const struct cl_relay *relay, const struct cl_http_head *head);
 /* A connection with such a token: it is closed if its hello does not come soon. NULL without

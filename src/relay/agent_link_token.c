@@ -32,6 +32,16 @@ cl_al_token_owner(const struct cl_relay *relay, const struct cl_http_head *head)
     return cl_map_get(&relay->agent_link->tokens, cl_str_of((const char *)&digest, sizeof digest));
 }
 
+uint8_t
+cl_al_secret_of(const struct cl_relay *relay, cl_str instance)
+{
+    const struct cl_al_instance *found =
+        instance.len == 0 ? NULL : cl_al_find_instance(relay->agent_link, instance);
+    if (found == NULL)
+        return CL_V2_SECRET_NONE;
+    return found->hmac == NULL ? CL_V2_SECRET_GROUP : CL_V2_SECRET_INSTANCE;
+}
+
 bool
 cl_al_token_may_be(const struct cl_relay *relay, const struct cl_http_head *head)
 {

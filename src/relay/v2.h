@@ -36,6 +36,7 @@ struct cl_v2_conn {
     struct cl_exchange *exchange; // of one call over HTTP, else NULL
     struct cl_al_hope *hope;      // its token is still to be looked at; else NULL
     cl_str bound;                 // whose token it showed, which alone it may be; or empty
+    uint8_t secret;               // that its token came of: of enum cl_v2_secret
     uint32_t instance_len;        // 0: before its hello
     char instance[CL_NAME_BYTES_MAX];
 };

@@ -509,7 +509,8 @@ welcome(struct cl_v2_conn *conn, const struct cl_v2_call *call)
                                          .epoch = cl_str_of(epoch, 16),
                                          .durability = cl_v2_durability_of(relay),
                                          .time = (uint64_t)cl_relay_time(relay).ms,
-                                         .limits = &limits};
+                                         .limits = &limits,
+                                         .secret = conn->secret};
     cl_v2_answer(conn, call->method, call->id, &result);
 }
 
@@ -552,6 +553,7 @@ may_be_instance(struct cl_v2_conn *conn, cl_str instance)
         return false;
     cl_al_hope_free(conn->hope);
     conn->hope = NULL;
+    conn->secret = CL_V2_SECRET_GROUP; // there is no other
     cl_ws_is_known(conn->ws);
     cl_ws_limit(conn->ws, CL_HTTP_BODY_BYTES_MAX);
     return true;
@@ -635,6 +637,7 @@ conn_new(const struct cl_exchange *exchange)
         return NULL;
     conn->relay = exchange->relay;
     conn->bound = exchange->bound;
+    conn->secret = cl_al_secret_of(conn->relay, conn->bound);
     cl_link_init(&conn->link);
     cl_list_init(&conn->seats);
     cl_list_init(&conn->waits);

@@ -821,6 +821,29 @@ def where_every_instance_may_come_hello_says_whose_token_it_is(relay):
     equal(door.post("/v2", call, door.token).status_code, 200, "over HTTP, once it is known")
 
 
+@test(relay=False)
+def hello_says_whose_secret_it_was():
+    """Over both transports; nothing where another token, or none, was shown."""
+    own = config("mixed", registered_instances=[
+        {"instance_id": ONE, "name": "one", "public_key": ""}, *instances(instance_002="of two")])
+    token = ("--token", TOKEN)
+    with Relay("--agent-link", own, *token, token=TOKEN) as relay, \
+            Relay(*on_secret, *token, token=TOKEN) as everyone:
+        for place, token, instance, whose in (
+                (relay, instance_token(ONE), ONE, "group"),
+                (relay, instance_token(TWO, "of two"), TWO, "instance"),
+                (relay, TOKEN, ONE, None), (relay, TOKEN, TWO, None),
+                (everyone, instance_token("any"), "any", "group")):
+            with row(f"{instance} {whose}"):
+                door = Door(place, token)
+                equal(Socket(door, instance).welcome.get("secret"), whose, "over a WebSocket")
+                call = {"jsonrpc": "2.0", "id": 1, "method": "hello",
+                        "params": {"versions": ["2.0"], "instance": instance}}
+                equal(door.post("/v2", call, token).json()["result"].get("secret"), whose,
+                      "over HTTP")
+        equal(Socket(relay, ONE).welcome.get("secret"), None, "on the relay's own port")
+
+
 # -- the process -------------------------------------------------------------------------------
 
 

@@ -86,6 +86,29 @@ TEST(each_golden_result_is_read_and_written_again)
     }
 }
 
+TEST(whose_the_secret_was_is_read_and_written_again)
+{
+    static const char *const words[] = {"group", "instance"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct golden_reader golden;
+        struct cl_v2_heard heard;
+        struct cl_v2_welcome welcome;
+        struct cl_buf buf;
+        struct cl_why why;
+        cl_str text = golden_read(file_of(CL_STR("secret."), words[i]), ".json");
+        test_note("%.*s", CL_STR_ARG(text));
+        golden_reader_init(&golden);
+        cl_buf_init(&buf, CL_MIB);
+        CHECK_OK(cl_v2_decode_heard(&golden.reader, text, &heard, &why));
+        CHECK_OK(cl_v2_read_result(&golden.reader, CL_V2_HELLO, heard.result, &welcome, &why));
+        CHECK_INT(welcome.secret, CL_V2_SECRET_GROUP + i);
+        CHECK_OK(cl_v2_encode_result(CL_V2_HELLO, heard.id, &welcome, &buf));
+        CHECK_STR(cl_buf_str(&buf), text);
+        cl_buf_done(&buf);
+        golden_reader_done(&golden);
+    }
+}
+
 TEST(each_golden_note_is_read_and_written_again)
 {
     for (unsigned note = 0; note < CL_V2_NOTE_COUNT; note++) {
