@@ -234,8 +234,8 @@ enum {
     /* An agent is new, or says something else about itself: agent, and json as in the answer of
      * `agents` (v2.md). */
     CLAW_EVENT_JOINED = 9,
-    /* Group mode: a message was refused since its signature is missing or wrong: agent, id, from,
-     * and text, which its sender was told too. */
+    /* With a group_secret or a secret: a message was refused since its signature is missing or
+     * wrong: agent, id, from, and text, which its sender was told too. */
     CLAW_EVENT_UNVERIFIED = 10,
     /* What claw_get_file gives. */
     CLAW_EVENT_FILE = 11,
@@ -275,7 +275,7 @@ struct claw_event {
     uint32_t priority;
     uint32_t attempts;    /* so often it was handed out before */
     uint32_t trust;       /* what the relay says of the sender */
-    uint32_t is_verified; /* 1: signed with the group's secret, which was looked at here */
+    uint32_t is_verified; /* 1: signed with the shared secret, which was looked at here */
     int64_t made_ms;
     int64_t expires_ms;
     int64_t deadline_ms; /* an answer is wanted by then */
@@ -336,10 +336,10 @@ struct claw_options {
     const char *url;
     /* The relay's token. */
     const char *token;
-    /* The secret of an Agent Link group, or the instance's own. Then the client shows the relay's
-     * Agent Link port a token that is derived from it, unless `token` is given; signs all that it
-     * sends; and refuses with a report what agents of v2 sent unsigned or signed otherwise
-     * (CLAW_EVENT_UNVERIFIED). */
+    /* A secret that a group shares. The client signs with it all that it sends, and refuses with a
+     * report what agents of v2 sent unsigned or signed otherwise (CLAW_EVENT_UNVERIFIED), whatever
+     * the relay says. Unless `token` or `secret` is given, it shows the relay's Agent Link port a
+     * token that is derived from it. */
     const char *group_secret;
     /* "sha256:BASE64,...": the keys by which the relay is known, instead of by the system's
      * authorities. */
@@ -357,8 +357,21 @@ struct claw_options {
     /* 1: the client ends if the first try to connect fails. 0: it goes on trying. */
     uint32_t is_impatient;
     /* 1, with a group_secret: refuses also what the relay passes on from agents that cannot sign:
-     * those of v1, and of Agent Link. */
+     * those of v1, and of Agent Link. CLAW_ERR_USAGE without one. */
     uint32_t needs_signature;
+    /* The secret of an Agent Link instance, its own or one that is shared: which of them it is the
+     * relay knows. The client shows the relay's Agent Link port a token that is derived from it,
+     * unless `token` is given. Where the relay says, on this connection, that it let the client in
+     * by the shared secret, the client signs what it sends, says is_verified of what is signed with
+     * that secret, refuses what is signed otherwise (CLAW_EVENT_UNVERIFIED), and takes what is not
+     * signed, since instances with a secret of their own cannot sign for all. Else it neither signs
+     * nor looks at signatures. What is sent before the first connection waits for that word.
+     *
+     * So this is as good as the relay, and as the way to it: who can answer in its place (without
+     * TLS anybody on the way) can switch signing off and say anything in anybody's name. It cannot
+     * make is_verified 1 without the secret; a relay with an Agent Link port has that. A program
+     * that does not want to believe them gives a group_secret, with or without this one. */
+    const char *secret;
 };
 
 /* Zeroes the struct and sets its size: sizeof of what the caller has. */

@@ -238,6 +238,10 @@ check_options(const struct claw_options *options, struct cl_why *why)
         return cl_fail(CL_ERR_USAGE, why,
                        "program takes up to %u bytes of UTF-8 without control characters.",
                        CL_V2_DISPLAY_BYTES_MAX);
+    if (options->needs_signature != 0 && cl_api_str(options->group_secret).len == 0)
+        return cl_fail(CL_ERR_USAGE, why,
+                       "needs_signature goes with a group_secret: without one nobody can say which "
+                       "signature is meant.");
     return CL_OK;
 }
 
@@ -261,28 +265,44 @@ on_retry(struct cl_timer *timer)
     (void)timer; // the turn that it leads to does it
 }
 
-/* The group's secret opens the relay's Agent Link port and signs. */
+/* What the relay's Agent Link port is shown. */
 static enum cl_err
-join_group(claw_client *client, cl_str text, struct cl_why *why)
+make_token(claw_client *client, const struct cl_secret *secret)
 {
     char token[CL_AGENT_LINK_TOKEN_LEN];
-    struct cl_secret secret;
-    if (text.len == 0)
+    if (secret->len == 0 || client->token.len > 0)
         return CL_OK;
-    enum cl_err err = cl_secret_init(&secret, text);
+    enum cl_err err = cl_agent_link_token(secret, cl_str_z(client->instance), token);
+    if (err == CL_OK)
+        err = cl_secret_init(&client->token, cl_str_of(token, sizeof token));
+    cl_secret_wipe(token, sizeof token);
+    client->shows_secret = true;
+    return err;
+}
+
+/* The instance's secret opens the port, the group's signs; where there is one of them, it does
+ * both, if it is a group's. */
+static enum cl_err
+use_secrets(claw_client *client, const struct claw_options *options, struct cl_why *why)
+{
+    struct cl_secret own, group;
+    enum cl_err err = cl_secret_init(&own, cl_str_z(options->secret));
     if (err != CL_OK)
+        return cl_fail(err, why, "The secret has more than %u bytes.", CL_SECRET_BYTES_MAX);
+    err = cl_secret_init(&group, cl_str_z(options->group_secret));
+    if (err != CL_OK) {
+        cl_secret_done(&own);
         return cl_fail(err, why, "The group's secret has more than %u bytes.", CL_SECRET_BYTES_MAX);
-    client->group_key = cl_group_key(&secret);
-    if (client->group_key == NULL)
-        err = CL_ERR_NO_MEMORY;
-    if (err == CL_OK && client->token.len == 0) {
-        err = cl_agent_link_token(&secret, cl_str_z(client->instance), token);
-        if (err == CL_OK)
-            err = cl_secret_init(&client->token, cl_str_of(token, sizeof token));
-        cl_secret_wipe(token, sizeof token);
-        client->shows_secret = true;
     }
-    cl_secret_done(&secret);
+    const struct cl_secret *signing = group.len > 0 ? &group : &own;
+    client->is_strict = client->is_group = group.len > 0;
+    err = make_token(client, own.len > 0 ? &own : &group);
+    if (err == CL_OK && signing->len > 0) {
+        client->group_key = cl_group_key(signing);
+        err = client->group_key == NULL ? CL_ERR_NO_MEMORY : CL_OK;
+    }
+    cl_secret_done(&own);
+    cl_secret_done(&group);
     return err;
 }
 
@@ -292,7 +312,7 @@ make_relay(claw_client *client, const struct claw_options *options, struct cl_wh
     enum cl_err err = cl_secret_init(&client->token, cl_str_z(options->token));
     if (err != CL_OK)
         return cl_fail(err, why, "The token has more than %u bytes.", CL_SECRET_BYTES_MAX);
-    err = join_group(client, cl_str_z(options->group_secret), why);
+    err = use_secrets(client, options, why);
     if (err != CL_OK)
         return err;
     err = cl_buf_append(&client->pins, cl_str_z(options->pins));

@@ -39,6 +39,7 @@ cl_api_op_drop(struct cl_api_op *op)
     }
     cl_list_remove(&op->link);
     cl_api_event_free(op->event);
+    cl_api_draft_free(op->draft);
     cl_free(op);
 }
 
@@ -121,23 +122,35 @@ on_answer(void *ctx, const struct cl_uplink_answer *answer)
 }
 
 enum cl_err
-cl_api_op_start(struct cl_api_op *op, const void *params, enum cl_api_keep keep, struct cl_why *why)
+cl_api_op_call(struct cl_api_op *op, const void *params, enum cl_api_keep keep)
 {
-    claw_client *client = op->client;
     const struct cl_uplink_call call = {.method = op->method,
                                         .params = params,
                                         .is_kept = keep == CL_API_KEPT,
                                         .is_bound = keep == CL_API_BOUND,
                                         .fn = on_answer,
                                         .ctx = op};
-    enum cl_err err = cl_uplink_call(client->uplink, &call, NULL);
+    return cl_uplink_call(op->client->uplink, &call, NULL);
+}
+
+void
+cl_api_op_enlist(struct cl_api_op *op)
+{
+    claw_client *client = op->client;
+    cl_list_append(&client->ops, &op->link);
+    client->ops_len++;
+    client->ops_bytes += op->bytes;
+}
+
+enum cl_err
+cl_api_op_start(struct cl_api_op *op, const void *params, enum cl_api_keep keep, struct cl_why *why)
+{
+    enum cl_err err = cl_api_op_call(op, params, keep);
     if (err != CL_OK) {
         cl_api_op_drop(op);
         return err == CL_ERR_MALFORMED ? cl_fail(err, why, "A text is not UTF-8.") : err;
     }
-    cl_list_append(&client->ops, &op->link);
-    client->ops_len++;
-    client->ops_bytes += op->bytes;
+    cl_api_op_enlist(op);
     return CL_OK;
 }
 
@@ -160,6 +173,8 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
     event->shown.body_bytes_max = limits->body_bytes;
     event->shown.blob_bytes_max = limits->blob_bytes;
     cl_api_event_add(client, event);
+    if (!cl_api_take_word(client, welcome->secret))
+        cl_uplink_choke(client->uplink);
 }
 
 /* What was prepared for a fall, which has room for a sentence. */

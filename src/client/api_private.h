@@ -57,6 +57,9 @@ struct claw_client {
     bool shows_secret;         // the token follows from the group's secret
     struct cl_hmac *group_key; // NULL: nothing is signed
     bool needs_signature;      // also where the relay vouches for who cannot sign
+    bool is_strict;            // the key is a group's, whatever the relay says
+    bool is_group;             // the key is a group's
+    bool is_told;              // the relay has said that; before, letters are drafts
     cl_hash_key hash_key;
     struct cl_timer retry; // settling, after there was no memory for it
 
@@ -137,12 +140,19 @@ void cl_api_drop_ops(claw_client *client);
 
 /* -- calls that wait --------------------------------------------------------------------------- */
 
+/* A letter that was taken before the relay has said whether it is to be signed. */
+struct cl_api_draft {
+    struct cl_v2_send params; // but for the envelope, which is
+    struct cl_buf texts[2];   // one of these: not signed, signed
+};
+
 struct cl_api_op {
     struct cl_link link;
     claw_client *client;
     enum cl_v2_method method;
     size_t bytes;
     struct cl_api_event *event; // that tells the result; NULL: nobody asks
+    struct cl_api_draft *draft; // of SEND: the call is not made yet; else NULL
     char agent[CL_API_ADDRESS_CAP];
     cl_id id; // of SEND
     uint32_t ids_len;
@@ -158,6 +168,11 @@ enum cl_api_keep { CL_API_ONCE, CL_API_KEPT, CL_API_BOUND };
 /* Makes the call; the op is the client's then. On failure it is dropped, with its event. */
 CL_MUST_CHECK enum cl_err cl_api_op_start(struct cl_api_op *op, const void *params,
                                           enum cl_api_keep keep, struct cl_why *why);
+/* The op is the client's from now on, and its call is made later, by cl_api_op_call. */
+void cl_api_op_enlist(struct cl_api_op *op);
+/* Makes the call of an op that is the client's. Nothing has changed on failure. */
+CL_MUST_CHECK enum cl_err cl_api_op_call(struct cl_api_op *op, const void *params,
+                                         enum cl_api_keep keep);
 void cl_api_op_drop(struct cl_api_op *op);
 
 /* -- agents ------------------------------------------------------------------------------------ */
@@ -208,6 +223,11 @@ void cl_api_held_init(struct cl_api_agent *agent, const cl_hash_key *key);
 
 /* -- sending ----------------------------------------------------------------------------------- */
 
+/* Connected: whose the relay says that the secret is, of enum cl_v2_secret. Drafts are sent. False:
+ * no memory for all of them. */
+CL_MUST_CHECK bool cl_api_take_word(claw_client *client, uint8_t secret);
+/* Accepts NULL. */
+void cl_api_draft_free(struct cl_api_draft *draft);
 void cl_api_take_receipts(claw_client *client, const struct cl_v2_receipts *receipts);
 /* The question of that id has got an answer: nobody waits any more. False: nobody did. *ret_tag is
  * the question's. */

@@ -121,20 +121,44 @@ seal(const claw_client *client, struct cl_envelope_header *header, cl_str body,
 {
     struct cl_arena arena;
     struct cl_why reason = {""};
-    if (client->group_key != NULL) {
-        header->alg = CL_ENVELOPE_HS256;
-        header->kid = CL_STR(CL_ENVELOPE_KID_GROUP);
-    }
     cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &client->hash_key};
     enum cl_err err = cl_envelope_encode(&reader, header, body, ret_text, &reason);
     cl_arena_done(&arena);
-    if (err == CL_OK && client->group_key != NULL)
+    if (err == CL_OK && header->alg == CL_ENVELOPE_HS256)
         err = sign(client, ret_text);
     if (err != CL_ERR_MALFORMED && err != CL_ERR_MISSING)
         return err;
     return cl_fail(CL_ERR_MALFORMED, why, "The message breaks a rule of protocol v2: %.200s.",
                    reason.text);
+}
+
+/* Nobody has said yet whether the key is a group's. */
+static bool
+is_undecided(const claw_client *client)
+{
+    return client->group_key != NULL && !client->is_strict && !client->is_told;
+}
+
+static bool
+signs(const claw_client *client)
+{
+    return client->group_key != NULL && client->is_group;
+}
+
+/* As it is sent: ret_texts[1] with a signature, [0] without; both while nobody knows which. */
+static enum cl_err
+seal_as_wanted(const claw_client *client, struct cl_envelope_header *header, cl_str body,
+               struct cl_buf ret_texts[static 2], struct cl_why *why)
+{
+    enum cl_err err = CL_OK;
+    if (is_undecided(client) || !signs(client))
+        err = seal(client, header, body, &ret_texts[0], why);
+    header->alg = CL_ENVELOPE_HS256;
+    header->kid = CL_STR(CL_ENVELOPE_KID_GROUP);
+    if (err == CL_OK && (is_undecided(client) || signs(client)))
+        err = seal(client, header, body, &ret_texts[1], why);
+    return err;
 }
 
 /* -- asks -------------------------------------------------------------------------------------- */
@@ -303,10 +327,71 @@ make_op(claw_client *client, const struct claw_letter *letter,
     return CL_OK;
 }
 
-/* The envelope's text on its way. */
+void
+cl_api_draft_free(struct cl_api_draft *draft)
+{
+    if (draft == NULL)
+        return;
+    cl_buf_done(&draft->texts[0]);
+    cl_buf_done(&draft->texts[1]);
+    cl_free(draft);
+}
+
+/* It waits for the relay's word, with both texts, which are moved there. On failure the op is
+ * dropped. */
+static enum cl_err
+keep_draft(struct cl_api_op *op, const struct cl_v2_send *params, struct cl_buf texts[static 2])
+{
+    op->draft = cl_alloc(sizeof *op->draft);
+    if (op->draft == NULL) {
+        cl_api_op_drop(op);
+        return CL_ERR_NO_MEMORY;
+    }
+    op->draft->params = *params;
+    for (size_t i = 0; i < 2; i++) {
+        op->draft->texts[i] = texts[i];
+        op->bytes += texts[i].len;
+        cl_buf_init(&texts[i], CL_HTTP_BODY_BYTES_MAX);
+    }
+    cl_api_op_enlist(op);
+    return CL_OK;
+}
+
+static bool
+send_draft(claw_client *client, struct cl_api_op *op)
+{
+    struct cl_api_draft *draft = op->draft;
+    size_t other = draft->texts[!client->is_group].len;
+    draft->params.envelope = cl_envelope_split(cl_buf_str(&draft->texts[client->is_group]));
+    if (cl_api_op_call(op, &draft->params, CL_API_KEPT) != CL_OK)
+        return false;
+    op->bytes -= other;
+    client->ops_bytes -= other;
+    op->draft = NULL;
+    cl_api_draft_free(draft);
+    return true;
+}
+
+/* Until all are sent, later letters are drafts behind them: they keep their order. */
+bool
+cl_api_take_word(claw_client *client, uint8_t secret)
+{
+    if (!client->is_strict)
+        client->is_group = secret == CL_V2_SECRET_GROUP;
+    CL_LIST_EACH(&client->ops, at)
+    {
+        struct cl_api_op *op = CL_LIST_ENTRY(at, struct cl_api_op, link);
+        if (op->draft != NULL && !send_draft(client, op))
+            return false;
+    }
+    client->is_told = true;
+    return true;
+}
+
+/* The envelope's text on its way, or both of them until one is chosen. */
 static enum cl_err
 post(claw_client *client, const struct cl_api_send *send, const struct cl_envelope_header *header,
-     cl_str text, struct cl_why *why)
+     struct cl_buf texts[static 2], struct cl_why *why)
 {
     const struct claw_letter *letter = send->letter;
     struct cl_api_op *op;
@@ -320,13 +405,18 @@ post(claw_client *client, const struct cl_api_send *send, const struct cl_envelo
         cl_api_op_drop(op);
         return err;
     }
-    const struct cl_v2_send params = {
-        .envelope = cl_envelope_split(text),
+    struct cl_v2_send params = {
         .attempts = letter->attempts,
         .rung = (uint8_t)(letter->rung == CLAW_RUNG_NONE ? 0 : letter->rung - 1),
         .outcome = (uint8_t)letter->outcome};
-    op->bytes = text.len;
-    err = cl_api_op_start(op, &params, CL_API_KEPT, why);
+    if (is_undecided(client)) {
+        err = keep_draft(op, &params, texts);
+    } else {
+        cl_str text = cl_buf_str(&texts[signs(client)]);
+        params.envelope = cl_envelope_split(text);
+        op->bytes = text.len;
+        err = cl_api_op_start(op, &params, CL_API_KEPT, why);
+    }
     if (err != CL_OK && ask != NULL)
         ask_free(ask);
     return err;
@@ -337,18 +427,20 @@ send_from(claw_client *client, const struct cl_api_send *send, struct cl_api_age
           struct cl_why *why)
 {
     struct cl_envelope_header header;
-    struct cl_buf body, text;
+    struct cl_buf body, texts[2];
     cl_buf_init(&body, CL_ENVELOPE_BODY_BYTES_MAX);
-    cl_buf_init(&text, CL_HTTP_BODY_BYTES_MAX);
+    cl_buf_init(&texts[0], CL_HTTP_BODY_BYTES_MAX);
+    cl_buf_init(&texts[1], CL_HTTP_BODY_BYTES_MAX);
     enum cl_err err = fill_header(send->letter, from, &header, why);
     if (err == CL_OK)
         err = write_body(send, &header, &body, why);
     if (err == CL_OK)
-        err = seal(client, &header, cl_buf_str(&body), &text, why);
+        err = seal_as_wanted(client, &header, cl_buf_str(&body), texts, why);
     if (err == CL_OK)
-        err = post(client, send, &header, cl_buf_str(&text), why);
+        err = post(client, send, &header, texts, why);
     cl_buf_done(&body);
-    cl_buf_done(&text);
+    cl_buf_done(&texts[0]);
+    cl_buf_done(&texts[1]);
     if (err != CL_OK)
         return err;
     from->seq++;

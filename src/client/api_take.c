@@ -127,16 +127,17 @@ struct parcel {
 
 /* In a group: CL_ERR_UNAUTHORIZED, or what the envelope says that it should not say. What an agent
  * of v2 has sent has the number of a stream; what the relay made for one that cannot sign has
- * none. */
+ * none. Where it is the relay that speaks of a group, there are also agents that are in none. */
 static enum cl_err
 verify(struct parcel *parcel, struct cl_why *why)
 {
     const claw_client *client = parcel->client;
     const struct cl_envelope *envelope = &parcel->message->envelope;
     const struct cl_envelope_header *header = &parcel->header;
-    if (client->group_key == NULL)
+    bool may_be_unsigned = !client->is_strict || (!header->str.is_set && !client->needs_signature);
+    if (client->group_key == NULL || !client->is_group)
         return CL_OK;
-    if (header->alg == CL_ENVELOPE_UNSIGNED && !header->str.is_set && !client->needs_signature)
+    if (header->alg == CL_ENVELOPE_UNSIGNED && may_be_unsigned)
         return CL_OK;
     if (header->alg == CL_ENVELOPE_UNSIGNED)
         return cl_fail(CL_ERR_UNAUTHORIZED, why, "not signed with the group's secret");

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "client/api_private.h"
+#include "support/fault.h"
 #include "support/test.h"
 #include "support/ws_peer.h"
 
@@ -87,17 +89,36 @@ say(const char *text)
     ws_peer_text(&peer, text);
 }
 
+/* The answer to hello, which behind the limits has more. */
+static void
+say_welcome(const char *more)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"version\":\"2.0\",\"versions\":"
+                   "[\"2.0\"],\"relay\":\"r\",\"epoch\":\"e\",\"durability\":\"memory\","
+                   "\"time\":1775304000123,\"limits\":{\"message_bytes\":1048575,"
+                   "\"body_bytes\":32768,\"blob_bytes\":0,\"credit_messages\":64,"
+                   "\"credit_bytes\":1048576}%s}}",
+                   more);
+    say(text);
+}
+
+static void
+welcome(const char *more)
+{
+    memory_loop_advance(client->loop, 0);
+    CHECK(ws_peer_accept(&peer, CL_STR("")));
+    (void)ws_peer_heard(&peer); // hello
+    say_welcome(more);
+}
+
 /* Connected and attached, with so many messages waiting; what the client says is dropped. */
 static void
 come_up(unsigned attach_number, unsigned waiting)
 {
     char text[256];
-    memory_loop_advance(client->loop, 0);
-    CHECK(ws_peer_accept(&peer, CL_STR("")));
-    say("{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"version\":\"2.0\",\"versions\":[\"2.0\"],"
-        "\"relay\":\"r\",\"epoch\":\"e\",\"durability\":\"memory\",\"time\":1775304000123,"
-        "\"limits\":{\"message_bytes\":1048575,\"body_bytes\":32768,\"blob_bytes\":0,"
-        "\"credit_messages\":64,\"credit_bytes\":1048576}}}");
+    welcome("");
     expect(CLAW_EVENT_UP);
     (void)snprintf(text, sizeof text,
                    "{\"jsonrpc\":\"2.0\",\"id\":%u,\"result\":{\"agent\":\"mini/otto\","
@@ -267,6 +288,281 @@ TEST(what_does_not_come_again_was_heard_of)
     CHECK_INT(claw_waiting(client), 0);
     end();
 }
+
+/* -- secrets ----------------------------------------------------------------------------------- */
+
+#define SECRET "the instance's secret"
+
+static void
+begin_with(const char *secret, const char *group_secret)
+{
+    struct claw_options options = options_for_tests();
+    options.secret = secret;
+    options.group_secret = group_secret;
+    begin(&options);
+}
+
+static claw_err
+send_text(const char *text)
+{
+    struct claw_letter letter;
+    claw_letter_init(&letter, sizeof letter);
+    letter.from = "otto";
+    letter.to = "laptop/mira";
+    letter.body = text;
+    letter.body_len = strlen(text);
+    return claw_send(client, &letter, NULL);
+}
+
+/* In the order in which they lie in the text, which may be the same for several. */
+static void
+has_in_order(const char *text, const char *const *parts, size_t parts_len)
+{
+    for (size_t i = 0; i < parts_len; i++) {
+        test_note("%s, before %s", parts[i], text);
+        text = strstr(text, parts[i]);
+        CHECK(text != NULL);
+        text += strlen(parts[i]);
+    }
+}
+
+/* What the client has said since. */
+static const char *
+said(void)
+{
+    static char copy[8192];
+    CHECK(cl_str_copy(copy, sizeof copy, ws_peer_heard(&peer)));
+    return copy;
+}
+
+TEST(what_is_sent_before_the_relay_s_word_waits_for_it)
+{
+    static const struct {
+        const char *more;
+        bool is_signed;
+    } rows[] = {{",\"secret\":\"group\"", true}, {",\"secret\":\"instance\"", false}, {"", false}};
+    // "one", "two" and "six" in base64url; calls keep their order among themselves, and so do letters.
+    static const char *const parts[] = {"\"method\":\"attach\"", "\"method\":\"agents\"",
+                                        "\"payload\":\"b25l\"", "\"payload\":\"dHdv\"",
+                                        "\"payload\":\"c2l4\""};
+    static const char *const marked[] = {"\"b25l\",\"signature\":\"", "\"dHdv\",\"signature\":\"",
+                                         "\"c2l4\",\"signature\":\""};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        begin_with(SECRET, NULL);
+        CHECK_INT(send_text("one"), CLAW_OK);
+        CHECK_INT(send_text("two"), CLAW_OK);
+        size_t call_bytes = client->ops_bytes;
+        CHECK_INT(claw_call(client, "agents", "{}", 1), CLAW_OK);
+        call_bytes = client->ops_bytes - call_bytes;
+        CHECK_INT(claw_waiting(client), 3);
+        welcome(rows[i].more);
+        expect(CLAW_EVENT_UP);
+        size_t two_letters = client->ops_bytes - call_bytes;
+        CHECK_INT(send_text("six"), CLAW_OK);
+        CHECK_INT(client->ops_bytes - call_bytes, two_letters / 2 * 3); // of two forms one is left
+        const char *text = said();
+        has_in_order(text, parts, 5);
+        if (rows[i].is_signed)
+            has_in_order(text, marked, 3);
+        CHECK_INT(strstr(text, "signature") != NULL, rows[i].is_signed);
+        CHECK_INT(claw_waiting(client), 4);
+        end();
+    }
+}
+
+TEST(what_was_said_once_is_said_again_word_by_word)
+{
+    char first[8192];
+    begin_with(SECRET, NULL);
+    CHECK_INT(send_text("one"), CLAW_OK);
+    welcome(",\"secret\":\"group\"");
+    expect(CLAW_EVENT_UP);
+    (void)snprintf(first, sizeof first, "%s", strstr(said(), "\"envelope\""));
+    break_off();
+    welcome(",\"secret\":\"instance\""); // it says otherwise now
+    expect(CLAW_EVENT_UP);
+    CHECK(strstr(said(), first) != NULL);
+    CHECK_INT(send_text("two"), CLAW_OK);
+    CHECK(strstr(said(), "signature") == NULL);
+    end();
+}
+
+TEST(a_letter_that_waits_for_the_relay_s_word_ends_with_the_client)
+{
+    begin_with(SECRET, NULL);
+    CHECK_INT(send_text("one"), CLAW_OK);
+    CHECK_INT(claw_waiting(client), 1);
+    CHECK(client->ops_bytes > 0);
+    end(); // and leaks nothing
+}
+
+/* Each allocation of the turn in which the relay's word comes may fail: the connection is given up,
+ * and on the next one the letters go out once, in their order. */
+TEST(without_memory_for_letters_that_waited_they_are_sent_on_the_next_connection)
+{
+    static const char *const parts[] = {"\"payload\":\"b25l\"", "\"payload\":\"dHdv\"",
+                                        "\"payload\":\"dGhyZWU\""};
+    unsigned outages = 0;
+    FOR_EACH_FAULT
+    {
+        const struct claw_event *event;
+        bool is_up = false;
+        fault_pause();
+        begin_with(SECRET, NULL);
+        CHECK_INT(send_text("one"), CLAW_OK);
+        CHECK_INT(send_text("two"), CLAW_OK);
+        memory_loop_advance(client->loop, 0);
+        CHECK(ws_peer_accept(&peer, CL_STR("")));
+        (void)ws_peer_heard(&peer);
+        fault_go_on();
+        say_welcome(",\"secret\":\"group\"");
+        fault_pause();
+        while ((event = next()) != NULL) {
+            is_up = event->type == CLAW_EVENT_UP;
+            claw_event_free(client, event);
+        }
+        if (!is_up) {
+            outages++;
+            CHECK_INT(send_text("three"), CLAW_OK);
+            CHECK_INT(claw_hurry(client), CLAW_OK);
+            (void)ws_peer_heard(&peer);
+            welcome(",\"secret\":\"group\"");
+            expect(CLAW_EVENT_UP);
+        } else {
+            CHECK_INT(send_text("three"), CLAW_OK);
+        }
+        has_in_order(said(), parts, 3);
+        CHECK_INT(claw_waiting(client), 3);
+        end();
+        fault_go_on();
+    }
+    CHECK(outages > 3);
+}
+
+/* A message from an agent of v2, signed with that secret; NULL: not at all. */
+static void
+hand_out_signed(unsigned at, const char *secret)
+{
+    static const cl_hash_key key = {{1}};
+    struct cl_arena arena;
+    struct cl_buf text;
+    struct cl_secret made_with;
+    char note[2048], signature[CL_GROUP_SIGNATURE_LEN];
+    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
+    uint64_t now = (uint64_t)(cl_clock_wall().ms / 1000);
+    struct cl_envelope_header header = {.from = CL_STR("laptop/mira"),
+                                        .to = CL_STR("mini/otto"),
+                                        .iat = now,
+                                        .exp = now + 3600,
+                                        .str = {true, 7},
+                                        .seq = at,
+                                        .pri = 2};
+    header.id.bytes[0] = (uint8_t)at;
+    if (secret != NULL) {
+        header.alg = CL_ENVELOPE_HS256;
+        header.kid = CL_STR(CL_ENVELOPE_KID_GROUP);
+    }
+    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
+    cl_buf_init(&text, CL_MIB);
+    CHECK_OK(cl_envelope_encode(&reader, &header, CL_STR("hi"), &text, NULL));
+    if (secret != NULL) {
+        CHECK_OK(cl_secret_init(&made_with, cl_str_z(secret)));
+        struct cl_hmac *hmac = cl_group_key(&made_with);
+        const struct cl_envelope envelope = cl_envelope_split(cl_buf_str(&text));
+        CHECK_OK(cl_group_sign(hmac, envelope.protected, envelope.payload, signature));
+        CHECK_OK(cl_envelope_add_signature(&text, cl_str_of(signature, sizeof signature)));
+        cl_hmac_free(hmac);
+    }
+    (void)snprintf(note, sizeof note,
+                   "{\"jsonrpc\":\"2.0\",\"method\":\"message\",\"params\":{\"agent\":\"mini/"
+                   "otto\",\"at\":[2,%u],\"relay\":{\"accepted\":1775304061123,\"trust\":\"relay\""
+                   ",\"attempts\":0},\"envelope\":%.*s}}",
+                   at, CL_STR_ARG(cl_buf_str(&text)));
+    cl_buf_done(&text);
+    cl_arena_done(&arena);
+    say(note);
+}
+
+enum fate { TAKEN, VERIFIED, REFUSED };
+
+TEST(the_relay_s_word_says_what_signatures_mean)
+{
+    static const struct {
+        const char *secret, *group_secret, *more;
+        enum fate unsigned_one, right, wrong;
+    } rows[] = {
+        {SECRET, NULL, ",\"secret\":\"group\"", TAKEN, VERIFIED, REFUSED},
+        {SECRET, NULL, ",\"secret\":\"instance\"", TAKEN, TAKEN, TAKEN},
+        {SECRET, NULL, "", TAKEN, TAKEN, TAKEN},
+        {NULL, NULL, ",\"secret\":\"group\"", TAKEN, TAKEN, TAKEN},
+        {NULL, SECRET, ",\"secret\":\"group\"", REFUSED, VERIFIED, REFUSED},
+        {NULL, SECRET, ",\"secret\":\"instance\"", REFUSED, VERIFIED, REFUSED},
+        {"own", SECRET, ",\"secret\":\"instance\"", REFUSED, VERIFIED, REFUSED},
+        {NULL, SECRET, "", REFUSED, VERIFIED, REFUSED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *const secrets[] = {NULL, SECRET, "another"};
+        const enum fate fates[] = {rows[i].unsigned_one, rows[i].right, rows[i].wrong};
+        begin_with(rows[i].secret, rows[i].group_secret);
+        welcome(rows[i].more);
+        expect(CLAW_EVENT_UP);
+        for (unsigned at = 1; at <= 3; at++) {
+            hand_out_signed(at, secrets[at - 1]);
+            const struct claw_event *event = next();
+            test_note("row %zu, message %u", i, at);
+            CHECK(event != NULL);
+            CHECK_INT(event->type,
+                      fates[at - 1] == REFUSED ? CLAW_EVENT_UNVERIFIED : CLAW_EVENT_MESSAGE);
+            CHECK_INT(event->is_verified, fates[at - 1] == VERIFIED);
+            CHECK_INT(event->trust,
+                      fates[at - 1] == VERIFIED ? CLAW_TRUST_GROUP : CLAW_TRUST_RELAY);
+            claw_event_free(client, event);
+        }
+        end();
+    }
+}
+
+TEST(a_group_s_secret_signs_from_the_first_letter_on)
+{
+    begin_with("own", SECRET);
+    CHECK_INT(send_text("one"), CLAW_OK);
+    welcome(",\"secret\":\"instance\"");
+    expect(CLAW_EVENT_UP);
+    CHECK_INT(send_text("two"), CLAW_OK);
+    static const char *const marked[] = {"\"b25l\",\"signature\":\"", "\"dHdv\",\"signature\":\""};
+    has_in_order(said(), marked, 2);
+    end();
+}
+
+TEST(the_instance_s_secret_opens_the_port_before_the_group_s)
+{
+    static const char *const secrets[][2] = {{SECRET, NULL}, {NULL, SECRET}, {SECRET, "group's"}};
+    char bearers[3][128];
+    for (size_t i = 0; i < 3; i++) {
+        begin_with(secrets[i][0], secrets[i][1]);
+        welcome("");
+        const char *bearer = strstr(peer.request, "Authorization: Bearer ");
+        CHECK(bearer != NULL);
+        (void)snprintf(bearers[i], sizeof bearers[i], "%.65s", bearer);
+        CHECK(i == 0 || strcmp(bearers[i], bearers[0]) == 0);
+        end();
+    }
+}
+
+TEST(without_a_group_s_secret_no_signature_can_be_wanted)
+{
+    char why[CLAW_WHY_CAP];
+    struct claw_options options = options_for_tests();
+    options.secret = SECRET;
+    options.needs_signature = 1;
+    CHECK_INT(claw_new(&options, &client, why, sizeof why), CLAW_ERR_USAGE);
+    CHECK(strstr(why, "group_secret") != NULL);
+    options.group_secret = SECRET;
+    CHECK_INT(claw_new(&options, &client, why, sizeof why), CLAW_OK);
+    CHECK_INT(claw_free(client), CLAW_OK);
+}
+
+/* -- the end of a client ----------------------------------------------------------------------- */
 
 TEST(an_assertion_breaks_the_client_and_nothing_else)
 {
