@@ -255,9 +255,14 @@ def what_is_wrong_in_a_configuration_is_named():
     fails(AgentLinkError, None, bad.send, "b", "x")
 
 
+def holder(relay, agent, instance, secret="your-secret-key", **more):
+    """An agent that has a secret, and no token."""
+    return link(relay, agent, instance, secret=secret, relay_token=None, **more)
+
+
 def member(relay, agent, instance, secret="your-secret-key"):
     """An agent of the group, by its secret alone."""
-    return link(relay, agent, instance, secret=secret, relay_token=None)
+    return holder(relay, agent, instance, secret, group=True)
 
 
 @test()
@@ -285,8 +290,7 @@ def a_group_verifies_what_it_receives(relay):
         relay.delegate("nele", "i1/otto", "of v1")
         first = inbox.wait()[0]
         equal((first.message, first.verified, first.trust), ("of v1", False, "relay"), "from v1")
-        strict = link(relay, "strict", "i5", secret="your-secret-key", relay_token=None,
-                      needs_signature=True)
+        strict = holder(relay, "strict", "i5", needs_signature=True)  # group, and more
         strict.on_message(inbox)
         with strict:
             relay.delegate("nele", "i5/strict", "of v1")
@@ -350,6 +354,55 @@ def at_the_agent_link_port_the_secret_is_enough():
           [("i2/mira", TEXTS[0], True), ("i2/old", TEXTS[1], False)], "messages")
 
 
+@test(relay=False)
+def instances_with_secrets_of_their_own_and_a_shared_one_talk():
+    """Each to each, also what is sent before the first connection. Those that share are verified
+    where they sign; one who insists on it takes nothing else."""
+    secrets = {"i1": "of one", "i2": "of two", "i3": "shared", "i4": "shared"}
+    config = {"port": 8765, "secret": "shared", "registered_instances": [
+        {"instance_id": name, "name": name, "public_key": "",
+         **({} if secret == "shared" else {"secret": secret})}
+        for name, secret in secrets.items()]}
+    inbox = Inbox()
+    with folder(relay_config__json=config) as path, contextlib.ExitStack() as links:
+        file = os.path.join(path, os.listdir(path)[0])
+        os.chmod(file, 0o600)
+        relay = links.enter_context(Relay("--agent-link", file, "--agent-link-port", "0"))
+
+        def there(agent, instance, **more):
+            return AgentLink(relay_url=relay.agent_link, secret=secrets[instance],
+                             instance_id=instance, agent_id=agent, timeout=WAIT, **more)
+        with Log() as log:
+            made = {name: there("main", name) for name in secrets}
+            for one in made.values():
+                one.on_message(inbox)
+                links.enter_context(one)
+            for sender in secrets:
+                first = links.enter_context(contextlib.closing(there("first", sender)))
+                for one in (made[sender], first):  # which has no connection yet
+                    receipts = [one.send(f"{to}/main", f"{sender} {to}") for to in secrets]
+                    for receipt in receipts:
+                        holds(receipt.wait("seen", WAIT), f"{receipt} {receipt.reason}")
+            inbox.wait(2 * len(secrets) ** 2)
+            shared = {name for name, secret in secrets.items() if secret == "shared"}
+            for message in inbox.messages:
+                wanted = set(message.message.split()) <= shared
+                with row(message.message):
+                    equal((message.verified, message.trust),
+                          (wanted, "group" if wanted else "relay"), "verified")
+            equal(log.lines, [line for line in log.lines if "INFO" in line], "no warning")
+        inbox.messages.clear()
+        strict = there("strict", "i3", group=True)
+        strict.on_message(inbox)
+        links.enter_context(strict)
+        receipt = made["i1"].send("i3/strict", "not signed")
+        equal((receipt.wait("seen", WAIT), receipt.status), (False, "rejected"), "status")
+        holds(made["i4"].send("i3/strict", "signed").wait("seen", WAIT), "signed")
+        equal([(m.message, m.verified) for m in inbox.messages], [("signed", True)], "messages")
+    fails(ConfigError, "usage", AgentLink, relay_url="ws://127.0.0.1:1", relay_token="t",
+          instance_id="i", agent_id="a", group=True)
+
+
 # -- the console -------------------------------------------------------------------------------
 
 
@@ -360,7 +413,7 @@ def documented(relay, path):
 
 @test()
 def the_console(relay):
-    with folder() as path, member(relay, "xiaobaozi", "instance-002") as peer:
+    with folder() as path, holder(relay, "xiaobaozi", "instance-002") as peer:
         documented(relay, path)
         inbox = Inbox()
         peer.on_message(inbox)

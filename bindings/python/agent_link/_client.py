@@ -96,8 +96,8 @@ class Client:
         lib, options = self.lib, _library.Options()
         lib.options_init(options, ctypes.sizeof(options))
         options.url = settings["relay_url"].encode()
-        for field, name in (("group_secret", "secret"), ("token", "relay_token"),
-                            ("pins", "pins")):
+        secret = "group_secret" if settings.get("group") else "secret"
+        for field, name in ((secret, "secret"), ("token", "relay_token"), ("pins", "pins")):
             if settings.get(name):
                 setattr(options, field, settings[name].encode())
         options.instance = settings["instance_id"].encode()

@@ -42,7 +42,7 @@ class Options(ctypes.Structure):
                 ("pins", _TEXT), ("instance", _TEXT), ("program", _TEXT),
                 ("memory", ctypes.c_void_p), ("memory_user", ctypes.c_void_p),
                 ("on_event", ctypes.c_void_p), ("event_user", ctypes.c_void_p),
-                ("is_impatient", _U32), ("needs_signature", _U32)]
+                ("is_impatient", _U32), ("needs_signature", _U32), ("secret", _TEXT)]
 
 
 class Agent(ctypes.Structure):

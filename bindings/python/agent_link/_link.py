@@ -17,7 +17,7 @@ import weakref
 
 from . import _config, _library
 from ._client import Client
-from ._errors import AgentLinkError
+from ._errors import AgentLinkError, ConfigError
 from ._receipt import Awaited, Receipt, after_fork, is_in_loop
 
 log = logging.getLogger("agent_link")
@@ -54,7 +54,10 @@ class AgentLink:
     Where the file is looked for: _config.places. What is given goes before what the file says.
     relay_token: a relay's own token, for its own port, with or without a secret.
     pins: "sha256:...": the keys by which the relay is known, instead of by the authorities.
-    needs_signature: refuse also what agents without the group's secret sent.
+    group: the secret is a group's, whatever the relay says: all that is sent is signed, and what
+        agents sent that could sign, and did not, is refused. Without it the relay says whether the
+        secret is shared, and what is not signed is taken.
+    needs_signature: group, and what the relay passes on from agents that cannot sign is refused.
     auto_reconnect: False lets connect() end when the connection breaks.
     reconnect_interval: read and not used: the pause doubles from 1 to 30 seconds, by chance.
     timeout: so many seconds send waits for the relay's word; None: without end.
@@ -63,14 +66,19 @@ class AgentLink:
     """
 
     def __init__(self, relay_url=None, secret=None, instance_id=None, agent_id=None, *,
-                 config_path=None, relay_token=None, pins=None, needs_signature=False,
-                 auto_reconnect=None, reconnect_interval=None, timeout=30.0):
+                 config_path=None, relay_token=None, pins=None, group=False,
+                 needs_signature=False, auto_reconnect=None, reconnect_interval=None,
+                 timeout=30.0):
         self._settings = _config.settings(
             {"relay_url": relay_url, "secret": secret, "instance_id": instance_id,
              "agent_id": agent_id, "relay_token": relay_token, "pins": pins,
              "auto_reconnect": auto_reconnect, "reconnect_interval": reconnect_interval},
             config_path)
         self._settings["needs_signature"] = needs_signature
+        self._settings["group"] = group or needs_signature
+        if self._settings["group"] and not self._settings.get("secret"):
+            raise ConfigError("AgentLink: group and needs_signature are for a secret, and none is "
+                              "there")
         self.relay_url = self._settings["relay_url"]
         self.instance_id = self._settings["instance_id"]
         self.agent_id = self._settings["agent_id"]
