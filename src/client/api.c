@@ -276,7 +276,7 @@ make_token(claw_client *client, const struct cl_secret *secret)
     if (err == CL_OK)
         err = cl_secret_init(&client->token, cl_str_of(token, sizeof token));
     cl_secret_wipe(token, sizeof token);
-    client->shows_secret = true;
+    client->is_derived = true;
     return err;
 }
 
@@ -306,6 +306,20 @@ use_secrets(claw_client *client, const struct claw_options *options, struct cl_w
     return err;
 }
 
+enum cl_err
+cl_api_relay(const claw_client *client, cl_str url, struct cl_client **ret_relay,
+             struct cl_why *why)
+{
+    enum cl_err err = cl_client_new(url, &client->token, ret_relay, why);
+    if (err != CL_OK)
+        return err;
+    cl_client_serve_program(*ret_relay,
+                            client->is_derived ? cl_str_z(client->instance) : CL_STR(""));
+    if (client->pins.len > 0)
+        err = cl_client_pin(*ret_relay, cl_buf_str(&client->pins), false, why);
+    return err;
+}
+
 static enum cl_err
 make_relay(claw_client *client, const struct claw_options *options, struct cl_why *why)
 {
@@ -318,9 +332,7 @@ make_relay(claw_client *client, const struct claw_options *options, struct cl_wh
     err = cl_buf_append(&client->pins, cl_str_z(options->pins));
     if (err != CL_OK)
         return cl_fail(err, why, "The pins do not fit (%s).", cl_err_wire(err));
-    err = cl_client_new(cl_str_z(options->url), &client->token, &client->relay, why);
-    if (err == CL_OK && client->pins.len > 0)
-        err = cl_client_pin(client->relay, cl_buf_str(&client->pins), false, why);
+    err = cl_api_relay(client, cl_str_z(options->url), &client->relay, why);
     if (err == CL_OK)
         err = cl_client_uplink(client->relay, &client->config, why);
     return err;

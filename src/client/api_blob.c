@@ -17,12 +17,8 @@
 static enum cl_err
 connect_apart(const claw_client *client, struct cl_client **ret_relay, struct cl_why *why)
 {
-    struct cl_client *relay;
-    enum cl_err err = cl_client_new(cl_client_url(client->relay), &client->token, &relay, why);
-    if (err != CL_OK)
-        return err;
-    if (client->pins.len > 0)
-        err = cl_client_pin(relay, cl_buf_str(&client->pins), false, why);
+    struct cl_client *relay = NULL;
+    enum cl_err err = cl_api_relay(client, cl_client_url(client->relay), &relay, why);
     if (err == CL_OK)
         *ret_relay = relay;
     else
@@ -157,7 +153,7 @@ claw_get_blob(claw_client *client, const char *sha256, void *ret_bytes, size_t s
 
 claw_err
 claw_send_large(claw_client *client, const struct claw_letter *given, int32_t timeout_ms,
-                char *ret_id)
+                char *ret_id) // NOLINT(readability-non-const-parameter): the send writes it
 {
     struct claw_letter letter = {.size = 0};
     struct cl_why ignored = {""};

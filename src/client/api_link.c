@@ -133,24 +133,18 @@ cl_api_op_call(struct cl_api_op *op, const void *params, enum cl_api_keep keep)
     return cl_uplink_call(op->client->uplink, &call, NULL);
 }
 
-void
-cl_api_op_enlist(struct cl_api_op *op)
-{
-    claw_client *client = op->client;
-    cl_list_append(&client->ops, &op->link);
-    client->ops_len++;
-    client->ops_bytes += op->bytes;
-}
-
 enum cl_err
 cl_api_op_start(struct cl_api_op *op, const void *params, enum cl_api_keep keep, struct cl_why *why)
 {
-    enum cl_err err = cl_api_op_call(op, params, keep);
+    claw_client *client = op->client;
+    enum cl_err err = op->draft == NULL ? cl_api_op_call(op, params, keep) : CL_OK;
     if (err != CL_OK) {
         cl_api_op_drop(op);
         return err == CL_ERR_MALFORMED ? cl_fail(err, why, "A text is not UTF-8.") : err;
     }
-    cl_api_op_enlist(op);
+    cl_list_append(&client->ops, &op->link);
+    client->ops_len++;
+    client->ops_bytes += op->bytes;
     return CL_OK;
 }
 
@@ -185,7 +179,7 @@ tell_fall(claw_client *client, struct cl_api_event *event, const struct cl_uplin
     struct cl_why why = {""};
     // FORBIDDEN: the relay has no list, and looked at the token when hello said whose it is.
     bool is_refused = fall->err == CL_ERR_UNAUTHORIZED || fall->err == CL_ERR_FORBIDDEN;
-    if (is_refused && client->shows_secret)
+    if (is_refused && client->is_derived)
         cl_err_ignore(cl_fail(fall->err, &why,
                               "Unauthorized: %.*s does not accept this secret: %s has another one "
                               "there, or is not registered.",

@@ -54,7 +54,7 @@ struct claw_client {
     char program[CL_V2_DISPLAY_BYTES_MAX + 1];
     struct cl_buf pins;
     struct cl_secret token;
-    bool shows_secret;         // the token follows from the group's secret
+    bool is_derived;           // that follows from a secret
     struct cl_hmac *group_key; // NULL: nothing is signed
     bool needs_signature;      // also where the relay vouches for who cannot sign
     bool is_strict;            // the key is a group's, whatever the relay says
@@ -95,6 +95,10 @@ claw_err cl_api_do(claw_client *client, cl_api_fn *fn, void *args);
 claw_err cl_api_do_locked(claw_client *client, cl_api_fn *fn, void *args);
 /* Without the lock, for what blocks and touches nothing that changes. */
 claw_err cl_api_do_apart(claw_client *client, cl_api_fn *fn, void *args);
+
+/* A connection to it as the options want it; on failure it may be there, to be freed. */
+CL_MUST_CHECK enum cl_err cl_api_relay(const claw_client *client, cl_str url,
+                                       struct cl_client **ret_relay, struct cl_why *why);
 
 claw_err cl_api_err(enum cl_err err);
 enum cl_err cl_api_err_of(claw_err err);
@@ -140,12 +144,6 @@ void cl_api_drop_ops(claw_client *client);
 
 /* -- calls that wait --------------------------------------------------------------------------- */
 
-/* A letter that was taken before the relay has said whether it is to be signed. */
-struct cl_api_draft {
-    struct cl_v2_send params; // but for the envelope, which is
-    struct cl_buf texts[2];   // one of these: not signed, signed
-};
-
 struct cl_api_op {
     struct cl_link link;
     claw_client *client;
@@ -165,12 +163,10 @@ CL_MUST_CHECK enum cl_err cl_api_op_new(claw_client *client, enum cl_v2_method m
 /* What a break does to a call (client/uplink.h). Places in an inbox are named on one connection,
  * and mean nothing on the next. */
 enum cl_api_keep { CL_API_ONCE, CL_API_KEPT, CL_API_BOUND };
-/* Makes the call; the op is the client's then. On failure it is dropped, with its event. */
+/* Makes the call, unless it is a draft; the op is the client's then. On failure it is dropped. */
 CL_MUST_CHECK enum cl_err cl_api_op_start(struct cl_api_op *op, const void *params,
                                           enum cl_api_keep keep, struct cl_why *why);
-/* The op is the client's from now on, and its call is made later, by cl_api_op_call. */
-void cl_api_op_enlist(struct cl_api_op *op);
-/* Makes the call of an op that is the client's. Nothing has changed on failure. */
+/* Makes the call of a draft. Nothing has changed on failure. */
 CL_MUST_CHECK enum cl_err cl_api_op_call(struct cl_api_op *op, const void *params,
                                          enum cl_api_keep keep);
 void cl_api_op_drop(struct cl_api_op *op);
@@ -223,11 +219,9 @@ void cl_api_held_init(struct cl_api_agent *agent, const cl_hash_key *key);
 
 /* -- sending ----------------------------------------------------------------------------------- */
 
-/* Connected: whose the relay says that the secret is, of enum cl_v2_secret. Drafts are sent. False:
- * no memory for all of them. */
+/* Connected: whose secret it is (enum cl_v2_secret). Drafts are sent. False: no memory for all. */
 CL_MUST_CHECK bool cl_api_take_word(claw_client *client, uint8_t secret);
-/* Accepts NULL. */
-void cl_api_draft_free(struct cl_api_draft *draft);
+void cl_api_draft_free(struct cl_api_draft *draft); // accepts NULL
 void cl_api_take_receipts(claw_client *client, const struct cl_v2_receipts *receipts);
 /* The question of that id has got an answer: nobody waits any more. False: nobody did. *ret_tag is
  * the question's. */

@@ -327,6 +327,12 @@ make_op(claw_client *client, const struct claw_letter *letter,
     return CL_OK;
 }
 
+/* A letter that was taken before the relay has said whether it is to be signed. */
+struct cl_api_draft {
+    struct cl_v2_send params; // but for the envelope, which is
+    struct cl_buf texts[2];   // one of these: not signed, signed
+};
+
 void
 cl_api_draft_free(struct cl_api_draft *draft)
 {
@@ -337,23 +343,18 @@ cl_api_draft_free(struct cl_api_draft *draft)
     cl_free(draft);
 }
 
-/* It waits for the relay's word, with both texts, which are moved there. On failure the op is
- * dropped. */
+/* Both texts are moved into the op, whose call waits for the relay's word. */
 static enum cl_err
-keep_draft(struct cl_api_op *op, const struct cl_v2_send *params, struct cl_buf texts[static 2])
+make_draft(struct cl_api_op *op, const struct cl_v2_send *params, struct cl_buf texts[static 2])
 {
     op->draft = cl_alloc(sizeof *op->draft);
-    if (op->draft == NULL) {
-        cl_api_op_drop(op);
+    if (op->draft == NULL)
         return CL_ERR_NO_MEMORY;
-    }
     op->draft->params = *params;
     for (size_t i = 0; i < 2; i++) {
         op->draft->texts[i] = texts[i];
-        op->bytes += texts[i].len;
         cl_buf_init(&texts[i], CL_HTTP_BODY_BYTES_MAX);
     }
-    cl_api_op_enlist(op);
     return CL_OK;
 }
 
@@ -399,24 +400,21 @@ post(claw_client *client, const struct cl_api_send *send, const struct cl_envelo
     enum cl_err err = make_op(client, letter, header, &op);
     if (err != CL_OK)
         return err == CL_ERR_FULL ? cl_fail(err, why, "Too many calls wait for an answer.") : err;
-    if (send->ask_ms > 0)
+    const struct cl_v2_send params = {
+        .envelope = cl_envelope_split(cl_buf_str(&texts[signs(client)])),
+        .attempts = letter->attempts,
+        .rung = (uint8_t)(letter->rung == CLAW_RUNG_NONE ? 0 : letter->rung - 1),
+        .outcome = (uint8_t)letter->outcome};
+    op->bytes = texts[0].len + texts[1].len; // a form that is not wanted is empty
+    if (is_undecided(client))
+        err = make_draft(op, &params, texts);
+    if (err == CL_OK && send->ask_ms > 0)
         err = ask_begin(client, send, header, &ask);
     if (err != CL_OK) {
         cl_api_op_drop(op);
         return err;
     }
-    struct cl_v2_send params = {
-        .attempts = letter->attempts,
-        .rung = (uint8_t)(letter->rung == CLAW_RUNG_NONE ? 0 : letter->rung - 1),
-        .outcome = (uint8_t)letter->outcome};
-    if (is_undecided(client)) {
-        err = keep_draft(op, &params, texts);
-    } else {
-        cl_str text = cl_buf_str(&texts[signs(client)]);
-        params.envelope = cl_envelope_split(text);
-        op->bytes = text.len;
-        err = cl_api_op_start(op, &params, CL_API_KEPT, why);
-    }
+    err = cl_api_op_start(op, &params, CL_API_KEPT, why);
     if (err != CL_OK && ask != NULL)
         ask_free(ask);
     return err;

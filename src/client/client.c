@@ -27,6 +27,8 @@ struct cl_client {
     bool wants_tls;
     bool is_exposed;
     bool has_saved_pins;
+    bool is_programs; // nobody at a shell reads what it says
+    cl_str secret_of; // the instance whose secret made the token; else empty
     struct cl_tls_pins pins;
     struct cl_tls *tls; // NULL before the first call that wants it
     struct cl_buf url;  // as written, without slashes at the end
@@ -84,7 +86,7 @@ check_token(const struct cl_secret *token, struct cl_why *why)
         if (token->bytes[i] <= ' ' || token->bytes[i] == 0x7f)
             return cl_fail(CL_ERR_USAGE, why,
                            "The token holds a space or a control character at position %zu, which "
-                           "no relay accepts. Check --token, --token-file or CLAWLINK_TOKEN.",
+                           "no relay accepts. Look where it comes from.",
                            i + 1);
     return CL_OK;
 }
@@ -185,18 +187,34 @@ cl_client_free(struct cl_client *client)
     cl_free(client);
 }
 
+void
+cl_client_serve_program(struct cl_client *client, cl_str secret_of)
+{
+    client->is_programs = true;
+    client->secret_of = secret_of;
+}
+
+/* What is to be done, at a shell or for a program. */
+static const char *
+advice(const struct cl_client *client, const char *at_shell, const char *for_program)
+{
+    return client->is_programs ? for_program : at_shell;
+}
+
 enum cl_err
 cl_client_pin(struct cl_client *client, cl_str pins, bool is_saved, struct cl_why *why)
 {
     struct cl_why reason;
     if (!client->wants_tls)
         return cl_fail(CL_ERR_USAGE, why,
-                       "--pin is for a relay with TLS, and %.*s is none: write https://, or leave "
-                       "--pin out.",
-                       CL_STR_ARG(cl_client_url_shown(client)));
+                       "A pin is for a relay with TLS, and %.*s is none: write https://, or leave "
+                       "%s out.",
+                       CL_STR_ARG(cl_client_url_shown(client)), advice(client, "--pin", "it"));
     if (cl_tls_pins_parse(pins, &client->pins, &reason) != CL_OK)
         return cl_fail(CL_ERR_USAGE, why, "%s: %s. The relay prints its pin when it starts.",
-                       is_saved ? "relay_pin in the agent's state file" : "--pin", reason.text);
+                       is_saved ? "relay_pin in the agent's state file"
+                                : advice(client, "--pin", "The pins"),
+                       reason.text);
     client->has_saved_pins = is_saved;
     return CL_OK;
 }
@@ -271,20 +289,20 @@ explain_fault(const struct cl_client *client, enum cl_err err, enum cl_http_faul
                        "Can't ask the relay at %.*s: %s", CL_STR_ARG(url), local_advice(fault));
     switch (fault) {
     case CL_HTTP_FAULT_UNRESOLVED:
-        return cl_fail(err, why,
-                       "Can't find relay: the host of %.*s is unknown. Check the name in --relay, "
-                       "or the one that `clawlink register` saved.",
-                       CL_STR_ARG(url));
+        return cl_fail(err, why, "Can't find relay: the host of %.*s is unknown. Check the name%s.",
+                       CL_STR_ARG(url),
+                       advice(client, " in --relay, or the one that `clawlink register` saved",
+                              ", and that this machine can look it up"));
     case CL_HTTP_FAULT_REFUSED:
-        return cl_fail(err, why,
-                       "Connection refused: no relay listens at %.*s. Start one with `clawlink "
-                       "relay`, or name another with --relay URL.",
-                       CL_STR_ARG(url));
+        return cl_fail(err, why, "Connection refused: no relay listens at %.*s. Start one %s.",
+                       CL_STR_ARG(url),
+                       advice(client, "with `clawlink relay`, or name another with --relay URL",
+                              "there, or check host and port"));
     case CL_HTTP_FAULT_UNREACHABLE:
         return cl_fail(err, why,
                        "Can't reach relay: there is no route to %.*s. Check the network and the "
-                       "address in --relay.",
-                       CL_STR_ARG(url));
+                       "address%s.",
+                       CL_STR_ARG(url), advice(client, " in --relay", ""));
     case CL_HTTP_FAULT_CONNECT_TIMEOUT:
         return cl_fail(err, why,
                        "Can't reach relay: %.*s did not take the connection within %u s. Check the "
@@ -305,9 +323,9 @@ explain_fault(const struct cl_client *client, enum cl_err err, enum cl_http_faul
                        CL_STR_ARG(url));
     case CL_HTTP_FAULT_NOT_HTTP:
         return cl_fail(err, why,
-                       "Not a relay: what listens at %.*s does not speak HTTP. Check host and port "
-                       "in --relay.",
-                       CL_STR_ARG(url));
+                       "Not a relay: what listens at %.*s does not speak HTTP. Check host and "
+                       "port%s.",
+                       CL_STR_ARG(url), advice(client, " in --relay", ""));
     case CL_HTTP_FAULT_TOO_LARGE:
         return cl_fail(err, why, "The answer of %.*s is larger than %u MiB, which is refused.",
                        CL_STR_ARG(url), CL_HTTP_ANSWER_BYTES_MAX / CL_MIB);
@@ -316,7 +334,8 @@ explain_fault(const struct cl_client *client, enum cl_err err, enum cl_http_faul
     case CL_HTTP_FAULT_TLS:
         return cl_explain_tls(&(struct cl_trusted){.url = cl_client_url(client),
                                                    .pins = &client->pins,
-                                                   .is_saved = client->has_saved_pins},
+                                                   .is_saved = client->has_saved_pins,
+                                                   .is_programs = client->is_programs},
                               cl_tls_verdict(client->tls), why);
     case CL_HTTP_FAULT_NONE:
         break;
@@ -340,9 +359,34 @@ no_path(const struct cl_client *client, struct cl_why *why)
 {
     return cl_fail(CL_ERR_USAGE, why,
                    "Can't find relay: one answers at the host and port of %.*s, but not below "
-                   "\"%.*s\". Leave the path out of --relay, unless a proxy wants another one.",
+                   "\"%.*s\". Leave the path out%s, unless a proxy wants another one.",
                    CL_STR_ARG(cl_client_url_shown(client)),
-                   CL_STR_ARG(cl_str_part(client->base_path, 0, 80)));
+                   CL_STR_ARG(cl_str_part(client->base_path, 0, 80)),
+                   advice(client, " of --relay", ""));
+}
+
+/* It is told by which secret the token was made, since that is what somebody wrote down. */
+static enum cl_err
+wrong_secret(const struct cl_client *client, enum cl_err err, struct cl_why *why)
+{
+    return cl_fail(err, why,
+                   "The secret does not fit: %.*s does not take it from the instance %.*s. The "
+                   "relay has another secret for it, or does not know it, or this is not its "
+                   "Agent Link port.",
+                   CL_STR_ARG(cl_client_url_shown(client)), CL_STR_ARG(client->secret_of));
+}
+
+static enum cl_err
+wrong_token(const struct cl_client *client, enum cl_err err, struct cl_why *why)
+{
+    bool is_shown = client->token.len > 0;
+    if (client->secret_of.len > 0)
+        return wrong_secret(client, err, why);
+    return cl_fail(err, why, "Unauthorized: %.*s %s. %s%s.",
+                   CL_STR_ARG(cl_client_url_shown(client)),
+                   is_shown ? "does not accept this token" : "wants its token",
+                   is_shown ? "Give the relay's own" : "Give it",
+                   advice(client, " with --token, --token-file or CLAWLINK_TOKEN", ""));
 }
 
 /* An answer that is no success, of a relay: {"error":...} and, of ours, "code". */
@@ -359,19 +403,14 @@ explain_refusal(struct cl_client *client, const struct cl_client_call *call,
         return no_path(client, why);
     if (call->is_v2 && client->status == 404)
         return cl_fail(CL_ERR_UPGRADE, why,
-                       "The relay at %.*s does not speak protocol v2: start a newer one there, or "
-                       "use the verbs of v1 (delegate, poll, respond).",
-                       CL_STR_ARG(url));
+                       "The relay at %.*s does not speak protocol v2: start a newer one there%s.",
+                       CL_STR_ARG(url),
+                       advice(client, ", or use the verbs of v1 (delegate, poll, respond)", ""));
     enum cl_err err = code.len > 0 ? cl_err_from_wire(code) : CL_ERR_INTERNAL;
     if (err == CL_ERR_INTERNAL || err == CL_OK)
         err = cl_err_from_http(client->status);
     if (err == CL_ERR_UNAUTHORIZED)
-        return cl_fail(err, why,
-                       "Unauthorized: %.*s %s. %s with --token, --token-file or "
-                       "CLAWLINK_TOKEN.",
-                       CL_STR_ARG(url),
-                       client->token.len > 0 ? "does not accept this token" : "wants its token",
-                       client->token.len > 0 ? "Give the relay's own" : "Give it");
+        return wrong_token(client, err, why);
     return cl_fail(err, why, "The relay at %.*s refused %s %.*s: %.*s (HTTP %u).%s",
                    CL_STR_ARG(url), call->method, CL_STR_ARG(cl_str_part(call->path, 0, 80)),
                    CL_STR_ARG(error.len > 0 ? error : CL_STR("it did not say why")), client->status,
@@ -464,6 +503,15 @@ json_of(const struct cl_client_call *call, const struct cl_http_reply *reply)
     return is_bare ? CL_STR("{}") : reply->body;
 }
 
+static enum cl_err
+not_plain(const struct cl_client *client, struct cl_why *why)
+{
+    return cl_explain_tls_port(&(struct cl_trusted){.url = cl_client_url(client),
+                                                    .pins = &client->pins,
+                                                    .is_programs = client->is_programs},
+                               client->is_exposed && client->token.len > 0, why);
+}
+
 /* Is it the answer of a relay, and a good one? */
 static enum cl_err
 judge_reply(struct cl_client *client, const struct cl_client_call *call,
@@ -476,8 +524,7 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
     cl_json_scan_init(&scan, &client->arena, &key);
     client->status = reply->head->status;
     if (!client->wants_tls && cl_is_tls_port(client->status, reply->body))
-        return cl_explain_tls_port(cl_client_url(client),
-                                   client->is_exposed && client->token.len > 0, why);
+        return not_plain(client, why);
     if (call->range != NULL && client->status >= 200 && client->status < 300)
         return CL_OK;
     if (call->upload != NULL && is_upload_answer(client, reply->head))
@@ -486,16 +533,20 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
     if (call->is_v2 && !is_json && client->status == 404)
         return cl_fail(
             CL_ERR_UPGRADE, why,
-            "What listens at %.*s does not speak protocol v2: it is a relay of v1, whose "
-            "verbs are delegate, poll, respond and discover, or no relay at all.%s",
+            "What listens at %.*s does not speak protocol v2: it is a relay of v1%s, or no relay "
+            "at all.%s",
             CL_STR_ARG(cl_client_url_shown(client)),
-            client->base_path.len > 0 ? " Leave the path out of --relay?" : "");
+            advice(client, ", whose verbs are delegate, poll, respond and discover", ""),
+            client->base_path.len == 0
+                ? ""
+                : advice(client, " Leave the path out of --relay?", " Leave the path out?"));
     if (!is_json)
         return cl_fail(CL_ERR_IO, why,
                        "Not a relay: what listens at %.*s answered %s %.*s with HTTP %u and no "
-                       "JSON object. Check host and port in --relay.",
+                       "JSON object. Check host and port%s.",
                        CL_STR_ARG(cl_client_url_shown(client)), call->method,
-                       CL_STR_ARG(cl_str_part(call->path, 0, 80)), client->status);
+                       CL_STR_ARG(cl_str_part(call->path, 0, 80)), client->status,
+                       advice(client, " in --relay", ""));
     if (call->is_v2 && cl_json_scan_member(&scan, CL_STR("jsonrpc")) != NULL)
         return CL_OK;
     if (client->status < 200 || client->status >= 300 ||
@@ -505,9 +556,10 @@ judge_reply(struct cl_client *client, const struct cl_client_call *call,
         return CL_OK;
     return cl_fail(CL_ERR_IO, why,
                    "Not a relay: what listens at %.*s answered %s %.*s without the \"%s\" that a "
-                   "relay sends. Check host and port in --relay.",
+                   "relay sends. Check host and port%s.",
                    CL_STR_ARG(cl_client_url_shown(client)), call->method,
-                   CL_STR_ARG(cl_str_part(call->path, 0, 80)), call->sign.name);
+                   CL_STR_ARG(cl_str_part(call->path, 0, 80)), call->sign.name,
+                   advice(client, " in --relay", ""));
 }
 
 enum cl_err
@@ -573,8 +625,7 @@ explain_status(struct cl_client *client, const struct cl_ws_no *no, struct cl_wh
     cl_hash_key key;
     client->status = no->status;
     if (!client->wants_tls && cl_is_tls_port(no->status, no->body))
-        return cl_explain_tls_port(cl_client_url(client),
-                                   client->is_exposed && client->token.len > 0, why);
+        return not_plain(client, why);
     cl_random_bytes(&key, sizeof key);
     cl_arena_done(&client->arena);
     cl_json_scan_init(&scan, &client->arena, &key);
@@ -582,14 +633,17 @@ explain_status(struct cl_client *client, const struct cl_ws_no *no, struct cl_wh
         return explain_refusal(client, &call, &scan, why);
     return cl_fail(cl_err_from_http(no->status), why,
                    "Not a relay: what listens at %.*s answered with HTTP %u where a WebSocket of "
-                   "protocol v2 should open. Check host and port in --relay.",
-                   CL_STR_ARG(cl_client_url_shown(client)), no->status);
+                   "protocol v2 should open. Check host and port%s.",
+                   CL_STR_ARG(cl_client_url_shown(client)), no->status,
+                   advice(client, " in --relay", ""));
 }
 
 enum cl_err
 cl_client_explain(struct cl_client *client, const struct cl_uplink_fall *fall, struct cl_why *why)
 {
     cl_str url = cl_client_url_shown(client);
+    if (fall->error != NULL && fall->err == CL_ERR_FORBIDDEN && client->secret_of.len > 0)
+        return wrong_secret(client, fall->err, why); // it lets nobody else in by such a token
     if (fall->error != NULL)
         return cl_fail(fall->err, why, "The relay at %.*s refused: %.*s.", CL_STR_ARG(url),
                        CL_STR_ARG(cl_str_part(fall->error->sentence, 0, 200)));

@@ -64,6 +64,10 @@ CL_MUST_CHECK enum cl_err cl_client_new_local(cl_str path, struct cl_client **re
  * key says. CL_ERR_USAGE: no pins, or no https. */
 CL_MUST_CHECK enum cl_err cl_client_pin(struct cl_client *client, cl_str pins, bool is_saved,
                                         struct cl_why *why);
+/* Its sentences are for a program from now on, which was given no options of a command line, and
+ * for who wrote it. secret_of: the instance from whose secret the token follows
+ * (trust/agent_link_sign.h), borrowed; empty: it is the relay's own. */
+void cl_client_serve_program(struct cl_client *client, cl_str secret_of);
 /* Is the relay beyond this machine, and spoken to in plain text? */
 bool cl_client_is_exposed(const struct cl_client *client);
 /* Do both URLs lead to the same host and port in the same way? */

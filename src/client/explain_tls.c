@@ -22,11 +22,11 @@ explain_pin(const struct cl_trusted *trusted, const char *shown, struct cl_why *
                        "may be in between; nothing was sent. Ask whoever runs the relay; if the "
                        "new key is theirs: clawlink register --pin %s",
                        CL_STR_ARG(url), shown, expected, more, shown);
-    return cl_fail(
-        CL_ERR_UNTRUSTED, why,
-        "Wrong key: %.*s shows %s, --pin wants %s%s. Somebody may be in between; nothing "
-        "was sent. Ask whoever runs the relay for its pin.",
-        CL_STR_ARG(url), shown, expected, more);
+    return cl_fail(CL_ERR_UNTRUSTED, why,
+                   "Wrong key: %.*s shows %s, %s %s%s. Somebody may be in between; nothing "
+                   "was sent. Ask whoever runs the relay for its pin.",
+                   CL_STR_ARG(url), shown, trusted->is_programs ? "expected is" : "--pin wants",
+                   expected, more);
 }
 
 static const char *
@@ -64,9 +64,9 @@ cl_explain_tls(const struct cl_trusted *trusted, const struct cl_tls_verdict *ve
         return explain_pin(trusted, shown, why);
     if (verdict->fault == CL_TLS_FAULT_NOT_TLS)
         return cl_fail(CL_ERR_UNTRUSTED, why,
-                       "Not https: what listens at %.*s does not speak TLS. Check host and port in "
-                       "--relay; nothing was sent.",
-                       CL_STR_ARG(url));
+                       "Not https: what listens at %.*s does not speak TLS. Check host and port%s; "
+                       "nothing was sent.",
+                       CL_STR_ARG(url), trusted->is_programs ? "" : " in --relay");
     if (verdict->fault == CL_TLS_FAULT_OLD)
         return cl_fail(CL_ERR_UNTRUSTED, why,
                        "Too old: %.*s offers no version or cipher of TLS that is safe (%.100s); "
@@ -79,8 +79,9 @@ cl_explain_tls(const struct cl_trusted *trusted, const struct cl_tls_verdict *ve
                        CL_STR_ARG(url), verdict->detail);
     return cl_fail(CL_ERR_UNTRUSTED, why,
                    "Can't trust %.*s: %s (%.80s). Nothing was sent. If whoever runs the relay "
-                   "confirms that its pin is the one it shows, add --pin %s",
-                   CL_STR_ARG(url), fault_text(verdict->fault), verdict->detail, shown);
+                   "confirms that its pin is the one it shows, %s %s",
+                   CL_STR_ARG(url), fault_text(verdict->fault), verdict->detail,
+                   trusted->is_programs ? "that is" : "add --pin", shown);
 }
 
 bool
@@ -90,18 +91,20 @@ cl_is_tls_port(unsigned status, cl_str body)
 }
 
 enum cl_err
-cl_explain_tls_port(cl_str url, bool is_token_shown, struct cl_why *why)
+cl_explain_tls_port(const struct cl_trusted *trusted, bool is_token_shown, struct cl_why *why)
 {
     char place[SHOWN_MAX + sizeof "[]:65535"];
-    struct cl_url parts = {.host = url};
-    cl_err_ignore(cl_url_parse(url, &parts, NULL)); // a call was made to it: it is a URL
+    struct cl_url parts = {.host = trusted->url};
+    cl_err_ignore(cl_url_parse(trusted->url, &parts, NULL)); // a call was made to it: it is a URL
     cl_str host = cl_str_part(parts.host, 0, SHOWN_MAX);
     (void)snprintf(place, sizeof place, parts.is_ipv6 ? "[%.*s]:%u" : "%.*s:%u", CL_STR_ARG(host),
                    parts.port);
     return cl_fail(CL_ERR_UNTRUSTED, why,
-                   "Not http: https is spoken on %s. Use --relay https://%s%.*s, with --pin if "
+                   "Not http: https is spoken on %s. Use %shttps://%s%.*s, with %s if "
                    "the relay made its certificate itself.%s",
-                   place, place, CL_STR_ARG(cl_str_part(parts.path, 0, SHOWN_MAX)),
+                   place, trusted->is_programs ? "" : "--relay ", place,
+                   CL_STR_ARG(cl_str_part(parts.path, 0, SHOWN_MAX)),
+                   trusted->is_programs ? "its pin" : "--pin",
                    is_token_shown ? " The token went there unencrypted: somebody on the way may "
                                     "have read it."
                                   : "");

@@ -13,6 +13,7 @@ struct cl_trusted {
     cl_str url;
     const struct cl_tls_pins *pins; // len 0: the system's authorities
     bool is_saved;                  // the pins were remembered, not given
+    bool is_programs;               // nobody at a shell reads the sentence
 };
 
 /* Says what is wrong, what the relay has shown and what to do next, and returns CL_ERR_UNTRUSTED;
@@ -22,8 +23,10 @@ CL_MUST_CHECK enum cl_err cl_explain_tls(const struct cl_trusted *trusted,
 
 /* Is this how a port of ours that speaks TLS (net/tls.h) answers plain HTTP? */
 bool cl_is_tls_port(unsigned status, cl_str body);
-/* Says so, with the URL to use instead of url, which is one of http:// or ws://. is_token_shown:
- * the call carried a token where others could read it. Returns CL_ERR_UNTRUSTED. */
-CL_MUST_CHECK enum cl_err cl_explain_tls_port(cl_str url, bool is_token_shown, struct cl_why *why);
+/* Says so, with the URL to use instead of the one that was tried, which is one of http:// or ws://.
+ * is_token_shown: the call carried a token where others could read it. Returns
+ * CL_ERR_UNTRUSTED. */
+CL_MUST_CHECK enum cl_err cl_explain_tls_port(const struct cl_trusted *trusted, bool is_token_shown,
+                                              struct cl_why *why);
 
 #endif

@@ -341,7 +341,7 @@ TEST(what_is_sent_before_the_relay_s_word_waits_for_it)
         const char *more;
         bool is_signed;
     } rows[] = {{",\"secret\":\"group\"", true}, {",\"secret\":\"instance\"", false}, {"", false}};
-    // "one", "two" and "six" in base64url; calls keep their order among themselves, and so do letters.
+    // "one", "two", "six" in base64url. Calls keep their order among themselves, and so do letters.
     static const char *const parts[] = {"\"method\":\"attach\"", "\"method\":\"agents\"",
                                         "\"payload\":\"b25l\"", "\"payload\":\"dHdv\"",
                                         "\"payload\":\"c2l4\""};

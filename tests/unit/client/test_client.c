@@ -427,6 +427,98 @@ TEST(a_client_without_memory_says_so_and_leaks_nothing)
     }
 }
 
+/* -- for a program ----------------------------------------------------------------------------- */
+
+/* A sentence that a program may show: it speaks of nothing that is written at a shell. */
+static bool
+is_for_programs(void)
+{
+    test_note("%s", why.text);
+    return !says("--") && !says("CLAWLINK_") && !says("`") && !says("delegate");
+}
+
+static struct cl_client *
+programs_client(const char *url, const char *secret_of)
+{
+    struct cl_client *client = NULL;
+    struct cl_secret token;
+    CHECK_OK(cl_secret_init(&token, CL_STR("geheim")));
+    CHECK_OK(cl_client_new(cl_str_z(url), &token, &client, &why));
+    cl_client_serve_program(client, cl_str_z(secret_of));
+    return client;
+}
+
+TEST(a_program_is_told_of_no_options_of_a_command_line)
+{
+    static const char *const bodies[] = {"", "x", "{}", "{\"error\":\"no\"}",
+                                         "{\"error\":\"no\",\"code\":\"not_found\"}"};
+    static const unsigned statuses[] = {200, 400, 401, 403, 404, 421, 426, 429, 500, 503};
+    struct cl_client *client = programs_client("http://h:1/below", "");
+    struct cl_uplink_fall fall = {.err = CL_ERR_IO, .text = ""};
+    for (int fault = CL_HTTP_FAULT_NONE; fault <= CL_HTTP_FAULT_NO_MEMORY; fault++) {
+        fall.no.fault = (enum cl_http_fault)fault;
+        if (fault != CL_HTTP_FAULT_TLS) // test_explain_tls.c
+            CHECK(cl_client_explain(client, &fall, &why) != CL_OK);
+        CHECK(is_for_programs());
+    }
+    fall.no.fault = CL_HTTP_FAULT_NONE;
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        for (size_t j = 0; j < sizeof bodies / sizeof *bodies; j++) {
+            fall.no.status = statuses[i];
+            fall.no.body = cl_str_z(bodies[j]);
+            cl_err_ignore(cl_client_explain(client, &fall, &why));
+            CHECK(is_for_programs());
+        }
+    CHECK_INT(cl_client_pin(client, CL_STR(PIN), false, &why), CL_ERR_USAGE);
+    CHECK(is_for_programs());
+    cl_client_free(client);
+}
+
+TEST(the_answers_that_a_program_s_call_meets_advise_no_options_either)
+{
+    static const char *const answers[] = {
+        ANSWER("404 Not Found", "x"),  ANSWER("200 OK", "x"),
+        ANSWER("200 OK", "{}"),        ANSWER("401 Unauthorized", "{\"error\":\"no\"}"),
+        ANSWER("404 Not Found", "{}"), "x"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        for (unsigned is_v2 = 0; is_v2 < 2; is_v2++) {
+            static struct script script; // outlives a failed check
+            struct cl_client_call call = {.method = "POST",
+                                          .path = CL_STR("/v2"),
+                                          .is_v2 = is_v2 == 1,
+                                          .sign = {"name", CL_JSON_STRING}};
+            cl_str answer;
+            begin_script(&script, answers[i], 1);
+            struct cl_client *client = client_of(&script, "/below", "geheim");
+            cl_client_serve_program(client, CL_STR(""));
+            CHECK(cl_client_call(client, &call, &answer, &why) != CL_OK);
+            CHECK(is_for_programs());
+            cl_client_free(client);
+            end_script(&script);
+        }
+}
+
+TEST(a_secret_that_does_not_fit_is_told_as_such)
+{
+    const struct cl_v2_error other = {.err = CL_ERR_FORBIDDEN,
+                                      .sentence = CL_STR("this token is another instance's")};
+    const struct cl_uplink_fall falls[] = {
+        {.err = CL_ERR_UNAUTHORIZED, .text = "", .no = {.status = 401, .body = CL_STR("{}")}},
+        {.err = CL_ERR_FORBIDDEN, .text = "", .error = &other}};
+    for (size_t i = 0; i < 2; i++) {
+        struct cl_client *client = programs_client("ws://h:8765", "mini");
+        CHECK_INT(cl_client_explain(client, &falls[i], &why), falls[i].err);
+        CHECK(
+            says("The secret does not fit: ws://h:8765 does not take it from the instance mini."));
+        CHECK(is_for_programs());
+        cl_client_free(client);
+        client = programs_client("ws://h:8765", "");
+        CHECK_INT(cl_client_explain(client, &falls[i], &why), falls[i].err);
+        CHECK(says("token") && !says("secret") && is_for_programs());
+        cl_client_free(client);
+    }
+}
+
 /* -- bytes ------------------------------------------------------------------------------------- */
 
 /* Bytes of a blob, answered so: the outcome, and the bytes in *ret_bytes. */
