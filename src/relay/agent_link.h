@@ -153,8 +153,10 @@ CL_MUST_CHECK enum cl_err cl_al_learn(struct cl_relay *relay, struct cl_al_insta
                                       cl_str agent, struct cl_al_conn *conn);
 /* The instance whose agent that could be, if it is connected; else NULL. */
 struct cl_al_instance *cl_al_reach(const struct cl_relay *relay, cl_str agent);
-/* If that agent is behind a connected instance, its desk is open afterwards; for a sender. */
+/* If that agent may be behind a connection, its desk is open afterwards; for a sender. */
 void cl_al_seat(struct cl_relay *relay, cl_str agent);
+/* It is an agent of an instance, and nobody is there whom it may be. */
+bool cl_al_is_gone(struct cl_relay *relay, cl_str agent);
 /* Something waits for an agent, and nobody takes it: its desk is opened at this turn's end. */
 void cl_al_want(struct cl_relay *relay, cl_str agent);
 void cl_al_turn(struct cl_relay *relay);
@@ -165,6 +167,8 @@ void cl_desk_reply(struct cl_al_desk *desk, const struct cl_effect *effect);
 
 /* -- agent_link_push.c ------------------------------------------------------------------------- */
 
+/* Some connection may be its agent's. */
+bool cl_desk_has_target(const struct cl_al_desk *desk);
 /* Messages may have come. True: it took some. */
 bool cl_desk_pump(struct cl_al_desk *desk);
 /* That connection has answered this ping, and all before it. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Instances, and a desk for each of their agents. Agents that are listed or have spoken are known:
- * they are registered in the core, which lists them, and their desks are open while the instance is
- * connected. To others of the instance somebody may write as well, since a client need not send to
- * be there: their desks are opened when something comes for them.
+ * they are registered in the core, which lists them, and their desks are open while some connection
+ * of the instance may be theirs. To others of the instance somebody may write as well, since a
+ * client need not send to be there: their desks are opened when something comes for them.
  */
 #include <string.h>
 
@@ -186,7 +186,10 @@ cl_al_adopt(struct cl_relay *relay, const struct cl_al_instance *only)
         if (instance == NULL || instance->lists_agents || (only != NULL && instance != only) ||
             !is_registered_here(relay, agent))
             continue;
-        cl_err_ignore(cl_al_learn(relay, instance, agent->id, NULL)); // they may be too many
+        if (cl_al_learn(relay, instance, agent->id, NULL) != CL_OK)
+            continue; // they may be too many
+        struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent->id);
+        desk->has_voice = true;
     }
 }
 
@@ -317,8 +320,30 @@ cl_al_seat(struct cl_relay *relay, cl_str agent)
     if (instance == NULL || cl_session_is_online(relay->session, agent))
         return;
     struct cl_al_desk *desk = desk_of(relay, instance, agent);
-    if (desk != NULL && !desk->is_open)
+    if (desk != NULL && !desk->is_open && cl_desk_has_target(desk))
         cl_err_ignore(desk_open(desk)); // then nobody is there
+}
+
+bool
+cl_al_is_gone(struct cl_relay *relay, cl_str agent)
+{
+    const struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
+    const struct cl_agent *known = cl_core_agent(relay->core, agent);
+    if (desk == NULL || desk->is_open || cl_session_is_online(relay->session, agent))
+        return false;
+    return known == NULL || is_registered_here(relay, known); // or else it may poll
+}
+
+/* Connections have changed: what waits for an agent whose own have all gone is kept for it. */
+static void
+close_lonely(struct cl_al_instance *instance)
+{
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, link);
+        if (desk->is_open && !cl_desk_has_target(desk))
+            desk_close(desk);
+    }
 }
 
 void
@@ -390,8 +415,11 @@ hear(struct cl_al_desk *desk, struct cl_al_conn *conn)
     voice->conn = conn;
     cl_link_init(&voice->of_desk);
     cl_link_init(&voice->of_conn);
+    desk->instance->shares_conns |= !cl_list_is_empty(&conn->voices);
+    desk->has_voice = true;
     cl_list_append(&desk->voices, &voice->of_desk);
     cl_list_append(&conn->voices, &voice->of_conn);
+    close_lonely(desk->instance);
     return CL_OK;
 }
 
@@ -415,11 +443,12 @@ cl_al_learn(struct cl_relay *relay, struct cl_al_instance *instance, cl_str agen
     desk->is_known = true;
     if (conn == NULL)
         return CL_OK;
+    enum cl_err err = hear(desk, conn);
     if (is_news && desk->is_open)
         tell_core(desk);
     else
         cl_al_seat(relay, agent);
-    return hear(desk, conn);
+    return err;
 }
 
 /* -- coming and going -------------------------------------------------------------------------- */
@@ -450,10 +479,5 @@ cl_al_instance_left(struct cl_al_instance *instance, struct cl_al_conn *conn)
     cl_list_remove(&conn->mate);
     instance->conns_len--;
     cl_al_unpush(conn);
-    if (instance->conns_len > 0)
-        return;
-    CL_LIST_EACH(&instance->desks, at)
-    {
-        desk_close(CL_LIST_ENTRY(at, struct cl_al_desk, link));
-    }
+    close_lonely(instance);
 }

@@ -182,7 +182,7 @@ cl_al_pass(struct cl_relay *relay, const struct cl_al_letter *letter, struct cl_
     err = make_body(relay, call->message, &body);
     if (err == CL_OK) {
         cl_al_seat(relay, id);
-        err = submit(relay, letter, id, body);
+        err = cl_al_is_gone(relay, id) ? CL_ERR_NO_AGENT : submit(relay, letter, id, body);
     }
     cl_body_unref(body);
     if (err != CL_OK)

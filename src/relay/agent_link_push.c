@@ -2,8 +2,9 @@
 /*
  * From a desk to the connections that its agent may be behind. A client drops silently what is for
  * another agent. So a message goes to the connections that its agent has spoken on, and to those on
- * which nobody has; if it has spoken on none, to all. What proves it is a pong of one that it has
- * spoken on, or, where there is none, the first pong.
+ * which nobody has. If it has never spoken on any, or where agents share connections, it goes to
+ * all while there is none that it has spoken on. What proves it is a pong of one that it has spoken
+ * on, or, where there is none, the first pong.
  */
 #include <string.h>
 
@@ -205,9 +206,10 @@ has_spoken_on(const struct cl_al_desk *desk, const struct cl_al_conn *conn)
 static bool
 is_target(const struct cl_al_desk *desk, const struct cl_al_conn *conn)
 {
+    bool may_be_any = !desk->has_voice || desk->instance->shares_conns;
     return cl_ws_is_open(conn->ws) &&
-           (cl_list_is_empty(&desk->voices) || cl_list_is_empty(&conn->voices) ||
-            has_spoken_on(desk, conn));
+           (cl_list_is_empty(&conn->voices) || has_spoken_on(desk, conn) ||
+            (may_be_any && cl_list_is_empty(&desk->voices)));
 }
 
 /* One frame to one connection; one that cannot take it is cut, and gives back what it has. */
@@ -319,8 +321,8 @@ is_behind(const struct cl_al_desk *desk)
     return false;
 }
 
-static bool
-has_target(const struct cl_al_desk *desk)
+bool
+cl_desk_has_target(const struct cl_al_desk *desk)
 {
     CL_LIST_EACH(&desk->instance->conns, at)
     {
@@ -336,7 +338,7 @@ cl_desk_pump(struct cl_al_desk *desk)
     struct cl_relay *relay = desk->relay;
     struct refused refused = {.len = 0};
     desk->is_held = is_behind(desk);
-    if (desk->is_held || !has_target(desk))
+    if (desk->is_held || !cl_desk_has_target(desk))
         return false;
     enum cl_err err =
         cl_session_take(relay->session, relay->core, desk->peer.handle, &relay->batch);

@@ -27,6 +27,7 @@ struct cl_al_instance {
     struct cl_hmac *hmac; // its own secret's; NULL: the shared one
     int8_t offset;        // of its clock when it registered last; CL_AGENT_LINK_NO_OFFSET
     bool lists_agents;    // there are no others than those that have a desk
+    bool shares_conns;    // several of its agents have spoken on one connection
     cl_time since;        // since when it has been connected
     cl_str name;          // what the file says, as the next
     cl_str public_key;    // or what was shown first, in key
@@ -52,6 +53,7 @@ struct cl_al_desk {
     struct cl_list pushes; // what is out with connections
     bool is_open;
     bool is_known;    // it is listed, or has spoken
+    bool has_voice;   // it speaks on connections: one on which only others do is not its own
     bool is_attached; // the core has applied that
     bool is_held;     // it takes none before what waits for a connection has gone out
     uint32_t id_len;

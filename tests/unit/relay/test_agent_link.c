@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/* Agent Link in a whole relay on memory streams: what no client outside can bring about, such as a
+ * minute that passes at once. All else is tests/integration/test_agent_link.py's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/agent_link.h"
+#include "relay/relay.h"
+#include "relay/state.h"
+#include "support/memory_stream.h"
+#include "support/test.h"
+#include "support/test_journal.h"
+#include "trust/agent_link_sign.h"
+#include "wire/websocket.h"
+
+#define HOST "Host: localhost\r\n"
+#define UPGRADE                                          \
+    HOST "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+/* Two instances with the shared secret, one with its own. */
+#define INSTANCES                                                      \
+    "{\"port\":0,\"secret\":\"shared\",\"registered_instances\":[" \
+    "{\"instance_id\":\"a\"},{\"instance_id\":\"b\"},"                 \
+    "{\"instance_id\":\"own\",\"secret\":\"its own\"}]}"
+
+static struct cl_journal *journal;
+static struct cl_relay *relay;
+static struct memory_stream streams[6];
+static int64_t passed_ms;
+static struct cl_hmac *shared, *own;
+
+static cl_time
+wall(void)
+{
+    return (cl_time){INT64_C(1775304000000) + passed_ms};
+}
+
+static cl_instant
+steady(void)
+{
+    return (cl_instant){1000 + passed_ms};
+}
+
+/* A relay that lives by passed_ms, which is past whatever the machine's clock says. */
+static void
+begin_with(const char *file)
+{
+    struct test_journal_options options = {.seed = 1};
+    struct cl_why why = {""};
+    journal = test_journal_open(&options);
+    CHECK(journal != NULL);
+    struct cl_relay_config config = {
+        .host = CL_STR("127.0.0.1"),
+        .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
+        .inbox_bytes_max = CL_INBOX_BYTES_MAX,
+        .inboxes_bytes_max = CL_INBOXES_BYTES_MAX,
+        .agent_link = {.is_on = true, .file = "relay-config.json", .text = cl_str_z(file)},
+        .log = {.fd = -1},
+        .journal = journal};
+    CHECK_OK(cl_relay_open(&config, &relay, &why));
+    memory_loop_clock(relay->loop);
+    passed_ms = 10 * INT64_C(31536000000);
+    relay->wall = wall;
+    relay->steady = steady;
+    cl_stamp_init(&relay->stamp, wall(), steady());
+    relay->now.ms = 0; // read anew
+    cl_loop_turn(relay->loop, false);
+    shared = cl_hmac_new(CL_STR("shared"));
+    own = cl_hmac_new(CL_STR("its own"));
+}
+
+static void
+begin(void)
+{
+    begin_with(INSTANCES);
+}
+
+static void
+end(void)
+{
+    cl_session_check(relay->session, relay->core);
+    cl_core_check(relay->core);
+    cl_relay_free(relay);
+    cl_journal_close(journal);
+    cl_hmac_free(shared);
+    cl_hmac_free(own);
+}
+
+static void
+wait_ms(int64_t ms)
+{
+    passed_ms += ms;
+    memory_loop_advance(relay->loop, ms);
+}
+
+/* -- connections ------------------------------------------------------------------------------- */
+
+static struct memory_stream *
+open_at(struct cl_http_server *http, size_t at, const char *bytes)
+{
+    struct memory_stream *stream = &streams[at];
+    memory_stream_init(stream, relay->loop);
+    cl_http_server_take(http, &stream->stream);
+    memory_stream_put(stream, cl_str_z(bytes));
+    memory_stream_run(stream);
+    return stream;
+}
+
+static void
+hang_up(struct memory_stream *stream)
+{
+    memory_stream_reset(stream);
+    cl_loop_turn(relay->loop, false);
+    cl_loop_turn(relay->loop, false);
+}
+
+static unsigned
+count(const struct memory_stream *stream, const char *text)
+{
+    cl_str written = memory_stream_written(stream);
+    size_t len = strlen(text);
+    unsigned found = 0;
+    for (size_t i = 0; i + len <= written.len; i++)
+        found += memcmp(written.ptr + i, text, len) == 0;
+    return found;
+}
+
+static bool
+has(const struct memory_stream *stream, const char *text)
+{
+    bool is_there = count(stream, text) > 0;
+    if (!is_there)
+        test_note("no %s in: %.*s", text, CL_STR_ARG(memory_stream_written(stream)));
+    return is_there;
+}
+
+static void
+say(struct memory_stream *stream, enum cl_ws_opcode opcode, cl_str text)
+{
+    static char bytes[2 * CL_MIB];
+    const uint8_t mask[CL_WS_MASK_BYTES] = {0};
+    size_t head = cl_ws_frame_head(opcode, true, text.len, mask, (uint8_t *)bytes);
+    CHECK(head + text.len <= sizeof bytes);
+    memcpy(bytes + head, text.ptr, text.len);
+    memory_stream_clear(stream);
+    memory_stream_put(stream, cl_str_of(bytes, head + text.len));
+    memory_stream_run(stream);
+}
+
+/* Answers the last ping in what was written. */
+static void
+pong(struct memory_stream *stream)
+{
+    cl_str written = memory_stream_written(stream);
+    char proof[8];
+    CHECK(written.len >= 10);
+    CHECK_INT((uint8_t)written.ptr[written.len - 10], 0x89);
+    memcpy(proof, written.ptr + written.len - 8, sizeof proof);
+    say(stream, CL_WS_PONG, cl_str_of(proof, sizeof proof));
+}
+
+/* -- Agent Link -------------------------------------------------------------------------------- */
+
+/* A register's signature; its clock is ahead by so much. */
+static void
+sign_register(struct cl_hmac *hmac, const char *instance, int64_t ahead_ms,
+              char ret_hex[static CL_DIGEST_TEXT_LEN])
+{
+    cl_digest signature;
+    cl_time local = {cl_relay_time(relay).ms + ahead_ms};
+    CHECK_OK(cl_agent_link_sign_register(hmac, cl_str_z(instance), local, &signature));
+    cl_digest_text(&signature, ret_hex);
+}
+
+static struct memory_stream *
+registers(size_t at, struct cl_hmac *hmac, const char *instance)
+{
+    struct memory_stream *link =
+        open_at(relay->agent_link->http, at, "GET / HTTP/1.1\r\n" UPGRADE);
+    char text[256], hex[CL_DIGEST_TEXT_LEN];
+    sign_register(hmac, instance, 0, hex);
+    int len = snprintf(text, sizeof text,
+                       "{\"type\":\"register\",\"instance_id\":\"%s\",\"signature\":\"%.*s\"}",
+                       instance, (int)sizeof hex, hex);
+    say(link, CL_WS_TEXT, cl_str_of(text, (size_t)len));
+    return link;
+}
+
+/* Connected, a second after whoever was before. */
+static struct memory_stream *
+join(size_t at, const char *instance)
+{
+    wait_ms(1000);
+    struct memory_stream *link = registers(at, strcmp(instance, "own") == 0 ? own : shared, instance);
+    CHECK(has(link, "\"registered\""));
+    memory_stream_clear(link);
+    return link;
+}
+
+/* A send of that text, signed. */
+static const char *
+letter(const char *from, const char *to, const char *message)
+{
+    static char text[CL_MIB];
+    struct cl_hmac *hmac = strncmp(from, "own/", 4) == 0 ? own : shared;
+    char hex[CL_DIGEST_TEXT_LEN];
+    cl_digest signature;
+    const struct cl_agent_link_signed all = {
+        .from = cl_str_z(from), .to = cl_str_z(to), .message = cl_str_z(message)};
+    CHECK_OK(cl_agent_link_sign_send(hmac, &all, &signature));
+    cl_digest_text(&signature, hex);
+    int len = snprintf(text, sizeof text,
+                       "{\"type\":\"send\",\"from\":\"%s\",\"to\":\"%s\",\"message\":\"%s\","
+                       "\"signature\":\"%.*s\"}",
+                       from, to, message, (int)sizeof hex, hex);
+    CHECK((size_t)len < sizeof text);
+    return text;
+}
+
+static void
+sends(struct memory_stream *link, const char *from, const char *to, const char *message)
+{
+    say(link, CL_WS_TEXT, cl_str_z(letter(from, to, message)));
+}
+
+/* -- others ------------------------------------------------------------------------------------ */
+
+/* An agent of v1 sends a task, which is taken. */
+static void
+delegate(size_t at, const char *to, const char *task)
+{
+    char text[1024], body[512];
+    int len = snprintf(body, sizeof body,
+                       "{\"from_agent\":\"old\",\"to_agent\":\"%s\",\"task\":\"%s\"}", to, task);
+    (void)snprintf(text, sizeof text,
+                   "POST /delegate HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n%s", len, body);
+    struct memory_stream *http = open_at(relay->http, at, text);
+    CHECK(has(http, "HTTP/1.1 200"));
+    hang_up(http);
+}
+
+/* -- tests ------------------------------------------------------------------------------------- */
+
+TEST(who_has_gone_is_not_taken_for_who_is_still_there)
+{
+    begin();
+    struct memory_stream *one = join(1, "a"), *two = join(2, "a");
+    sends(one, "a/one", "b/nobody", "I am one");
+    sends(two, "a/two", "b/nobody", "I am two");
+    hang_up(two);
+    memory_stream_clear(one);
+    // One's client drops what is for two, and its pong says nothing of that.
+    delegate(0, "a/two", "kept for two");
+    CHECK_INT(count(one, "for two"), 0);
+    delegate(0, "a/one", "for one");
+    CHECK(has(one, "for one"));
+    CHECK_INT(cl_session_leased(relay->session), 1);
+    pong(one);
+    CHECK_INT(cl_session_leased(relay->session), 0);
+    // Nor does a passing message wait for two: its sender is told at once.
+    struct memory_stream *other = join(3, "b");
+    sends(other, "b/x", "a/two", "passes two");
+    CHECK(has(other, "a/two is offline"));
+    CHECK_INT(count(one, "passes two"), 0);
+    // What was kept comes with the next connection, which may be anybody's.
+    two = registers(2, shared, "a");
+    CHECK_INT(count(two, "kept for two"), 1);
+    CHECK_INT(count(one, "for two"), 0);
+    end();
+}
