@@ -63,6 +63,15 @@ cl_msg_is_counted(const struct cl_msg *msg)
     return msg->attempts_max > 0 || msg->receipt != NULL;
 }
 
+/* Messages that only pass are numbered from here on, and are the session's. */
+#define CL_PASS_NUMBER_MIN (UINT64_C(1) << 63)
+
+static inline bool
+cl_msg_passes(const struct cl_msg *msg)
+{
+    return msg->number >= CL_PASS_NUMBER_MIN;
+}
+
 /* Does it answer another one? */
 static inline bool
 cl_msg_is_answer(const struct cl_msg *msg)

@@ -39,7 +39,7 @@ record_of(const struct cl_session *session, const struct cl_command *command)
                                  .created = command->time,
                                  .expires = end_of(command->time, fields->expires),
                                  .body = fields->body,
-                                 .number = (UINT64_C(1) << 63) + session->births};
+                                 .number = CL_PASS_NUMBER_MIN + session->births};
     return cl_msg_new(&draft);
 }
 

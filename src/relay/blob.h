@@ -86,6 +86,8 @@ CL_MUST_CHECK enum cl_err cl_blob_show(struct cl_relay *relay, const struct cl_m
                                        struct cl_v2_content *content);
 /* The bytes of such a blob, good until the next is shown; NULL: there is none. */
 struct cl_body *cl_blob_view(const struct cl_relay *relay, const cl_digest *digest);
+/* What passed, under that id, has ended: its content is kept no longer. */
+void cl_blob_forget_passed(struct cl_relay *relay, cl_id id);
 /* Frees what is kept of the last broadcast. */
 void cl_blob_forget_news(struct cl_relay *relay);
 void cl_blob_views_done(struct cl_relay *relay);

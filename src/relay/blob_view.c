@@ -16,6 +16,7 @@ struct view {
     struct cl_link link; // in relay->blobs.views, the one shown last behind
     cl_digest digest;
     uint64_t number; // of a message with that content
+    cl_id passing;   // of one that passes, whose own this is; or none
     struct cl_body *body;
 };
 
@@ -63,6 +64,18 @@ find(const struct cl_relay *relay, const cl_digest *digest)
     return NULL;
 }
 
+/* One that stays when what passes has ended. */
+static struct view *
+find_kept(const struct cl_relay *relay, const cl_digest *digest)
+{
+    CL_LIST_EACH(&relay->blobs.views, at)
+    {
+        if (cl_id_is_none(view_at(at)->passing) && cl_digest_eq(&view_at(at)->digest, digest))
+            return view_at(at);
+    }
+    return NULL;
+}
+
 /* Shown again, it need not be hashed again. */
 static struct view *
 find_of(const struct cl_relay *relay, uint64_t number)
@@ -82,6 +95,16 @@ cl_blob_view(const struct cl_relay *relay, const cl_digest *digest)
     return view == NULL ? NULL : view->body;
 }
 
+void
+cl_blob_forget_passed(struct cl_relay *relay, cl_id id)
+{
+    CL_LIST_EACH(&relay->blobs.views, at)
+    {
+        if (cl_id_eq(view_at(at)->passing, id))
+            view_free(view_at(at));
+    }
+}
+
 /* Those shown longest ago go; who has not fetched one yet is shown it again with its message. */
 static void
 make_room(struct cl_relay *relay)
@@ -99,12 +122,13 @@ make_room(struct cl_relay *relay)
 }
 
 static struct view *
-view_new(struct cl_relay *relay, uint64_t number, cl_str content)
+view_new(struct cl_relay *relay, const struct cl_msg *msg, cl_str content)
 {
     cl_digest digest;
+    bool passes = cl_msg_passes(msg);
     if (cl_digest_of(content, &digest) != CL_OK)
         return NULL;
-    struct view *view = find(relay, &digest);
+    struct view *view = passes ? NULL : find_kept(relay, &digest);
     if (view != NULL)
         return view;
     view = cl_alloc(sizeof *view);
@@ -113,7 +137,10 @@ view_new(struct cl_relay *relay, uint64_t number, cl_str content)
         cl_free(view);
         return NULL;
     }
-    *view = (struct view){.digest = digest, .number = number, .body = body};
+    *view = (struct view){.digest = digest,
+                          .number = msg->number,
+                          .passing = passes ? msg->id : (cl_id){{0}},
+                          .body = body};
     cl_list_append(&relay->blobs.views, &view->link);
     make_room(relay);
     return view;
@@ -126,7 +153,7 @@ cl_blob_show(struct cl_relay *relay, const struct cl_msg *msg, struct cl_v2_cont
         return CL_OK;
     struct view *view = find_of(relay, msg->number);
     if (view == NULL)
-        view = view_new(relay, msg->number, content->body);
+        view = view_new(relay, msg, content->body);
     if (view == NULL)
         return CL_ERR_NO_MEMORY;
     cl_list_remove(&view->link);

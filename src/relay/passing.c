@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "relay/agent_link.h"
+#include "relay/blob.h"
 #include "relay/state.h"
 
 void
@@ -7,6 +8,7 @@ cl_relay_passed(struct cl_relay *relay, const struct cl_effect *passed)
 {
     struct cl_peer *peer = cl_handles_get(&relay->handles, passed->passed.ticket);
     relay->asking.has_passed = true;
+    cl_blob_forget_passed(relay, passed->passed.id);
     if (peer == NULL)
         return; // whoever sent it has gone
     switch (peer->kind) {

@@ -228,6 +228,18 @@ TEST(a_call_of_receive_takes_what_passes_and_proves_it_by_its_lease)
     end();
 }
 
+static unsigned
+views(void)
+{
+    unsigned len = 0;
+    CL_LIST_EACH(&relay->blobs.views, at)
+    {
+        (void)at;
+        len++;
+    }
+    return len;
+}
+
 TEST(a_long_text_is_shown_to_v2_as_a_blob_of_its_own)
 {
     static char text[CL_ENVELOPE_BODY_BYTES_MAX + 128];
@@ -252,14 +264,11 @@ TEST(a_long_text_is_shown_to_v2_as_a_blob_of_its_own)
     }
     cl_loop_turn(relay->loop, false);
     CHECK(has(otto, "\"at\":[4,2]"));
-    unsigned views = 0;
-    CL_LIST_EACH(&relay->blobs.views, at)
-    {
-        (void)at;
-        views++;
-    }
-    CHECK_INT(views, 2);
-    call(otto, "ack", "{\"agent\":\"m/otto\",\"ranges\":[[4,1,2]]}");
+    CHECK_INT(views(), 2);
+    call(otto, "ack", "{\"agent\":\"m/otto\",\"ranges\":[[4,1,1]]}");
+    CHECK_INT(views(), 1); // what has ended is nowhere
+    call(otto, "refuse", "{\"agent\":\"m/otto\",\"at\":[4,2],\"reason\":\"no\"}");
+    CHECK_INT(views(), 0);
     applied = cl_core_applied(relay->core);
     end();
 }
