@@ -489,6 +489,9 @@
 #define CL_AL_CONNS_MAX 64
 /* Messages of one connection whose end it was not told of; one more is CL_ERR_TOO_MANY. */
 #define CL_AL_PASSES_MAX 1024
+/* And what one instance may have on its way, counted as an inbox counts it; past it, likewise. So
+ * that it takes several to fill CL_PASS_ALL_BYTES_MAX. */
+#define CL_AL_PASS_BYTES_MAX (16 * CL_MIB)
 /* The agents of a connected instance are heard of so often; clients say nothing by themselves. */
 #define CL_AL_BEAT_MS 30000
 

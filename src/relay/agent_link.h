@@ -131,8 +131,10 @@ CL_MUST_CHECK enum cl_err cl_al_pass(struct cl_relay *relay, const struct cl_al_
                                      struct cl_why *why);
 /* CL_EFFECT_PASSED. */
 void cl_al_passed(struct cl_relay *relay, const struct cl_effect *effect);
-/* Nobody waits for its end any more. */
-void cl_al_pass_forget(struct cl_al_pass *pass);
+/* Its connection has gone, and hears of its end no more. */
+void cl_al_pass_leave(struct cl_al_pass *pass);
+/* It has ended. */
+void cl_al_pass_end(struct cl_al_pass *pass);
 
 /* -- agent_link_desk.c ------------------------------------------------------------------------- */
 

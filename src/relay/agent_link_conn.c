@@ -176,7 +176,7 @@ conn_free(struct cl_al_conn *conn)
     struct cl_relay *relay = conn->relay;
     CL_LIST_EACH(&conn->passes, at)
     {
-        cl_al_pass_forget(CL_LIST_ENTRY(at, struct cl_al_pass, of_conn));
+        cl_al_pass_leave(CL_LIST_ENTRY(at, struct cl_al_pass, of_conn));
     }
     if (conn->knock != NULL)
         cl_al_knock_forget(conn->knock);

@@ -415,7 +415,7 @@ cl_al_free(struct cl_relay *relay)
         return;
     CL_LIST_EACH(&al->passes, at)
     {
-        cl_al_pass_forget(CL_LIST_ENTRY(at, struct cl_al_pass, peer.link));
+        cl_al_pass_end(CL_LIST_ENTRY(at, struct cl_al_pass, peer.link));
     }
     cl_al_forget_knocks(al);
     cl_al_forget_wanted(al);

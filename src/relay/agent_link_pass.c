@@ -92,13 +92,15 @@ make_body(struct cl_relay *relay, cl_str message, struct cl_body **ret_body)
 /* -- on its way -------------------------------------------------------------------------------- */
 
 static struct cl_al_pass *
-pass_new(struct cl_relay *relay, const struct cl_al_letter *letter)
+pass_new(struct cl_relay *relay, const struct cl_al_letter *letter, uint64_t bytes)
 {
     cl_str to = letter->call->to;
     struct cl_al_pass *pass = cl_alloc(sizeof *pass + to.len);
     if (pass == NULL)
         return NULL;
     pass->relay = relay;
+    pass->instance = letter->instance;
+    pass->bytes = bytes;
     pass->conn = letter->conn;
     pass->exchange = letter->exchange == NULL ? 0 : letter->exchange->peer.handle;
     pass->to_len = (uint32_t)to.len;
@@ -108,6 +110,7 @@ pass_new(struct cl_relay *relay, const struct cl_al_letter *letter)
         cl_free(pass);
         return NULL;
     }
+    pass->instance->passing_bytes += bytes;
     if (pass->conn != NULL) {
         cl_list_append(&pass->conn->passes, &pass->of_conn);
         pass->conn->passes_len++;
@@ -116,11 +119,19 @@ pass_new(struct cl_relay *relay, const struct cl_al_letter *letter)
 }
 
 void
-cl_al_pass_forget(struct cl_al_pass *pass)
+cl_al_pass_leave(struct cl_al_pass *pass)
 {
     if (pass->conn != NULL)
         pass->conn->passes_len--;
+    pass->conn = NULL;
     cl_list_remove(&pass->of_conn);
+}
+
+void
+cl_al_pass_end(struct cl_al_pass *pass)
+{
+    cl_al_pass_leave(pass);
+    pass->instance->passing_bytes -= pass->bytes;
     cl_peer_end(pass->relay, &pass->peer);
     cl_free(pass);
 }
@@ -139,6 +150,8 @@ explain(struct cl_relay *relay, cl_str id, cl_str to, enum cl_err err, struct cl
         return cl_fail(CL_ERR_UNAVAILABLE, why, "%.*s is offline", CL_STR_ARG(to));
     if (err == CL_ERR_INBOX_FULL || err == CL_ERR_FULL)
         return cl_fail(err, why, "too much waits for %.*s: try again later", CL_STR_ARG(to));
+    if (err == CL_ERR_TOO_MANY)
+        return cl_fail(err, why, "too many messages of this instance are on their way");
     return cl_fail(err, why, "%s", cl_err_wire(err));
 }
 
@@ -146,7 +159,10 @@ static enum cl_err
 submit(struct cl_relay *relay, const struct cl_al_letter *letter, cl_str to, struct cl_body *body)
 {
     bool is_own = letter->instance->hmac != NULL;
-    struct cl_al_pass *pass = pass_new(relay, letter);
+    uint64_t bytes = cl_msg_cost_of(letter->call->from, to, CL_STR(""), body);
+    if (letter->instance->passing_bytes + bytes > CL_AL_PASS_BYTES_MAX)
+        return CL_ERR_TOO_MANY;
+    struct cl_al_pass *pass = pass_new(relay, letter, bytes);
     if (pass == NULL)
         return CL_ERR_NO_MEMORY;
     struct cl_command draft = {
@@ -162,7 +178,7 @@ submit(struct cl_relay *relay, const struct cl_al_letter *letter, cl_str to, str
     cl_random_bytes(draft.pass.id.bytes, sizeof draft.pass.id.bytes);
     enum cl_err err = cl_relay_session(relay, &draft);
     if (err != CL_OK)
-        cl_al_pass_forget(pass);
+        cl_al_pass_end(pass);
     return err;
 }
 
@@ -229,5 +245,5 @@ cl_al_passed(struct cl_relay *relay, const struct cl_effect *effect)
         tell_sender(pass->conn, effect, to);
     else if (exchange != NULL)
         cl_al_answer_sent(exchange, effect, to);
-    cl_al_pass_forget(pass);
+    cl_al_pass_end(pass);
 }

@@ -22,15 +22,16 @@ struct cl_al_instance {
     struct cl_list conns; // its WebSockets that have registered, the oldest first
     struct cl_list desks;
     uint32_t conns_len;
-    uint32_t known_len;   // desks of agents that are listed, or have spoken
-    uint32_t unknown_len; // desks of others, to whom somebody sent
-    struct cl_hmac *hmac; // its own secret's; NULL: the shared one
-    int8_t offset;        // of its clock when it registered last; CL_AGENT_LINK_NO_OFFSET
-    bool lists_agents;    // there are no others than those that have a desk
-    bool shares_conns;    // several of its agents have spoken on one connection
-    cl_time since;        // since when it has been connected
-    cl_str name;          // what the file says, as the next
-    cl_str public_key;    // or what was shown first, in key
+    uint32_t known_len;     // desks of agents that are listed, or have spoken
+    uint32_t unknown_len;   // desks of others, to whom somebody sent
+    struct cl_hmac *hmac;   // its own secret's; NULL: the shared one
+    int8_t offset;          // of its clock when it registered last; CL_AGENT_LINK_NO_OFFSET
+    bool lists_agents;      // there are no others than those that have a desk
+    bool shares_conns;      // several of its agents have spoken on one connection
+    uint64_t passing_bytes; // what it has on its way
+    cl_time since;          // since when it has been connected
+    cl_str name;            // what the file says, as the next
+    cl_str public_key;      // or what was shown first, in key
     struct cl_body *key;
     cl_digest token; // of the instance token, by which it is found
     uint32_t id_len;
@@ -115,7 +116,9 @@ struct cl_al_conn {
 struct cl_al_pass {
     struct cl_peer peer; // its handle is the ticket; in al->passes
     struct cl_relay *relay;
-    struct cl_al_conn *conn; // NULL: it came over HTTP, or its sender has gone
+    struct cl_al_instance *instance; // its sender's
+    uint64_t bytes;                  // that it counts there
+    struct cl_al_conn *conn;         // NULL: it came over HTTP, or its sender has gone
     struct cl_link of_conn;
     uint64_t exchange; // the handle of the request; 0: it came over a WebSocket
     uint32_t to_len;

@@ -19,9 +19,9 @@
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 /* Two instances with the shared secret, one with its own. */
-#define INSTANCES                                                      \
+#define INSTANCES                                                  \
     "{\"port\":0,\"secret\":\"shared\",\"registered_instances\":[" \
-    "{\"instance_id\":\"a\"},{\"instance_id\":\"b\"},"                 \
+    "{\"instance_id\":\"a\"},{\"instance_id\":\"b\"},"             \
     "{\"instance_id\":\"own\",\"secret\":\"its own\"}]}"
 
 static struct cl_journal *journal;
@@ -176,8 +176,7 @@ sign_register(struct cl_hmac *hmac, const char *instance, int64_t ahead_ms,
 static struct memory_stream *
 registers(size_t at, struct cl_hmac *hmac, const char *instance)
 {
-    struct memory_stream *link =
-        open_at(relay->agent_link->http, at, "GET / HTTP/1.1\r\n" UPGRADE);
+    struct memory_stream *link = open_at(relay->agent_link->http, at, "GET / HTTP/1.1\r\n" UPGRADE);
     char text[256], hex[CL_DIGEST_TEXT_LEN];
     sign_register(hmac, instance, 0, hex);
     int len = snprintf(text, sizeof text,
@@ -192,7 +191,8 @@ static struct memory_stream *
 join(size_t at, const char *instance)
 {
     wait_ms(1000);
-    struct memory_stream *link = registers(at, strcmp(instance, "own") == 0 ? own : shared, instance);
+    struct memory_stream *link =
+        registers(at, strcmp(instance, "own") == 0 ? own : shared, instance);
     CHECK(has(link, "\"registered\""));
     memory_stream_clear(link);
     return link;
@@ -267,5 +267,40 @@ TEST(who_has_gone_is_not_taken_for_who_is_still_there)
     two = registers(2, shared, "a");
     CHECK_INT(count(two, "kept for two"), 1);
     CHECK_INT(count(one, "for two"), 0);
+    end();
+}
+
+TEST(one_instance_alone_does_not_fill_all_that_may_pass)
+{
+    static char text[400 * CL_KIB];
+    uint64_t sent = 0;
+    begin();
+    memset(text, 'x', sizeof text - 1);
+    struct memory_stream *b = join(1, "b"); // reads nothing
+    b->room = 0;
+    for (unsigned round = 0; round < 2; round++) {
+        // Nor does it help to come again: what is on its way is on its way.
+        struct memory_stream *a = join(2, "a");
+        for (unsigned i = 0; i < 60; i++) {
+            char to[16];
+            (void)snprintf(to, sizeof to, "b/x%u-%u", round, i);
+            sends(a, "a/one", to, text);
+            CHECK(count(a, "\"error\"") == 0 || has(a, "of this instance are on their way"));
+            sent += count(a, "\"error\"") == 0;
+        }
+        hang_up(a);
+    }
+    CHECK(sent * sizeof text > CL_AL_PASS_BYTES_MAX / 2);
+    CHECK(cl_session_passing_bytes(relay->session) <= CL_AL_PASS_BYTES_MAX);
+    struct memory_stream *other = join(3, "own");
+    sends(other, "own/one", "b/other", "hi");
+    CHECK_INT(count(other, "\"error\""), 0);
+    // When their time is over there is room again.
+    wait_ms(CL_PASS_LIFE_MS + 1);
+    cl_loop_turn(relay->loop, false);
+    (void)join(4, "b");
+    struct memory_stream *a = join(2, "a");
+    sends(a, "a/one", "b/again", "hi");
+    CHECK_INT(count(a, "\"error\""), 0);
     end();
 }
