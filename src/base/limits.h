@@ -473,6 +473,9 @@
 #define CL_AL_SEARCHES_PER_ADDRESS 5
 #define CL_AL_SEARCHES_IN_ALL      50
 #define CL_AL_BURST_S              2
+/* Past these only an instance's own offset is looked at, out of a second budget like that for all;
+ * there each code counts so much for the network. */
+#define CL_AL_PINNED_WEIGHT 5
 /* Networks whose searches are counted; with more, those that asked for least are forgotten. */
 #define CL_AL_NETWORKS_MAX 4096
 /* A good register is refused when it comes again: it is remembered for as long as some clock on

@@ -3,8 +3,8 @@
  * Who may register. A register says neither when nor where it was signed, so judging one costs
  * thousands of codes, and anybody can ask for that: what may be spent on them is counted in codes,
  * for each network and in all. Loopback counts in all only, since many may stand behind it. A clock
- * that has a pin costs next to nothing, and keeps a small budget of its own, so that a flood locks
- * nobody out who was here before.
+ * that has a pin costs next to nothing, and keeps a budget of its own, a small part of it for each
+ * network, so that a flood locks nobody out who was here before.
  */
 #include <string.h>
 
@@ -78,34 +78,75 @@ network_key(const cl_network *network)
     return cl_str_of((const char *)network, sizeof *network);
 }
 
+/* What the network may ask for, of searches in full or of those of a pin. */
+static struct purse
+purse_of_network(struct cl_relay *relay, const struct cl_al_who *who, cl_str key)
+{
+    struct purse purse = purse_of(cl_loop_now(relay->loop), CL_AL_SEARCHES_PER_ADDRESS, 0);
+    if (!who->is_loopback)
+        purse.full_at = cl_until_get(&relay->agent_link->door.budget.by_network, key, purse.now);
+    return purse;
+}
+
+static void
+pay(struct cl_relay *relay, const struct cl_al_who *who, cl_str key, int64_t spent)
+{
+    struct purse purse = purse_of_network(relay, who, key);
+    if (!who->is_loopback && spent > 0)
+        cl_until_set(&relay->agent_link->door.budget.by_network, key, purse.full_at + spent,
+                     purse.now);
+}
+
+/* With so many codes at the most; what they cost, in credits. */
+static enum cl_err
+search_with(const struct cl_agent_link_search *asked, int64_t macs, int64_t *ret_spent,
+            struct cl_agent_link_found *ret_found)
+{
+    uint32_t left = (uint32_t)macs;
+    enum cl_err err = cl_agent_link_search(asked, &left, ret_found);
+    *ret_spent = (macs - left) * MAC_CREDITS;
+    return err;
+}
+
+/* Past the other budgets: the pinned clock alone. */
+static enum cl_err
+search_pinned(struct cl_relay *relay, const struct cl_al_who *who,
+              const struct cl_agent_link_search *asked, struct cl_agent_link_found *ret_found)
+{
+    struct cl_al_budget *budget = &relay->agent_link->door.budget;
+    char space[sizeof(cl_network) + 1] = {0}; // longer than the key of the other purse
+    memcpy(space, &who->network, sizeof who->network);
+    cl_str key = cl_str_of(space, sizeof space);
+    struct purse one = purse_of_network(relay, who, key);
+    struct purse all =
+        purse_of(cl_loop_now(relay->loop), CL_AL_SEARCHES_IN_ALL, budget->pinned_full_at);
+    int64_t spent;
+    if (asked->pinned == CL_AGENT_LINK_NO_OFFSET || macs_in(&all) < CL_AGENT_LINK_OFFSET_MACS ||
+        macs_in(&one) < CL_AGENT_LINK_OFFSET_MACS)
+        return CL_ERR_RATE;
+    enum cl_err err = search_with(asked, CL_AGENT_LINK_OFFSET_MACS, &spent, ret_found);
+    budget->pinned_full_at = all.full_at + spent;
+    pay(relay, who, key, CL_AL_PINNED_WEIGHT * spent);
+    return err;
+}
+
 /* The search that is allowed now, and its price. */
 static enum cl_err
 search(struct cl_relay *relay, const struct cl_al_who *who,
        const struct cl_agent_link_search *asked, struct cl_agent_link_found *ret_found)
 {
     struct cl_al_budget *budget = &relay->agent_link->door.budget;
-    cl_instant now = cl_loop_now(relay->loop);
     cl_str key = network_key(&who->network);
-    struct purse one = purse_of(now, CL_AL_SEARCHES_PER_ADDRESS, 0);
-    struct purse all = purse_of(now, CL_AL_SEARCHES_IN_ALL, budget->all_full_at);
-    struct purse pinned = purse_of(now, CL_AL_SEARCHES_IN_ALL, budget->pinned_full_at);
-    if (!who->is_loopback)
-        one.full_at = cl_until_get(&budget->by_network, key, one.now);
+    struct purse one = purse_of_network(relay, who, key);
+    struct purse all =
+        purse_of(cl_loop_now(relay->loop), CL_AL_SEARCHES_IN_ALL, budget->all_full_at);
     int64_t most = macs_in(&one) < macs_in(&all) ? macs_in(&one) : macs_in(&all);
-    bool is_pinned_only = most < CL_AGENT_LINK_OFFSET_MACS &&
-                          asked->pinned != CL_AGENT_LINK_NO_OFFSET &&
-                          macs_in(&pinned) >= CL_AGENT_LINK_OFFSET_MACS;
-    uint32_t macs = is_pinned_only ? CL_AGENT_LINK_OFFSET_MACS : (uint32_t)most;
-    uint32_t before = macs;
-    enum cl_err err = cl_agent_link_search(asked, &macs, ret_found);
-    int64_t spent = (int64_t)(before - macs) * MAC_CREDITS;
-    if (is_pinned_only) {
-        budget->pinned_full_at = pinned.full_at + spent;
-        return err;
-    }
+    int64_t spent;
+    if (most < CL_AGENT_LINK_OFFSET_MACS)
+        return search_pinned(relay, who, asked, ret_found);
+    enum cl_err err = search_with(asked, most, &spent, ret_found);
     budget->all_full_at = all.full_at + spent;
-    if (!who->is_loopback && spent > 0)
-        cl_until_set(&budget->by_network, key, one.full_at + spent, one.now);
+    pay(relay, who, key, spent);
     return err;
 }
 

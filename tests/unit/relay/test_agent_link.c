@@ -304,3 +304,33 @@ TEST(one_instance_alone_does_not_fill_all_that_may_pass)
     CHECK_INT(count(a, "\"error\""), 0);
     end();
 }
+
+/* A register of "a" from 10.0.0.<host>, out of nowhere. */
+static enum cl_err
+knock(uint8_t host, bool is_good)
+{
+    struct cl_why why;
+    char hex[CL_DIGEST_TEXT_LEN];
+    struct cl_agent_link_call asked = {.type = CL_AGENT_LINK_REGISTER, .instance = CL_STR("a")};
+    struct cl_al_who who = {.call = &asked};
+    const uint8_t ip[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = host};
+    memcpy(who.network.ip, ip, sizeof ip);
+    sign_register(shared, "a", 0, hex);
+    CHECK(cl_digest_read(cl_str_of(hex, sizeof hex), &asked.signature));
+    asked.signature.bytes[0] ^= !is_good;
+    return cl_al_door_register(relay, &who, &why);
+}
+
+TEST(a_flood_from_a_few_networks_locks_out_nobody_who_was_here)
+{
+    begin();
+    (void)join(0, "a");
+    for (unsigned second = 0; second < 3; second++) {
+        wait_ms(1000);
+        for (uint8_t host = 1; host <= 20; host++)
+            for (unsigned i = 0; i < 300; i++)
+                cl_err_ignore(knock(host, false));
+        CHECK_OK(knock(100, true));
+    }
+    end();
+}
