@@ -481,6 +481,9 @@
 /* A good register is refused when it comes again: it is remembered for as long as some clock on
  * earth may show its time. With CL_ONCE_MAX of them only clocks that are as they were get in. */
 #define CL_AL_SEEN_MS (27LL * 3600 * 1000)
+/* Of one instance so many at the most, and then one more every CL_AL_SEEN_MS / CL_AL_SEEN_SHARE, so
+ * that its clients, or whoever has its secret, leave room for others. */
+#define CL_AL_SEEN_SHARE 2048
 /* Whoever has registered from an address may send over HTTP from there, for so long; so many pairs
  * of them are kept, with more those that end first are forgotten. */
 #define CL_AL_PROVEN_MS  (24LL * 3600 * 1000)

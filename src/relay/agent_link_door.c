@@ -393,6 +393,29 @@ knock_new(struct cl_relay *relay, const struct cl_al_who *who, struct cl_al_inst
     return knock;
 }
 
+/* Once more into the memory of all, unless the instance has had its share of that. */
+static enum cl_err
+remember(struct cl_relay *relay, const struct cl_al_knock *knock, const cl_digest *signature)
+{
+    const int64_t price_ms = CL_AL_SEEN_MS / CL_AL_SEEN_SHARE;
+    int64_t now_ms = cl_loop_now(relay->loop).ms;
+    int64_t *full_at = &knock->instance->seen_full_at;
+    struct cl_command draft = {
+        .kind = CL_COMMAND_ONCE,
+        .once = {.digest = cl_str_of((const char *)signature, sizeof *signature),
+                 .until = cl_time_add(cl_relay_time(relay), CL_AL_SEEN_MS)}};
+    if (cl_core_knows_once(relay->core, signature))
+        return CL_ERR_STALE;
+    if (*full_at < now_ms)
+        *full_at = now_ms;
+    if (*full_at + price_ms > now_ms + CL_AL_SEEN_MS)
+        return CL_ERR_TOO_MANY;
+    enum cl_err err = cl_relay_submit(relay, &draft, knock->peer.handle);
+    if (err == CL_OK)
+        *full_at += price_ms;
+    return err;
+}
+
 enum cl_err
 cl_al_door_register(struct cl_relay *relay, const struct cl_al_who *who, struct cl_why *why)
 {
@@ -404,11 +427,7 @@ cl_al_door_register(struct cl_relay *relay, const struct cl_al_who *who, struct 
     struct cl_al_knock *knock = knock_new(relay, who, instance, &found);
     if (knock == NULL)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    struct cl_command draft = {
-        .kind = CL_COMMAND_ONCE,
-        .once = {.digest = cl_str_of((const char *)&who->call->signature, sizeof(cl_digest)),
-                 .until = cl_time_add(cl_relay_time(relay), CL_AL_SEEN_MS)}};
-    err = cl_relay_submit(relay, &draft, knock->peer.handle);
+    err = remember(relay, knock, &who->call->signature);
     if (err != CL_OK)
         cl_al_knock_reply(knock, err);
     return CL_OK;

@@ -29,6 +29,7 @@ struct cl_al_instance {
     bool lists_agents;      // there are no others than those that have a desk
     bool shares_conns;      // several of its agents have spoken on one connection
     uint64_t passing_bytes; // what it has on its way
+    int64_t seen_full_at;   // by the loop's clock: its share of what is remembered
     cl_time since;          // since when it has been connected
     cl_str name;            // what the file says, as the next
     cl_str public_key;      // or what was shown first, in key

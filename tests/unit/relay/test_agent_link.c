@@ -305,17 +305,18 @@ TEST(one_instance_alone_does_not_fill_all_that_may_pass)
     end();
 }
 
-/* A register of "a" from 10.0.0.<host>, out of nowhere. */
+/* A register from 10.0.0.<host>, out of nowhere. */
 static enum cl_err
-knock(uint8_t host, bool is_good)
+knock(uint8_t host, const char *instance, bool is_good)
 {
     struct cl_why why;
     char hex[CL_DIGEST_TEXT_LEN];
-    struct cl_agent_link_call asked = {.type = CL_AGENT_LINK_REGISTER, .instance = CL_STR("a")};
+    struct cl_agent_link_call asked = {.type = CL_AGENT_LINK_REGISTER,
+                                       .instance = cl_str_z(instance)};
     struct cl_al_who who = {.call = &asked};
     const uint8_t ip[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = host};
     memcpy(who.network.ip, ip, sizeof ip);
-    sign_register(shared, "a", 0, hex);
+    sign_register(strcmp(instance, "own") == 0 ? own : shared, instance, 0, hex);
     CHECK(cl_digest_read(cl_str_of(hex, sizeof hex), &asked.signature));
     asked.signature.bytes[0] ^= !is_good;
     return cl_al_door_register(relay, &who, &why);
@@ -329,8 +330,25 @@ TEST(a_flood_from_a_few_networks_locks_out_nobody_who_was_here)
         wait_ms(1000);
         for (uint8_t host = 1; host <= 20; host++)
             for (unsigned i = 0; i < 300; i++)
-                cl_err_ignore(knock(host, false));
-        CHECK_OK(knock(100, true));
+                cl_err_ignore(knock(host, "a", false));
+        CHECK_OK(knock(100, "a", true));
     }
+    end();
+}
+
+TEST(one_instance_alone_does_not_fill_the_memory_of_registers)
+{
+    begin();
+    (void)join(0, "own");
+    uint64_t before = cl_core_applied(relay->core);
+    for (unsigned i = 0; i < CL_AL_SEEN_SHARE + 500; i++) {
+        wait_ms(1000);
+        CHECK_OK(knock(1, "own", true));
+    }
+    cl_loop_turn(relay->loop, false);
+    CHECK(cl_core_applied(relay->core) - before >= CL_AL_SEEN_SHARE);
+    CHECK(cl_core_applied(relay->core) - before < CL_AL_SEEN_SHARE + 250);
+    // What is not remembered is good for the clock that is as it was, and for no other.
+    CHECK_INT(relay->agent_link->counts[CL_AL_COUNT_REGISTERED], CL_AL_SEEN_SHARE + 501);
     end();
 }
