@@ -144,7 +144,8 @@ CL_MUST_CHECK enum cl_err cl_al_instance_new(struct cl_relay *relay,
                                              const struct cl_agent_link_instance *from,
                                              struct cl_al_instance **ret_instance);
 void cl_al_instance_free(struct cl_al_instance *instance);
-/* Agents of instances, or of that one only, that the core knows from earlier. */
+/* Agents of instances, or of that one only, that the core knows from earlier, and those for whom
+ * something waits there. */
 void cl_al_adopt(struct cl_relay *relay, const struct cl_al_instance *only);
 /* A connection of it has registered, or has gone. */
 void cl_al_instance_joined(struct cl_al_instance *instance, struct cl_al_conn *conn);

@@ -174,25 +174,6 @@ is_registered_here(struct cl_relay *relay, const struct cl_agent *agent)
            cl_str_eq(cl_body_str(agent->record), cl_buf_str(&relay->text));
 }
 
-void
-cl_al_adopt(struct cl_relay *relay, const struct cl_al_instance *only)
-{
-    for (const struct cl_agent *agent = NULL;
-         (agent = cl_core_agent_next(relay->core, agent)) != NULL;) {
-        cl_str before, after;
-        bool is_address = cl_str_split(agent->id, '/', &before, &after);
-        struct cl_al_instance *instance =
-            is_address ? cl_al_find_instance(relay->agent_link, before) : NULL;
-        if (instance == NULL || instance->lists_agents || (only != NULL && instance != only) ||
-            !is_registered_here(relay, agent))
-            continue;
-        if (cl_al_learn(relay, instance, agent->id, NULL) != CL_OK)
-            continue; // they may be too many
-        struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent->id);
-        desk->has_voice = true;
-    }
-}
-
 /* The core lists it from now on, and does not forget it while it is there. A journal that takes
  * nothing now keeps nobody from receiving. */
 static void
@@ -263,19 +244,35 @@ cl_desk_reply(struct cl_al_desk *desk, const struct cl_effect *effect)
 
 /* -- whose agent ------------------------------------------------------------------------------- */
 
-struct cl_al_instance *
-cl_al_reach(const struct cl_relay *relay, cl_str agent)
+/* The instance whose agent that could be, or NULL. */
+static struct cl_al_instance *
+instance_of(const struct cl_relay *relay, cl_str agent)
 {
     struct cl_address address;
     if (relay->agent_link == NULL || !cl_address_read(agent, &address) ||
         address.kind != CL_ADDRESS_AGENT)
         return NULL;
     struct cl_al_instance *instance = cl_al_find_instance(relay->agent_link, address.instance);
-    if (instance == NULL || instance->conns_len == 0)
+    if (instance == NULL)
         return NULL;
     bool is_agent =
         !instance->lists_agents || cl_map_get(&relay->agent_link->agents, agent) != NULL;
     return is_agent ? instance : NULL;
+}
+
+struct cl_al_instance *
+cl_al_reach(const struct cl_relay *relay, cl_str agent)
+{
+    struct cl_al_instance *instance = instance_of(relay, agent);
+    return instance == NULL || instance->conns_len == 0 ? NULL : instance;
+}
+
+/* Nothing is out, and nothing waits. */
+static bool
+is_idle(const struct cl_al_desk *desk)
+{
+    const struct cl_agent *agent = cl_core_agent(desk->relay->core, cl_desk_agent(desk));
+    return cl_list_is_empty(&desk->pushes) && (agent == NULL || agent->inbox.count == 0);
 }
 
 /* Of those that were written to and never heard of the oldest makes room, if it is not in use. */
@@ -285,7 +282,7 @@ drop_unknown(struct cl_al_instance *instance)
     CL_LIST_EACH(&instance->desks, at)
     {
         struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, link);
-        if (desk->is_known || !cl_list_is_empty(&desk->pushes))
+        if (desk->is_known || !is_idle(desk))
             continue;
         desk_close(desk);
         desk_free(desk);
@@ -313,9 +310,27 @@ desk_of(struct cl_relay *relay, struct cl_al_instance *instance, cl_str agent)
 }
 
 void
+cl_al_adopt(struct cl_relay *relay, const struct cl_al_instance *only)
+{
+    for (const struct cl_agent *agent = NULL;
+         (agent = cl_core_agent_next(relay->core, agent)) != NULL;) {
+        struct cl_al_instance *instance = instance_of(relay, agent->id);
+        if (instance == NULL || instance->lists_agents || (only != NULL && instance != only))
+            continue;
+        if (!cl_agent_is_registered(agent))
+            (void)desk_of(relay, instance, agent->id); // they may be too many, as below
+        if (!is_registered_here(relay, agent) ||
+            cl_al_learn(relay, instance, agent->id, NULL) != CL_OK)
+            continue;
+        struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent->id);
+        desk->has_voice = true;
+    }
+}
+
+void
 cl_al_seat(struct cl_relay *relay, cl_str agent)
 {
-    struct cl_al_instance *instance = cl_al_reach(relay, agent);
+    struct cl_al_instance *instance = instance_of(relay, agent);
     // Whoever is attached in another way has said which agent it is.
     if (instance == NULL || cl_session_is_online(relay->session, agent))
         return;
@@ -349,12 +364,12 @@ close_lonely(struct cl_al_instance *instance)
 void
 cl_al_want(struct cl_relay *relay, cl_str agent)
 {
-    struct cl_al_instance *instance = cl_al_reach(relay, agent);
+    struct cl_al_instance *instance = instance_of(relay, agent);
     if (instance == NULL || cl_session_is_online(relay->session, agent))
         return;
     const struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
-    if (desk != NULL && desk->is_open)
-        return;
+    if (desk != NULL && (desk->is_open || instance->conns_len == 0))
+        return; // there it is, or it is found when the instance comes
     struct wanted *wanted = cl_alloc(sizeof *wanted + agent.len);
     if (wanted == NULL)
         return; // the next message asks again

@@ -107,8 +107,11 @@ find_instance(struct cl_exchange *exchange, const struct cl_agent_link_call *cal
         return cl_fail(CL_ERR_FORBIDDEN, why, "%.*s is not registered at this relay",
                        CL_STR_ARG(call->instance));
     enum cl_err err = CL_OK;
-    if (instance == NULL)
+    if (instance == NULL) {
         err = cl_al_instance_new(relay, &from, &instance);
+        if (err == CL_OK)
+            cl_al_adopt(relay, instance);
+    }
     *ret_instance = instance;
     return err == CL_OK ? CL_OK : cl_fail(err, why, "%s", cl_err_wire(err));
 }

@@ -197,7 +197,8 @@ cl_al_pass(struct cl_relay *relay, const struct cl_al_letter *letter, struct cl_
         return err;
     err = make_body(relay, call->message, &body);
     if (err == CL_OK) {
-        cl_al_seat(relay, id);
+        if (is_ours)
+            cl_al_seat(relay, id);
         err = cl_al_is_gone(relay, id) ? CL_ERR_NO_AGENT : submit(relay, letter, id, body);
     }
     cl_body_unref(body);

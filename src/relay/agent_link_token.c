@@ -108,7 +108,10 @@ cl_al_hope_holds(struct cl_al_hope *hope, cl_str instance)
         hope->relay->auth_failures[1]++;
         cl_penalties_add(&hope->relay->penalties, &hope->peer, cl_loop_now(hope->relay->loop));
     }
-    if (holds && cl_al_find_instance(al, instance) == NULL)
-        holds = cl_al_instance_new(hope->relay, &from, &made) == CL_OK;
-    return holds;
+    if (!holds || cl_al_find_instance(al, instance) != NULL)
+        return holds;
+    if (cl_al_instance_new(hope->relay, &from, &made) != CL_OK)
+        return false;
+    cl_al_adopt(hope->relay, made);
+    return true;
 }

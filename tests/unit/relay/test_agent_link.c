@@ -352,3 +352,27 @@ TEST(one_instance_alone_does_not_fill_the_memory_of_registers)
     CHECK_INT(relay->agent_link->counts[CL_AL_COUNT_REGISTERED], CL_AL_SEEN_SHARE + 501);
     end();
 }
+
+TEST(what_waits_for_an_agent_that_never_spoke_comes_with_its_instance)
+{
+    begin();
+    delegate(0, "a/quiet", "kept for quiet");
+    struct memory_stream *a = registers(1, shared, "a");
+    CHECK_INT(count(a, "kept for quiet"), 1);
+    hang_up(a);
+    // As far as there is room for such agents, those for whom nothing waits make it.
+    for (unsigned i = 0; i < CL_AL_AGENTS_MAX + 10; i++) {
+        char to[16];
+        struct memory_stream *b = join(2, "b");
+        a = join(1, "a");
+        (void)snprintf(to, sizeof to, "a/x%u", i);
+        sends(b, "b/x", to, "passes");
+        CHECK_INT(count(a, "passes"), 1);
+        hang_up(a);
+        hang_up(b);
+    }
+    wait_ms(1000);
+    a = registers(1, shared, "a");
+    CHECK_INT(count(a, "kept for quiet"), 1);
+    end();
+}
