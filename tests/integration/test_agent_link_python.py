@@ -597,6 +597,26 @@ def what_was_sent_goes_out_before_the_program_ends(relay):
 
 
 @test()
+def an_interpreter_that_ends_needs_no_more_threads(relay):
+    """Python 3.12 starts none once it runs what was registered by atexit."""
+    inbox = Inbox()
+    text = ("import asyncio, atexit, threading\nfrom agent_link import AgentLink\n"
+            f'link = AgentLink(relay_url="{relay.url}", relay_token="x", instance_id="mini", '
+            'agent_id="mira")\n'
+            "def no_more(*_):\n    raise RuntimeError('no thread at interpreter shutdown')\n"
+            "atexit.register(lambda: setattr(threading, '_start_new_thread', no_more))\n"
+            "async def main():\n    for n in range(2000): link.send('otto', str(n))\n"
+            "asyncio.run(main())\n")
+    with folder() as path, link(relay, "otto") as otto:
+        otto.on_message(inbox)
+        with Script(path, text) as script:
+            equal(script.ends(), 0, f"status; {script.lines}")
+            equal(script.lines, [], "nothing is printed")
+        inbox.wait(2000)
+        equal(inbox.texts(), [*map(str, range(2000))], "texts")
+
+
+@test()
 def a_forked_child_connects_anew(relay):
     inbox = Inbox()
     text = ("import os\nfrom agent_link import AgentLink\n"

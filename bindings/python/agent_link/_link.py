@@ -284,16 +284,21 @@ class AgentLink:
                 if self._client is None:
                     _links.discard(self)
                 closing._finish()
-        thread = threading.Thread(target=work, daemon=True, name="agent_link close")
+
+        def begin():
+            try:
+                threading.Thread(target=work, daemon=True, name="agent_link close").start()
+            except RuntimeError:  # Python 3.12 starts none when the interpreter ends
+                work()
         if not is_in_loop() or asyncio.get_running_loop() is not self._home:
-            thread.start()
+            begin()
             return
         # By a handler, perhaps: then its message is handled, and is acknowledged before the end.
         task = asyncio.current_task()
         if self._tasks.get(task) is not None:
             client.settle(self._tasks[task], None)
             self._tasks[task] = None
-        self._home.call_soon(thread.start)
+        self._home.call_soon(begin)
 
     def _end_home(self, error):
         home, ended = self._home, self._home_ended
