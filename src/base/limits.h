@@ -534,8 +534,8 @@
 /* One text of v2 that an uplink takes: an answer has 1 MiB of messages, or a larger one, and what
  * is around them. A longer one breaks the connection. */
 #define CL_UPLINK_TEXT_BYTES_MAX (4 * CL_MIB)
-/* Calls of v2 that wait to be written on an uplink, all of which its user keeps anyway; past it the
- * connection is cut, and they are made on the next one. */
+/* Calls of v2 that wait to be written on an uplink, all of which its user keeps anyway; past it they
+ * are written when those before them were answered. */
 #define CL_UPLINK_OUT_BYTES_MAX (64 * CL_MIB)
 /* Of one client of libclawlink: calls that wait for their answers, and their bytes; one more is
  * CL_ERR_FULL. */

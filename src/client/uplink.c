@@ -25,6 +25,7 @@ struct cl_uplink {
     struct cl_backoff backoff;
     struct cl_list seats;
     struct cl_list calls; // not answered yet, in the order in which they were made
+    struct call *unsaid;  // the first that waits for room on this connection
     uint64_t last_number; // of a call; hello has 0
     uint8_t state;        // enum state
     uint8_t busy;         // functions of this file on the stack that come from the loop
@@ -51,7 +52,7 @@ struct call {
     enum cl_v2_method method;
     bool is_kept;
     bool is_bound;
-    bool is_sent; // on this connection
+    bool is_sent; // on this connection, as are all before it
     cl_uplink_answer_fn *fn;
     void *ctx;
     uint32_t len;
@@ -82,10 +83,24 @@ random_of(const struct cl_uplink *uplink)
 
 /* -- the end ----------------------------------------------------------------------------------- */
 
-static void
-drop_call(struct call *call)
+static struct call *
+call_of(const struct cl_uplink *uplink, struct cl_link *link)
 {
+    return link == &uplink->calls.head ? NULL : CL_LIST_ENTRY(link, struct call, link);
+}
+
+static void
+take_out(struct cl_uplink *uplink, struct call *call)
+{
+    if (uplink->unsaid == call)
+        uplink->unsaid = call_of(uplink, call->link.next);
     cl_list_remove(&call->link);
+}
+
+static void
+drop_call(struct cl_uplink *uplink, struct call *call)
+{
+    take_out(uplink, call);
     cl_free(call);
 }
 
@@ -101,7 +116,7 @@ destroy(struct cl_uplink *uplink)
 {
     CL_LIST_EACH(&uplink->calls, at)
     {
-        drop_call(CL_LIST_ENTRY(at, struct call, link));
+        drop_call(uplink, CL_LIST_ENTRY(at, struct call, link));
     }
     CL_LIST_EACH(&uplink->seats, at)
     {
@@ -173,6 +188,7 @@ fail_calls(struct cl_uplink *uplink)
     const struct cl_uplink_answer answer = {.err = CL_ERR_CLOSED};
     struct cl_list lost;
     cl_list_init(&lost);
+    uplink->unsaid = NULL;
     CL_LIST_EACH(&uplink->calls, at)
     {
         struct call *call = CL_LIST_ENTRY(at, struct call, link);
@@ -188,7 +204,7 @@ fail_calls(struct cl_uplink *uplink)
         struct call *call = CL_LIST_ENTRY(at, struct call, link);
         if (!uplink->is_freed)
             tell(call, &answer);
-        drop_call(call);
+        drop_call(uplink, call);
     }
 }
 
@@ -292,12 +308,27 @@ say_attach(struct cl_uplink *uplink, struct seat *seat)
     return err;
 }
 
+/* As many as there is room for; with the answers to those comes room for the rest. */
 static enum cl_err
-say_again(struct cl_uplink *uplink, struct call *call)
+say_calls(struct cl_uplink *uplink)
 {
-    enum cl_err err = say(uplink, cl_str_of(call->text, call->len));
-    call->is_sent = err == CL_OK;
-    return err;
+    enum cl_err err = CL_OK;
+    for (struct call *call; err == CL_OK && (call = uplink->unsaid) != NULL;) {
+        err = say(uplink, cl_str_of(call->text, call->len));
+        call->is_sent = err == CL_OK;
+        if (call->is_sent)
+            uplink->unsaid = call_of(uplink, call->link.next);
+    }
+    return err == CL_ERR_FULL ? CL_OK : err;
+}
+
+/* Also outside of the loop's callbacks: what cannot be said now breaks the connection, and is said
+ * on the next one. */
+static void
+say_or_break(struct cl_uplink *uplink, enum cl_err err)
+{
+    if (err != CL_OK && uplink->ws != NULL)
+        cl_ws_cut(uplink->ws);
 }
 
 /* All that the relay has to be told on a new connection. */
@@ -313,12 +344,8 @@ say_all(struct cl_uplink *uplink)
         if (err == CL_OK)
             err = say_attach(uplink, seat);
     }
-    CL_LIST_EACH(&uplink->calls, at)
-    {
-        if (err == CL_OK)
-            err = say_again(uplink, CL_LIST_ENTRY(at, struct call, link));
-    }
-    return err;
+    uplink->unsaid = call_of(uplink, uplink->calls.head.next);
+    return err == CL_OK ? say_calls(uplink) : err;
 }
 
 /* -- hearing ----------------------------------------------------------------------------------- */
@@ -431,13 +458,6 @@ find_call(const struct cl_uplink *uplink, uint64_t number)
     return NULL;
 }
 
-/* There was no memory for what was heard; the relay says it again, or is asked again. */
-static void
-choke(struct cl_uplink *uplink)
-{
-    give_up(uplink, &(struct cl_uplink_fall){.err = CL_ERR_NO_MEMORY, .text = ""});
-}
-
 static void
 answer_call(struct cl_uplink *uplink, struct call *call, const struct cl_envelope_reader *reader,
             const struct cl_v2_heard *heard)
@@ -449,7 +469,7 @@ answer_call(struct cl_uplink *uplink, struct call *call, const struct cl_envelop
             result == NULL ? CL_ERR_NO_MEMORY
                            : cl_v2_read_result(reader, call->method, heard->result, result, NULL);
         if (err == CL_ERR_NO_MEMORY && call->is_kept) {
-            choke(uplink);
+            cl_uplink_choke(uplink);
             return;
         }
         answer = (struct cl_uplink_answer){
@@ -457,7 +477,7 @@ answer_call(struct cl_uplink *uplink, struct call *call, const struct cl_envelop
             .result = err == CL_OK ? result : NULL,
             .text = err == CL_OK ? heard->result : CL_STR("")};
     }
-    cl_list_remove(&call->link);
+    take_out(uplink, call);
     tell(call, &answer);
     cl_free(call);
 }
@@ -508,7 +528,7 @@ hear(struct cl_uplink *uplink, cl_str text)
     const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
     enum cl_err err = cl_v2_decode_heard(&reader, text, &heard, &why);
     if (err == CL_ERR_NO_MEMORY)
-        choke(uplink);
+        cl_uplink_choke(uplink);
     else if (err != CL_OK)
         broken_rule(uplink, why.text);
     else if (heard.kind == CL_V2_HEARD_NOTE && uplink->state == UP)
@@ -529,6 +549,8 @@ on_message(void *ctx, struct cl_ws_conn *ws, bool is_text, cl_str message)
         hear(uplink, message);
     else
         broken_rule(uplink, "it sent a binary frame");
+    if (uplink->state == UP)
+        say_or_break(uplink, say_calls(uplink));
     leave(uplink);
 }
 
@@ -662,15 +684,6 @@ cl_uplink_new(const struct cl_uplink_config *config, void *ctx, struct cl_uplink
 
 /* -- what its user asks for -------------------------------------------------------------------- */
 
-/* Called by its user, outside of the loop's callbacks, too: what cannot be said now breaks the
- * connection, and is said on the next one. */
-static void
-say_or_break(struct cl_uplink *uplink, enum cl_err err)
-{
-    if (err != CL_OK && uplink->ws != NULL)
-        cl_ws_cut(uplink->ws);
-}
-
 static struct seat *
 find_seat(const struct cl_uplink *uplink, cl_str agent)
 {
@@ -706,7 +719,7 @@ cl_uplink_attach(struct cl_uplink *uplink, const struct cl_v2_attach *params)
             drop_seat(before);
         cl_list_append(&uplink->seats, &seat->link);
         if (uplink->state == UP)
-            say_or_break(uplink, say_attach(uplink, seat));
+            say_or_break(uplink, uplink->unsaid == NULL ? say_attach(uplink, seat) : CL_ERR_FULL);
     }
     cl_buf_done(&text);
     return err;
@@ -743,8 +756,10 @@ cl_uplink_call(struct cl_uplink *uplink, const struct cl_uplink_call *call, uint
         memcpy(made->text, text.ptr, text.len);
         uplink->last_number = number;
         cl_list_append(&uplink->calls, &made->link);
-        if (uplink->state == UP)
-            say_or_break(uplink, say_again(uplink, made));
+        if (uplink->unsaid == NULL && uplink->state == UP)
+            uplink->unsaid = made;
+        if (uplink->unsaid == made)
+            say_or_break(uplink, say_calls(uplink));
         if (ret_number != NULL)
             *ret_number = number;
     }
@@ -757,7 +772,7 @@ cl_uplink_forget(struct cl_uplink *uplink, uint64_t number)
 {
     struct call *call = find_call(uplink, number);
     if (call != NULL)
-        drop_call(call);
+        drop_call(uplink, call);
 }
 
 void
@@ -772,7 +787,7 @@ void
 cl_uplink_choke(struct cl_uplink *uplink)
 {
     enter(uplink);
-    choke(uplink);
+    give_up(uplink, &(struct cl_uplink_fall){.err = CL_ERR_NO_MEMORY, .text = ""});
     leave(uplink);
 }
 

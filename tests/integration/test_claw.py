@@ -105,6 +105,23 @@ def a_relay_that_dies_loses_nothing_and_nothing_comes_twice():
             relay.clean()
 
 
+@test(relay=False)
+def all_that_may_wait_goes_out_when_the_relay_is_there():
+    with Relay() as relay:
+        port, url = str(relay.port), relay.url
+    backlog = subprocess.Popen([LAB, "backlog", url], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        equal(backlog.stdout.readline(), "full\n", "before")
+        with Relay(port=port):
+            equal(backlog.stdout.readline(), "all was told\n", "after")
+            equal(backlog.wait(WAIT), 0, "status of backlog")
+    finally:
+        backlog.kill()
+        backlog.wait()
+        backlog.stdout.close()
+
+
 # -- the examples ----------------------------------------------------------------------------------
 
 

@@ -106,3 +106,33 @@ lab_flow(const char *url, unsigned count)
     NEED(claw_free(mira) == CLAW_OK && claw_free(otto) == CLAW_OK);
     printf("%u sent, %u received, %u outages\n", sent, seen.next, seen.downs);
 }
+
+/* -- all that may wait ------------------------------------------------------------------------- */
+
+void
+lab_backlog(const char *url)
+{
+    static char body[32768];
+    claw_client *mira = lab_client(url, "laptop", "mira", 0);
+    struct claw_letter letter = lab_letter("mira", "mini/otto", "");
+    uint64_t sent = 0, told = 0;
+    claw_err err;
+    memset(body, 'x', sizeof body);
+    letter.body = body;
+    letter.body_len = sizeof body;
+    do {
+        letter.tag = sent + 1;
+        err = claw_send(mira, &letter, NULL);
+        sent += err == CLAW_OK;
+    } while (err == CLAW_OK);
+    NEED(err == CLAW_ERR_FULL && sent > 1000);
+    printf("full\n");
+    (void)fflush(stdout);
+    while (told < sent) { // nobody knows mini/otto; each is told so, in order
+        const struct claw_event *event = lab_await(mira, CLAW_EVENT_SENT);
+        NEED(event->tag == ++told);
+        claw_event_free(mira, event);
+    }
+    NEED(claw_free(mira) == CLAW_OK);
+    printf("all was told\n");
+}

@@ -88,6 +88,8 @@ main(int argc, char **argv)
         lab_group(argv[2]);
     else if (strcmp(argv[1], "flow") == 0)
         lab_flow(argv[2], number);
+    else if (strcmp(argv[1], "backlog") == 0)
+        lab_backlog(argv[2]);
     else if (strcmp(argv[1], "hammer") == 0)
         lab_hammer(argv[2], number);
     else if (strcmp(argv[1], "faults") == 0)

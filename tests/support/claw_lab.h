@@ -6,6 +6,7 @@
  *     claw-lab talk URL              two clients say everything that there is to say
  *     claw-lab group URL             who knows the group's secret, and who does not
  *     claw-lab flow URL COUNT        so many messages in order, each once, whatever the relay does
+ *     claw-lab backlog URL           as many messages as may wait for a relay, which comes later
  *     claw-lab hammer URL ROUNDS     eight threads at one client, and eight with one each
  *     claw-lab faults URL            the same few calls, with each allocation failing once
  *
@@ -37,6 +38,7 @@ void lab_send(claw_client *client, const struct claw_letter *letter, char ret_id
 void lab_talk(const char *url);
 void lab_group(const char *url);
 void lab_flow(const char *url, unsigned count);
+void lab_backlog(const char *url);
 void lab_hammer(const char *url, unsigned rounds);
 void lab_faults(const char *url);
 
