@@ -185,7 +185,8 @@ struct cl_api_agent {
     struct cl_list settled; // known to be settled, or not handed out again yet; oldest first
     uint32_t settled_len;
     uint32_t unsure_len; // of those: the relay may not know it
-    uint64_t to_come;    // messages that were in the inbox when it was attached last
+    bool is_here;        // attached on this connection,
+    uint64_t to_come;    // with so many messages in its inbox that were not handed out yet
 };
 
 /* "otto" or "instance/otto" of this client's instance. CL_ERR_USAGE: anything else. */

@@ -340,8 +340,9 @@ void
 cl_api_take_up(claw_client *client, cl_str address, uint64_t waiting)
 {
     struct cl_api_agent *agent = cl_api_agent_find(client, address);
-    if (agent == NULL)
+    if (agent == NULL || agent->is_here) // once more: what was handed out waits still
         return;
+    agent->is_here = true;
     agent->to_come = waiting;
     if (waiting == 0)
         be_sure_of_all(client, agent);
@@ -370,7 +371,7 @@ cl_api_take_message(claw_client *client, const struct cl_v2_message *message)
         hand_out_again(agent, held, &message->at);
     else
         give(agent, &parcel);
-    if (agent->to_come > 0 && --agent->to_come == 0)
+    if (message->at.priority < CL_PRIORITY_COUNT && agent->to_come > 0 && --agent->to_come == 0)
         be_sure_of_all(client, agent);
     cl_arena_done(&parcel.arena);
 }
@@ -378,6 +379,7 @@ cl_api_take_message(claw_client *client, const struct cl_v2_message *message)
 static void
 take_back(struct cl_api_agent *agent)
 {
+    agent->is_here = false;
     agent->to_come = 0;
     CL_LIST_EACH(&agent->given, at)
     {
@@ -554,14 +556,14 @@ find_held(claw_client *client, const struct settle_args *args, struct cl_api_age
     return CL_OK;
 }
 
-/* The program has said what it had to say. */
+/* The program has said what it had to say. What did not come again the relay has no more. */
 static void
 is_settled(struct cl_api_agent *agent, struct held *held)
 {
     if (held->has_place)
         move(held, TO_TELL, &agent->to_tell);
     else
-        settle(agent, held, false);
+        settle(agent, held, agent->is_here && agent->to_come == 0);
 }
 
 static enum cl_err

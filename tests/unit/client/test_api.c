@@ -142,7 +142,7 @@ hand_out(unsigned last_byte, unsigned priority, unsigned at)
                                         .to = CL_STR("mini/otto"),
                                         .iat = 1775304000,
                                         .exp = 1775908800,
-                                        .pri = (uint8_t)priority};
+                                        .pri = (uint8_t)(priority < 4 ? priority : 2)};
     header.id.bytes[0] = 1;
     header.id.bytes[15] = (uint8_t)last_byte;
     cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
@@ -563,6 +563,36 @@ TEST(without_a_group_s_secret_no_signature_can_be_wanted)
 }
 
 /* -- the end of a client ----------------------------------------------------------------------- */
+
+TEST(what_the_relay_has_forgotten_is_not_waited_for)
+{
+    char ids[3][CLAW_ID_CAP];
+    const struct claw_options options = options_for_tests();
+    begin(&options);
+    come_up(1, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        hand_out(i, 2, 5 + i);
+        take(ids[i]);
+    }
+    break_off();
+    come_up(2, 1);
+    CHECK_INT(claw_ack(client, "otto", ids[0], 0, 0), CLAW_OK);
+    CHECK_INT(claw_waiting(client), 1); // it may be the one that is to come
+    hand_out(3, 4, 1);                  // which one that passes is not
+    expect(CLAW_EVENT_MESSAGE);
+    CHECK_INT(claw_waiting(client), 1);
+    hand_out(2, 2, 7);
+    CHECK(next() == NULL);
+    CHECK_INT(claw_waiting(client), 0); // it is another one
+    CHECK_INT(claw_attach_name(client, "otto"), CLAW_OK);
+    say("{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"agent\":\"mini/otto\",\"waiting\":1,"
+        "\"receipts\":0}}"); // it was handed out
+    expect(CLAW_EVENT_ATTACHED);
+    CHECK_INT(claw_ack(client, "otto", ids[1], 0, 0), CLAW_OK);
+    CHECK_INT(claw_waiting(client), 0);
+    CHECK_INT(claw_drain(client, -1), CLAW_OK);
+    end();
+}
 
 TEST(an_assertion_breaks_the_client_and_nothing_else)
 {
