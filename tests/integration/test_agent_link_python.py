@@ -722,6 +722,38 @@ def a_handler_that_raises_ends_nothing(relay):
 
 
 @test()
+def a_handler_that_is_cancelled_holds_up_nobody(relay):
+    """Something that it waits for was cancelled, not it; then it has failed as any other."""
+    inbox = Inbox()
+
+    async def work():
+        async with link(relay, "otto") as otto, link(relay, "mira") as mira:
+            @otto.on_message
+            async def later(message):
+                await turn()
+                if message.message == "later":
+                    gone = asyncio.get_running_loop().create_future()
+                    gone.cancel()
+                    await gone
+
+            @otto.on_message
+            def plain(message):
+                if message.message == "plain":
+                    raise asyncio.CancelledError
+            otto.on_message(inbox)
+            receipts = [mira.send("otto", text) for text in ("later", "plain", "good")]
+            holds(await receipts[2].reached("seen", WAIT), f"the last one: {receipts}")
+            if sys.version_info >= (3, 11):
+                for receipt in receipts[:2]:
+                    await receipt.reached("in_progress", WAIT)
+                    equal((receipt.status, receipt.reason),
+                          ("failed", "its handler raised CancelledError"), "receipt")
+        equal(inbox.texts(), ["later", "plain", "good"], "each once")
+    with Log():
+        asyncio.run(work())
+
+
+@test()
 def messages_of_one_sender_wait_for_each_other(relay):
     """Those of others do not; and what a handler has begun with is not acknowledged before."""
     order = []

@@ -434,20 +434,28 @@ class AgentLink:
 
     async def _run_lane(self, client, lane, waits):
         task, sender = asyncio.current_task(), lane[0].from_agent
-        while lane and (waits or self._client is client):
-            message = lane.popleft()
-            self._tasks[task] = message
-            if message._blob is None or await self._fetched(client, message):
-                waits = waits or self._handle(message)
-                for handler, result in waits.todo:
-                    try:
-                        await result
-                    except Exception as error:  # pylint: disable=broad-except
-                        waits.fail(handler, message, error)
-                client.settle(message, waits.failed)
-            waits = None
-        if self._lanes.get(sender) is lane:
-            del self._lanes[sender]
+        try:
+            while lane and (waits or self._client is client):
+                message = lane.popleft()
+                self._tasks[task] = message
+                if message._blob is None or await self._fetched(client, message):
+                    waits = waits or self._handle(message)
+                    for handler, result in waits.todo:
+                        try:
+                            await result
+                        except Exception as error:  # pylint: disable=broad-except
+                            waits.fail(handler, message, error)
+                        except asyncio.CancelledError as error:
+                            if self._client is not client or _is_cancelled(task):
+                                raise
+                            waits.fail(handler, message, error)
+                    client.settle(message, waits.failed)
+                waits = None
+        finally:
+            if self._lanes.get(sender) is lane:
+                del self._lanes[sender]
+                client.inbox.extendleft(reversed(lane))  # none, unless this task was cancelled
+                self._call_home()
 
     @staticmethod
     async def _fetched(client, message):
@@ -470,12 +478,17 @@ class AgentLink:
             try:
                 result = (handler(message.from_agent, message.message) if takes_two
                           else handler(message))
-            except Exception as error:  # pylint: disable=broad-except
+            except (Exception, asyncio.CancelledError) as error:  # pylint: disable=broad-except
                 waits.fail(handler, message, error)
                 continue
             if result is not None and inspect.isawaitable(result):
                 waits.todo.append((handler, result))
         return waits
+
+
+def _is_cancelled(task):
+    """It, and not just what it waits for. Before Python 3.11 nobody can tell."""
+    return not hasattr(task, "cancelling") or task.cancelling() > 0
 
 
 class _Waits:
