@@ -556,6 +556,34 @@ def what_is_no_text_is_shown_as_json(relay):
         equal((second.from_agent, second.message), ("v1/nele", "a task of v1"), "v1")
 
 
+class SlowToReturn:
+    """The library, whose send_large returns when the message has long arrived."""
+
+    def __init__(self, lib, arrived):
+        self.lib, self.arrived = lib, arrived
+
+    def __getattr__(self, name):
+        return getattr(self.lib, name)
+
+    def send_large(self, *arguments):
+        err = self.lib.send_large(*arguments)
+        self.arrived()
+        return err
+
+
+@test()
+def a_receipt_may_come_before_the_call_returns(relay):
+    inbox = Inbox()
+    with link(relay, "otto") as otto, link(relay, "mira") as mira:
+        otto.on_message(inbox)
+        client = mira._client
+        client.lib = SlowToReturn(client.lib, lambda: holds(
+            mira.send("otto", "after").wait("seen", WAIT), "the one after it"))
+        receipt = mira.send("otto", "z" * 100_000)
+        holds(receipt.wait("seen", WAIT), f"{receipt}")
+        equal([len(text) for text in inbox.texts()], [100_000, 5], "texts")
+
+
 @test()
 def threads_share_a_link(relay):
     """Eight send at a time, each in its order; nothing is lost or doubled."""

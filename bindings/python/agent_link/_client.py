@@ -248,6 +248,8 @@ class Client:
             receipt.rung = receipt.rung or _library.RUNGS[event.rung or 1]
             if event.has_recipients:
                 receipt.recipients = event.recipients
+            if receipt.id is None:  # the call that sends it has not returned yet
+                receipt.id, self.receipts[event.id] = event.id.decode(), receipt
         receipt._done = True
         receipt._changed(wakers)
 
@@ -323,7 +325,7 @@ class Client:
             if not err:
                 name = self.id.value
                 receipt.id = name.decode()
-                self.pending[self.tag] = self.receipts[name] = receipt
+                self.receipts[name] = self.pending[self.tag] = receipt  # in this order for the pump
             return err
 
     def send_large(self, to, body, receipt):
