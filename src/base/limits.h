@@ -534,8 +534,8 @@
 /* One text of v2 that an uplink takes: an answer has 1 MiB of messages, or a larger one, and what
  * is around them. A longer one breaks the connection. */
 #define CL_UPLINK_TEXT_BYTES_MAX (4 * CL_MIB)
-/* Calls of v2 that wait to be written on an uplink, all of which its user keeps anyway; past it they
- * are written when those before them were answered. */
+/* Calls of v2 that wait to be written on an uplink, all of which its user keeps anyway; what is
+ * beyond it is written when calls before it were answered. */
 #define CL_UPLINK_OUT_BYTES_MAX (64 * CL_MIB)
 /* Of one client of libclawlink: calls that wait for their answers, and their bytes; one more is
  * CL_ERR_FULL. */
@@ -548,7 +548,7 @@
 #define CL_API_SETTLED_MAX 8192
 /* Messages that one call acknowledges: as many as it may have ranges. */
 #define CL_API_SETTLE_MAX CL_ACK_RANGES_MAX
-/* After there was no memory to tell what was settled. */
+/* After there was no memory to tell what was settled, or the relay could not take it. */
 #define CL_API_RETRY_MS 100
 /* A relay that ignores `wait` is asked no more often by `poll --follow`. */
 #define CL_CLIENT_POLL_PAUSE_MS 1000

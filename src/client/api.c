@@ -191,6 +191,13 @@ cl_api_do(claw_client *client, cl_api_fn *fn, void *args)
     return err;
 }
 
+static enum cl_err
+check(claw_client *client, void *args, struct cl_why *why)
+{
+    (void)args;
+    return cl_api_check(client, why);
+}
+
 claw_err
 cl_api_do_apart(claw_client *client, cl_api_fn *fn, void *args)
 {
@@ -198,6 +205,9 @@ cl_api_do_apart(claw_client *client, cl_api_fn *fn, void *args)
     struct cl_guest guest = {.memory = client->guest.memory,
                              .memory_ctx = client->guest.memory_ctx};
     struct job job = {.client = client, .fn = fn, .args = args};
+    claw_err err = cl_api_do(client, check, NULL);
+    if (err != CLAW_OK)
+        return err;
     if (!cl_guest_run(&guest, run_job, &job)) {
         job.err = CL_ERR_INTERNAL;
         (void)snprintf(job.why.text, sizeof job.why.text, "A fault of libclawlink %s: %s.",

@@ -77,6 +77,8 @@ check_agent(const struct claw_agent *given, struct cl_why *why)
     if (given->capabilities_len > CL_V2_CAPABILITIES_MAX)
         return cl_fail(CL_ERR_USAGE, why, "An agent has up to %u capabilities.",
                        CL_V2_CAPABILITIES_MAX);
+    if (given->capabilities == NULL && given->capabilities_len > 0)
+        return cl_fail(CL_ERR_USAGE, why, "The capabilities have a length, and are not there.");
     for (size_t i = 0; i < given->capabilities_len; i++)
         if (!cl_name_is_valid(cl_api_str(given->capabilities[i])))
             return cl_fail(CL_ERR_USAGE, why,

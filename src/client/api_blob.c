@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "client/api_private.h"
 #include "client/backoff.h"
 #include "client/blob.h"
@@ -32,18 +33,27 @@ deadline_of(int32_t timeout_ms)
     return timeout_ms < 0 ? CL_INSTANT_NEVER : cl_instant_add(cl_clock_monotonic(), timeout_ms);
 }
 
-/* Is it an outage, and is there time? Then that much of it is spent. */
+static int64_t
+left_ms_of(cl_instant deadline)
+{
+    return deadline.ms == CL_INSTANT_NEVER.ms ? INT64_MAX : deadline.ms - cl_clock_monotonic().ms;
+}
+
+/* Is it an outage, and is there time? Then that much of it is spent. One that has no end in time is
+ * a timeout. */
 static bool
 may_try_again(struct cl_client *relay, struct cl_backoff *backoff, cl_instant deadline,
-              enum cl_err err)
+              enum cl_err *err)
 {
     uint64_t random;
-    int64_t left_ms =
-        deadline.ms == CL_INSTANT_NEVER.ms ? INT64_MAX : deadline.ms - cl_clock_monotonic().ms;
-    bool is_outage = err == CL_ERR_CLOSED || err == CL_ERR_NO_RELAY || err == CL_ERR_UNAVAILABLE ||
-                     (err == CL_ERR_TIMEOUT && left_ms > 0);
-    if (!is_outage || left_ms <= 0)
+    int64_t left_ms = left_ms_of(deadline);
+    if (*err != CL_ERR_CLOSED && *err != CL_ERR_NO_RELAY && *err != CL_ERR_UNAVAILABLE &&
+        *err != CL_ERR_TIMEOUT)
         return false;
+    if (left_ms <= 0) {
+        *err = CL_ERR_TIMEOUT;
+        return false;
+    }
     cl_random_bytes(&random, sizeof random);
     cl_client_pause(relay, cl_backoff_within(backoff, random, left_ms));
     return true;
@@ -63,7 +73,7 @@ put_blob(claw_client *client, void *args, struct cl_why *why)
     struct put_args *put = args;
     struct cl_client *relay;
     struct cl_backoff backoff = {0};
-    if (put->bytes.len == 0)
+    if (put->bytes.len == 0 || put->bytes.ptr == NULL)
         return cl_fail(CL_ERR_USAGE, why, "A blob has one byte at least.");
     enum cl_err err = cl_digest_of(put->bytes, &put->digest);
     if (err == CL_OK)
@@ -74,7 +84,7 @@ put_blob(claw_client *client, void *args, struct cl_why *why)
         .bytes = put->bytes, .digest = put->digest, .deadline = deadline_of(put->timeout_ms)};
     do
         err = cl_client_put_blob(relay, &upload, why);
-    while (err != CL_OK && may_try_again(relay, &backoff, upload.deadline, err));
+    while (err != CL_OK && may_try_again(relay, &backoff, upload.deadline, &err));
     cl_client_free(relay);
     return err;
 }
@@ -112,7 +122,7 @@ fetch_all(struct cl_client *relay, const struct cl_blob_fetch *fetch, char *byte
         if (err == CL_OK) {
             memcpy(bytes + have, piece.ptr, piece.len); // no more than there are
             have += piece.len;
-        } else if (!may_try_again(relay, &backoff, fetch->deadline, err)) {
+        } else if (!may_try_again(relay, &backoff, fetch->deadline, &err)) {
             return err;
         }
     }
@@ -158,28 +168,48 @@ claw_send_large(claw_client *client, const struct claw_letter *given, int32_t ti
     struct claw_letter letter = {.size = 0};
     struct cl_why ignored = {""};
     struct cl_api_send send = {.letter = given};
-    send.ret_id = ret_id;
     // What is wrong with the struct is said by the send.
     if (cl_api_struct(given, &letter, sizeof letter, &ignored) != CL_OK ||
-        letter.body_len <= CL_ENVELOPE_BODY_BYTES_MAX)
-        return cl_api_do(client, cl_api_send, &send);
+        letter.body_len <= CL_ENVELOPE_BODY_BYTES_MAX || letter.body == NULL)
+        return cl_api_send_as(client, &send, ret_id);
     struct put_args args = {.bytes = cl_str_of(letter.body, letter.body_len),
                             .timeout_ms = timeout_ms};
     claw_err err = cl_api_do_apart(client, put_blob, &args);
     if (err != CLAW_OK)
         return err;
-    const struct cl_blob blob = {
+    struct cl_blob blob = {
         .digest = args.digest, .size = letter.body_len, .cty = cl_api_str(letter.content_type)};
+    if (blob.cty.len == 0 && !cl_utf8_is_valid(args.bytes))
+        blob.cty = CL_STR("application/octet-stream"); // as of a small one
     send.blob = &blob;
-    return cl_api_do(client, cl_api_send, &send);
+    return cl_api_send_as(client, &send, ret_id);
 }
 
 /* -- files ------------------------------------------------------------------------------------- */
 
-static uint32_t
-within_ms(int32_t timeout_ms)
+/* Was nothing done? An answer that did not come leaves that open. */
+static bool
+is_undone(enum cl_err err)
 {
-    return timeout_ms < 0 ? 0 : (timeout_ms == 0 ? 1 : (uint32_t)timeout_ms);
+    return err == CL_ERR_NO_RELAY || err == CL_ERR_UNAVAILABLE;
+}
+
+/* Makes the call, and again after an outage: any if it only looks. */
+static enum cl_err
+call_within(struct cl_client *relay, struct cl_client_call *call, int32_t timeout_ms,
+            cl_str *ret_answer, struct cl_why *why)
+{
+    struct cl_backoff backoff = {0};
+    cl_instant deadline = deadline_of(timeout_ms);
+    bool is_look = call->body.len == 0;
+    enum cl_err err;
+    do {
+        int64_t left_ms = left_ms_of(deadline);
+        call->within_ms = left_ms > UINT32_MAX ? 0 : (uint32_t)(left_ms < 1 ? 1 : left_ms);
+        err = cl_client_call(relay, call, ret_answer, why);
+    } while ((is_undone(err) || (is_look && err != CL_OK)) &&
+             may_try_again(relay, &backoff, deadline, &err));
+    return err;
 }
 
 struct put_file_args {
@@ -228,6 +258,8 @@ put_file(claw_client *client, void *args, struct cl_why *why)
     enum cl_err err = cl_api_struct(put->file, &file, sizeof file, why);
     if (err == CL_OK)
         err = cl_api_address(client, file.agent, agent, why);
+    if (err == CL_OK && file.text == NULL && file.text_len > 0)
+        err = cl_fail(CL_ERR_USAGE, why, "The text has a length, and is not there.");
     if (err == CL_OK)
         err = connect_apart(client, &relay, why);
     if (err != CL_OK)
@@ -237,13 +269,12 @@ put_file(claw_client *client, void *args, struct cl_why *why)
     err = write_file(&file, agent, &body);
     if (err == CL_ERR_MALFORMED)
         err = cl_fail(CL_ERR_USAGE, why, "A file, its key and its type are text in UTF-8.");
-    const struct cl_client_call call = {.method = "POST",
-                                        .path = CL_STR("/files"),
-                                        .body = cl_buf_str(&body),
-                                        .within_ms = within_ms(put->timeout_ms),
-                                        .sign = {"version", CL_JSON_NUMBER}};
+    struct cl_client_call call = {.method = "POST",
+                                  .path = CL_STR("/files"),
+                                  .body = cl_buf_str(&body),
+                                  .sign = {"version", CL_JSON_NUMBER}};
     if (err == CL_OK)
-        err = cl_client_call(relay, &call, &answer, why);
+        err = call_within(relay, &call, put->timeout_ms, &answer, why);
     if (err == CL_OK &&
         !cl_str_to_u64(member_of(client, &arena, answer, "version"), UINT64_MAX, &put->version))
         err = cl_fail(CL_ERR_IO, why, "The relay did not say which version the file has.");
@@ -305,17 +336,16 @@ get_file(claw_client *client, void *args, struct cl_why *why)
     if (err != CL_OK)
         return err;
     cl_buf_init(&path, CL_HTTP_TARGET_BYTES_MAX);
-    err = cl_buf_append(&path, get->key == NULL ? CL_STR("/files") : CL_STR("/files/"));
+    bool is_list = cl_api_str(get->key).len == 0;
+    err = cl_buf_append(&path, is_list ? CL_STR("/files") : CL_STR("/files/"));
     if (err == CL_OK)
         err = cl_uri_encode(&path, cl_api_str(get->key));
-    struct cl_client_call call = {.method = "GET",
-                                  .path = cl_buf_str(&path),
-                                  .within_ms = within_ms(get->timeout_ms),
-                                  .sign = {"file_key", CL_JSON_STRING}};
-    if (get->key == NULL)
+    struct cl_client_call call = {
+        .method = "GET", .path = cl_buf_str(&path), .sign = {"file_key", CL_JSON_STRING}};
+    if (is_list)
         call.sign = (struct cl_client_sign){"files", CL_JSON_ARRAY};
     if (err == CL_OK)
-        err = cl_client_call(relay, &call, &answer, why);
+        err = call_within(relay, &call, get->timeout_ms, &answer, why);
     if (err == CL_OK)
         err = event_of(client, answer, &get->event);
     cl_buf_done(&path);

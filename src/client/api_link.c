@@ -114,7 +114,7 @@ on_answer(void *ctx, const struct cl_uplink_answer *answer)
     } else if (op->method == CL_V2_SEND) {
         tell_sent(op, answer->result);
     } else if (op->ids_len > 0) {
-        cl_api_told(op, answer->err != CL_ERR_CLOSED);
+        cl_api_told(op, answer->err);
     } else if (op->event != NULL && !tell_result(op, answer->text)) {
         tell_failed(op, CL_ERR_NO_MEMORY, NULL);
     }

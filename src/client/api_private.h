@@ -61,7 +61,7 @@ struct claw_client {
     bool is_group;             // the key is a group's
     bool is_told;              // the relay has said that; before, letters are drafts
     cl_hash_key hash_key;
-    struct cl_timer retry; // settling, after there was no memory for it
+    struct cl_timer retry; // settling, after it could not be done
 
     struct cl_list agents;
     struct cl_list ops; // calls that wait for their answer
@@ -209,8 +209,8 @@ void cl_api_take_back(claw_client *client);
 void cl_api_take_up(claw_client *client, cl_str address, uint64_t waiting);
 /* Tells the relay what was settled. */
 void cl_api_tell_settled(claw_client *client);
-/* The answer to that, or none. */
-void cl_api_told(struct cl_api_op *op, bool is_answered);
+/* What the relay has answered to that; CL_ERR_CLOSED: nothing. */
+void cl_api_told(struct cl_api_op *op, enum cl_err err);
 bool cl_api_has_to_tell(const claw_client *client);
 /* What was settled and is not known to have reached the relay. */
 uint64_t cl_api_unsure(const claw_client *client);
@@ -227,19 +227,18 @@ void cl_api_take_receipts(claw_client *client, const struct cl_v2_receipts *rece
 /* The question of that id has got an answer: nobody waits any more. False: nobody did. *ret_tag is
  * the question's. */
 bool cl_api_ask_answered(claw_client *client, cl_id id, cl_str agent, uint64_t *ret_tag);
-/* The question was refused. */
 void cl_api_ask_refused(claw_client *client, cl_id id, enum cl_err err, const struct cl_why *why);
 void cl_api_asks_done(claw_client *client);
 /* Queues the letter, whose body was looked at already. blob, unless NULL, stands for it. */
 struct cl_api_send {
     const struct claw_letter *letter;
     const struct cl_blob *blob;
-    uint32_t ask_ms; // 0: no ask
+    bool is_ask;
+    int32_t ask_ms;
     char *ret_id;
 };
 cl_api_fn cl_api_send;
-
-/* -- words ------------------------------------------------------------------------------------- */
+claw_err cl_api_send_as(claw_client *client, struct cl_api_send *send, char *ret_id);
 
 /* "" for NULL. */
 static inline cl_str

@@ -235,11 +235,9 @@ claw_drain(claw_client *client, int32_t timeout_ms)
     bool is_driver = begin_driving(client);
     if (!is_driver && !client->has_thread)
         err = CLAW_ERR_USAGE;
-    while (err == CLAW_OK && is_waiting(client) && !client->is_ended) {
+    while (err == CLAW_OK && !client->is_broken && is_waiting(client) && !client->is_ended) {
         int64_t ms = left_ms(deadline);
-        if (client->is_broken)
-            err = CLAW_ERR_INTERNAL;
-        else if (ms == 0)
+        if (ms == 0)
             err = CLAW_ERR_TIMEOUT;
         else if (!is_driver)
             wait_for_news(client, ms);
@@ -248,6 +246,8 @@ claw_drain(claw_client *client, int32_t timeout_ms)
             err = step(client, 0);
         }
     }
+    if (client->is_broken)
+        err = CLAW_ERR_INTERNAL;
     if (err == CLAW_OK && client->is_ended && client->end != CL_OK && is_waiting(client))
         err = cl_api_err(client->end);
     if (is_driver)

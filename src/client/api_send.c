@@ -21,6 +21,8 @@ check_letter(const struct claw_letter *letter, struct cl_why *why)
                        "\"%.*s\" is no address to send to: write instance/agent, v1/ID, "
                        "cap:CAPABILITY, topic:TOPIC or a name.",
                        CL_STR_ARG(cl_str_part(cl_api_str(letter->to), 0, 100)));
+    if (letter->body == NULL && letter->body_len > 0)
+        return cl_fail(CL_ERR_USAGE, why, "The body has a length, and is not there.");
     if (letter->priority > CLAW_PRIORITY_LOW)
         return cl_fail(CL_ERR_USAGE, why, "There is no priority %u.", letter->priority);
     if (letter->life_s > LIFE_S || letter->deadline_s > LIFE_S)
@@ -288,6 +290,9 @@ cancel(claw_client *client, void *args, struct cl_why *why)
 {
     cl_id id;
     struct ask *ask = NULL;
+    enum cl_err err = cl_api_check(client, why);
+    if (err != CL_OK)
+        return err;
     if (cl_id_from_text(cl_api_str(args), &id))
         ask = ask_find(client, id);
     if (ask == NULL)
@@ -408,7 +413,7 @@ post(claw_client *client, const struct cl_api_send *send, const struct cl_envelo
     op->bytes = texts[0].len + texts[1].len; // a form that is not wanted is empty
     if (is_undecided(client))
         err = make_draft(op, &params, texts);
-    if (err == CL_OK && send->ask_ms > 0)
+    if (err == CL_OK && send->is_ask)
         err = ask_begin(client, send, header, &ask);
     if (err != CL_OK) {
         cl_api_op_drop(op);
@@ -458,6 +463,8 @@ cl_api_send(claw_client *client, void *args, struct cl_why *why)
         err = cl_api_struct(send.letter, &letter, sizeof letter, why);
     if (err == CL_OK)
         err = check_letter(&letter, why);
+    if (err == CL_OK && send.is_ask && send.ask_ms < 1)
+        err = cl_fail(CL_ERR_USAGE, why, "An ask waits for 1 millisecond or more.");
     if (err == CL_OK)
         err = cl_api_agent_get(client, letter.from, &from, why);
     if (err != CL_OK)
@@ -466,8 +473,8 @@ cl_api_send(claw_client *client, void *args, struct cl_why *why)
     return send_from(client, &send, from, why);
 }
 
-static claw_err
-send_as(claw_client *client, struct cl_api_send *send, char *ret_id)
+claw_err
+cl_api_send_as(claw_client *client, struct cl_api_send *send, char *ret_id)
 {
     char id[CLAW_ID_CAP];
     send->ret_id = id;
@@ -481,15 +488,14 @@ claw_err
 claw_send(claw_client *client, const struct claw_letter *letter, char *ret_id)
 {
     struct cl_api_send send = {.letter = letter};
-    return send_as(client, &send, ret_id);
+    return cl_api_send_as(client, &send, ret_id);
 }
 
 claw_err
 claw_ask(claw_client *client, const struct claw_letter *letter, int32_t timeout_ms, char *ret_id)
 {
-    struct cl_api_send send = {.letter = letter,
-                               .ask_ms = timeout_ms < 1 ? 1 : (uint32_t)timeout_ms};
-    return send_as(client, &send, ret_id);
+    struct cl_api_send send = {.letter = letter, .is_ask = true, .ask_ms = timeout_ms};
+    return cl_api_send_as(client, &send, ret_id);
 }
 
 /* -- receipts ---------------------------------------------------------------------------------- */

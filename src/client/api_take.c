@@ -514,14 +514,21 @@ cl_api_tell_settled(claw_client *client)
 }
 
 void
-cl_api_told(struct cl_api_op *op, bool is_answered)
+cl_api_told(struct cl_api_op *op, enum cl_err err)
 {
     struct cl_api_agent *agent = cl_api_agent_find(op->client, cl_str_z(op->agent));
+    bool is_again = err != CL_ERR_CLOSED && cl_err_retry_helps(err);
     for (uint32_t i = 0; agent != NULL && i < op->ids_len; i++) {
         struct held *held = cl_map_get(&agent->held, key_of(&op->ids[i]));
-        if (held != NULL && held->state == TOLD)
-            settle(agent, held, is_answered);
+        if (held == NULL || held->state != TOLD)
+            continue;
+        if (is_again)
+            move(held, TO_TELL, &agent->to_tell);
+        else
+            settle(agent, held, err != CL_ERR_CLOSED);
     }
+    if (is_again)
+        go_on_later(op->client);
 }
 
 /* -- what a program asks of it ----------------------------------------------------------------- */

@@ -61,10 +61,12 @@ cl_client_put_blob(struct cl_client *client, const struct cl_blob_upload *upload
     cl_digest_text(&upload->digest, path + sizeof PATH_START - 1);
     struct cl_client_call call = {.method = "HEAD", .path = cl_str_z(path), .upload = &part};
     enum cl_err err = exchange(client, &call, upload->deadline, &is_whole, why);
+    // One that is there goes with the last message that names it, unless somebody has put it.
+    part.offset = is_whole ? upload->bytes.len : cl_client_offset(client);
+    is_whole = false;
     call.method = "PUT";
     part.size = upload->bytes.len;
     while (err == CL_OK && !is_whole) {
-        part.offset = cl_client_offset(client);
         if (part.offset > upload->bytes.len || stalls > STALLS_MAX)
             return cl_fail(CL_ERR_IO, why,
                            "The relay at %.*s does not get on with the blob: it stands at %" PRIu64
@@ -74,6 +76,7 @@ cl_client_put_blob(struct cl_client *client, const struct cl_blob_upload *upload
         call.body = cl_str_part(upload->bytes, (size_t)part.offset, CL_CLIENT_PIECE_BYTES);
         err = exchange(client, &call, upload->deadline, &is_whole, why);
         stalls += cl_client_offset(client) <= part.offset;
+        part.offset = cl_client_offset(client);
     }
     if (err == CL_OK)
         tell(upload, upload->bytes.len);

@@ -20,8 +20,9 @@ struct cl_blob_upload {
     void *ctx;
 };
 
-/* Blocks until all of it is there, which may be so from the beginning. What the relay has already
- * is not sent again: after a failure that may pass, the next call goes on where this one stopped.
+/* Blocks until all of it is there, which may be so from the beginning, and stays for a message that
+ * will name it. What the relay has already is not sent again: after a failure that may pass, the
+ * next call goes on where this one stopped.
  * Errors as of cl_client_call; CL_ERR_TIMEOUT: the deadline has passed; CL_ERR_IO too: the relay
  * does not keep to the protocol, or does not get on. */
 CL_MUST_CHECK enum cl_err cl_client_put_blob(struct cl_client *client,

@@ -959,6 +959,24 @@ def without_a_relay_send_ends_in_time():
                 async with mira:
                     pass
             fails(AgentLinkError, "timeout", asyncio.run, entered())
+
+            async def given_up():
+                begun = link(relay, "nele")
+                entering = asyncio.ensure_future(begun.__aenter__())
+                while begun._client is None:
+                    await turn()
+                receipt = begun.send("otto", "never")
+                for _ in range(2):  # it may be given up, and waited for again
+                    waiting = asyncio.create_task(receipt)
+                    await turn()
+                    waiting.cancel()
+                    await asyncio.wait([waiting])
+                    holds(waiting.cancelled(), f"{waiting}")
+                entering.cancel()
+                await asyncio.wait([entering, begun._serving], timeout=WAIT)
+                holds(begun._client is None and begun._serving.done(), "nothing goes on")
+            with Log():
+                asyncio.run(given_up())
             nele = link(relay, "nele", timeout=0.01)
             with Log() as log:
                 pending = nele.send("otto", "never")
@@ -1074,7 +1092,10 @@ def closing(relay):
     plain = link(relay, "nele")
     plain.close()
     with plain:
-        holds(plain.is_connected, "connected")
+        fails(AgentLinkError, "usage", plain.start)
+        holds(plain.is_connected and plain.send("mira", "still here"), "connected as before")
+        loop = plain._thread
+    holds(not loop.is_alive(), "its thread has ended")
     plain.close()
 
 

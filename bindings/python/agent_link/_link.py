@@ -206,17 +206,20 @@ class AgentLink:
             finally:
                 begun._finish()
 
-        self._thread = threading.Thread(target=main, name="agent_link loop", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=main, name="agent_link loop", daemon=True)
+        thread.start()
         begun._block()
         client = clients[0] if clients else None
+        if client is None and failed:  # nothing has begun; what was there before goes on
+            raise failed[0]
+        self._thread = thread
         if client is not None:
             client.news._wait(lambda: client.was_there or client.error, self.timeout)
-        error = client.error if client else failed[0] if failed else None
-        self._raise_unless_up(error, client)
+        self._raise_unless_up(client)
         return self
 
-    def _raise_unless_up(self, error, client):
+    def _raise_unless_up(self, client):
+        error = client.error if client else None
         if error is None and (client is None or not client.was_there):
             error = AgentLinkError(f"no connection to {self.relay_url} within {self.timeout} s",
                                    "timeout")
@@ -233,13 +236,17 @@ class AgentLink:
     async def __aenter__(self):
         self._serving = asyncio.ensure_future(self.connect())
         client = None
-        while client is None and not self._serving.done():
-            await asyncio.sleep(0)
-            client = self._client
-        if client is not None:
-            await client.news._until(lambda: client.was_there or client.error, self.timeout)
-            if client.was_there and client.error is None:
-                return self
+        try:
+            while client is None and not self._serving.done():
+                await asyncio.sleep(0)
+                client = self._client
+            if client is not None:
+                await client.news._until(lambda: client.was_there or client.error, self.timeout)
+        except BaseException:  # cancelled
+            self.close()
+            raise
+        if client is not None and client.was_there and client.error is None:
+            return self
         self.close()
         await self._serving
         raise AgentLinkError(f"no connection to {self.relay_url} within {self.timeout} s",

@@ -156,18 +156,23 @@ class Awaited(collections.abc.Coroutine):
             self._steps = self._await()
         try:
             return self._steps.send(value)
-        except StopIteration:
+        except BaseException:
             self._steps = None  # it may be awaited again
             raise
 
     def throw(self, *args):
         if self._steps is None:
             self._steps = self._await()
-        return self._steps.throw(*args)
+        try:
+            return self._steps.throw(*args)
+        except BaseException:
+            self._steps = None
+            raise
 
     def close(self):
-        if self._steps is not None:
-            self._steps.close()
+        steps, self._steps = self._steps, None
+        if steps is not None:
+            steps.close()
 
 
 class Receipt(Awaited):

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -14,7 +18,7 @@
 static struct ws_peer peer;
 static claw_client *client;
 static claw_client *volatile broken; // stays for ever; whoever looks for leaks finds it here
-static bool is_bug_due;     // the next allocation meets an assertion that fails
+static bool is_bug_due;              // the next allocation meets an assertion that fails
 
 static void *
 memory_fn(void *user, void *block, size_t size)
@@ -564,6 +568,28 @@ TEST(without_a_group_s_secret_no_signature_can_be_wanted)
 
 /* -- the end of a client ----------------------------------------------------------------------- */
 
+TEST(an_acknowledgement_that_the_relay_cannot_take_now_is_made_again)
+{
+    char id[CLAW_ID_CAP];
+    const struct claw_options options = options_for_tests();
+    begin(&options);
+    come_up(1, 0);
+    hand_out(1, 2, 5);
+    take(id);
+    CHECK_INT(claw_ack(client, "otto", id, 0, 0), CLAW_OK);
+    CHECK(has(heard(), "\"method\":\"ack\""));
+    say("{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":507,\"message\":\"full\",\"data\":"
+        "{\"error\":\"storage_full\",\"retry\":true}}}");
+    CHECK_INT(claw_waiting(client), 1);
+    CHECK_INT(heard().len, 0); // not at once
+    memory_loop_advance(client->loop, CL_API_RETRY_MS);
+    CHECK(has(heard(), "\"ranges\":[[2,5,5]]"));
+    say("{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":404,\"message\":\"no\",\"data\":"
+        "{\"error\":\"not_found\",\"retry\":false}}}");
+    CHECK_INT(claw_waiting(client), 0); // what is no more needs none
+    end();
+}
+
 TEST(what_the_relay_has_forgotten_is_not_waited_for)
 {
     char ids[3][CLAW_ID_CAP];
@@ -594,9 +620,96 @@ TEST(what_the_relay_has_forgotten_is_not_waited_for)
     end();
 }
 
+TEST(a_client_that_has_ended_refuses_every_call)
+{
+    char sha256[CLAW_SHA256_CAP], text[2];
+    const struct claw_event *file;
+    const struct claw_options options = options_for_tests();
+    struct claw_letter letter;
+    begin(&options);
+    memory_loop_advance(client->loop, 0);
+    ws_peer_put(&peer, CL_STR("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"));
+    expect(CLAW_EVENT_ENDED);
+    claw_letter_init(&letter, sizeof letter);
+    letter.from = "otto";
+    letter.to = "laptop/mira";
+    CHECK_INT(claw_send(client, &letter, NULL), CLAW_ERR_UNAUTHORIZED);
+    CHECK_INT(claw_cancel_ask(client, "AAECAwQFBgcICQoLDA0ODw"), CLAW_ERR_UNAUTHORIZED);
+    CHECK_INT(claw_put_blob(client, "x", 1, 0, sha256), CLAW_ERR_UNAUTHORIZED);
+    CHECK_INT(claw_get_file(client, "key", 0, &file), CLAW_ERR_UNAUTHORIZED);
+    CHECK(file == NULL);
+    memset(sha256, '0', sizeof sha256 - 1);
+    sha256[sizeof sha256 - 1] = '\0';
+    CHECK_INT(claw_get_blob(client, sha256, text, 1, 0), CLAW_ERR_UNAUTHORIZED);
+    end();
+}
+
+TEST(calls_that_block_wait_out_an_outage)
+{
+    char url[64], sha256[CLAW_SHA256_CAP];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    const struct claw_event *got;
+    struct claw_options options = options_for_tests();
+    struct claw_file file;
+    int nobody = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(nobody, (struct sockaddr *)&address, len) == 0); // and does not listen
+    CHECK(getsockname(nobody, (struct sockaddr *)&address, &len) == 0);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", ntohs(address.sin_port));
+    options.url = url;
+    CHECK_INT(claw_new(&options, &client, NULL, 0), CLAW_OK);
+    claw_file_init(&file, sizeof file);
+    file.agent = "otto";
+    file.key = "key";
+    CHECK_INT(claw_put_blob(client, "x", 1, 20, sha256), CLAW_ERR_TIMEOUT);
+    CHECK_INT(claw_put_file(client, &file, 20, NULL), CLAW_ERR_TIMEOUT);
+    CHECK_INT(claw_get_file(client, "key", 20, &got), CLAW_ERR_TIMEOUT);
+    CHECK(got == NULL);
+    CHECK_INT(claw_free(client), CLAW_OK);
+    (void)close(nobody);
+}
+
+TEST(a_letter_that_cannot_be_is_refused)
+{
+    const struct claw_options options = options_for_tests();
+    struct claw_letter letter;
+    begin(&options);
+    claw_letter_init(&letter, sizeof letter);
+    letter.from = "otto";
+    letter.to = "laptop/mira";
+    CHECK_INT(claw_ask(client, &letter, 0, NULL), CLAW_ERR_USAGE);
+    CHECK_INT(claw_ask(client, &letter, -1, NULL), CLAW_ERR_USAGE); // it is no wait without end
+    letter.body_len = 1;
+    CHECK_INT(claw_send(client, &letter, NULL), CLAW_ERR_USAGE);
+    letter.body_len = CL_ENVELOPE_BODY_BYTES_MAX + 1;
+    CHECK_INT(claw_send_large(client, &letter, 0, NULL), CLAW_ERR_USAGE);
+    CHECK_INT(claw_waiting(client), 0);
+    end();
+}
+
+TEST(what_has_a_length_and_is_not_there_is_refused)
+{
+    char sha256[CLAW_SHA256_CAP];
+    const struct claw_options options = options_for_tests();
+    struct claw_agent agent;
+    struct claw_file file;
+    begin(&options);
+    claw_agent_init(&agent, sizeof agent);
+    agent.agent = "otto";
+    agent.capabilities_len = 1;
+    CHECK_INT(claw_attach(client, &agent), CLAW_ERR_USAGE);
+    claw_file_init(&file, sizeof file);
+    file.agent = "otto";
+    file.key = "key";
+    file.text_len = 1;
+    CHECK_INT(claw_put_file(client, &file, 0, NULL), CLAW_ERR_USAGE);
+    CHECK_INT(claw_put_blob(client, NULL, 1, 0, sha256), CLAW_ERR_USAGE);
+    end();
+}
+
 TEST(an_assertion_breaks_the_client_and_nothing_else)
 {
-    char why[CLAW_WHY_CAP];
+    char why[CLAW_WHY_CAP], sha256[CLAW_SHA256_CAP];
     const struct claw_options options = options_for_tests();
     begin(&options);
     is_bug_due = true;
@@ -605,7 +718,8 @@ TEST(an_assertion_breaks_the_client_and_nothing_else)
     CHECK(strstr(why, "somewhere.c:7: all is well") != NULL);
     CHECK_INT(claw_attach_name(client, "mira"), CLAW_ERR_INTERNAL);
     CHECK_INT(claw_turn(client, -1), CLAW_ERR_INTERNAL);
-    CHECK_INT(claw_drain(client, -1), CLAW_OK); // nothing was asked of it
+    CHECK_INT(claw_put_blob(client, "x", 1, 0, sha256), CLAW_ERR_INTERNAL);
+    CHECK_INT(claw_drain(client, -1), CLAW_ERR_INTERNAL);
     CHECK(claw_next_event(client, -1) == NULL);
     CHECK_INT(claw_fd(client), -1);
     CHECK_INT(claw_is_up(client), 0);

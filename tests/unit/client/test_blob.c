@@ -180,6 +180,14 @@ TEST(what_others_spoil_now_and_then_is_uploaded_nevertheless)
     CHECK_INT(relay.asked, 3);
 }
 
+TEST(a_blob_that_is_there_is_claimed_since_it_may_go)
+{
+    script(ANSWER("200 X\r\nUpload-Complete: ?1", ""), ANSWER("201 X", "{}"),
+           ANSWER("409 X\r\nUpload-Offset: 0", "{}"));
+    CHECK_OK(put(CL_INSTANT_NEVER));
+    CHECK_INT(relay.asked, 3);
+}
+
 TEST(a_relay_that_refuses_to_look_is_a_relay_all_the_same)
 {
     script(NULL, ANSWER("503 X\r\nContent-Type: application/json", ""), NULL);
