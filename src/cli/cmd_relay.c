@@ -139,7 +139,8 @@ const struct cl_cmd cl_cmd_relay = {
         "Without --data it writes nothing to a disk, and all is gone when it stops.\n"
         "SIGTERM and Ctrl-C end it in order, within 5 seconds; with --data it then writes a\n"
         "snapshot, which takes longer where very much waits. SIGHUP makes it read its\n"
-        "certificate and open its log file again; connections stay.",
+        "certificate and --agent-link's files and open its log file again; connections stay,\n"
+        "but for Agent Link's whose instance or secret is gone.",
     .examples = "clawlink relay\n"
                 "clawlink relay --host 0.0.0.0 --tls-self-signed --token-file ~/.clawlink/token\n"
                 "clawlink relay --data ~/.clawlink/relay\n"

@@ -65,33 +65,59 @@ read_config(const char *path, struct cl_main_agent_link *kept, struct cl_why *wh
     return err;
 }
 
+/* Both files, as far as there are any. */
+static enum cl_err
+read_both(struct cl_main_agent_link *kept, struct cl_why *why)
+{
+    enum cl_err err = kept->file == NULL ? CL_OK : read_config(kept->file, kept, why);
+    if (err == CL_OK && kept->secret_file != NULL)
+        err = read_secret(kept->secret_file, &kept->secret, why);
+    return err;
+}
+
+/* They lie where they lay. */
+static enum cl_err
+reread(void *ctx, struct cl_relay_agent_link *config, struct cl_why *why)
+{
+    struct cl_main_agent_link *kept = ctx;
+    struct cl_main_agent_link fresh = {.file = kept->file, .secret_file = kept->secret_file};
+    enum cl_err err = read_both(&fresh, why);
+    if (err != CL_OK) {
+        cl_main_agent_link_done(&fresh);
+        return err;
+    }
+    cl_main_agent_link_done(kept);
+    *kept = fresh;
+    cl_secret_wipe(&fresh, sizeof fresh);
+    config->text = cl_buf_str(&kept->text);
+    return CL_OK;
+}
+
 enum cl_err
 cl_main_agent_link_read(struct cl_main_agent_link *kept, const struct cl_opts *opts,
                         struct cl_relay_config *config, struct cl_why *why)
 {
     struct cl_relay_agent_link *al = &config->agent_link;
-    const char *file = option(opts, "agent-link");
-    const char *secret = option(opts, "agent-link-secret-file");
-    enum cl_err err = CL_OK;
+    kept->file = option(opts, "agent-link");
+    kept->secret_file = option(opts, "agent-link-secret-file");
     al->has_port = option(opts, "agent-link-port") != NULL;
     al->port =
         (uint16_t)cl_opts_number(opts, cl_opts_index(opts->cmd, "agent-link-port"), CL_AL_PORT);
-    al->is_on = file != NULL || secret != NULL || al->has_port;
-    if (al->is_on && file == NULL && secret == NULL)
+    al->is_on = kept->file != NULL || kept->secret_file != NULL || al->has_port;
+    if (al->is_on && kept->file == NULL && kept->secret_file == NULL)
         return cl_fail(CL_ERR_USAGE, why,
                        "--agent-link-port wants a secret: give --agent-link FILE or "
                        "--agent-link-secret-file FILE.");
-    if (file != NULL)
-        err = read_config(file, kept, why);
-    if (err == CL_OK && secret != NULL)
-        err = read_secret(secret, &kept->secret, why);
+    enum cl_err err = read_both(kept, why);
     if (err != CL_OK)
         return err;
-    warn_about(file, &config->log);
-    warn_about(secret, &config->log);
-    al->file = file;
+    warn_about(kept->file, &config->log);
+    warn_about(kept->secret_file, &config->log);
+    al->file = kept->file;
     al->text = cl_buf_str(&kept->text);
-    al->secret = secret == NULL ? NULL : &kept->secret;
+    al->secret = kept->secret_file == NULL ? NULL : &kept->secret;
+    al->reread = reread;
+    al->reread_ctx = kept;
     return CL_OK;
 }
 

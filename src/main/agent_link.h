@@ -9,8 +9,10 @@
 #include "cli/opts.h"
 #include "relay/relay.h"
 
-/* What the config borrows. Zeroed at first. */
+/* What the config borrows, and where it is read again. Zeroed at first. */
 struct cl_main_agent_link {
+    const char *file; // NULL: none, as the next
+    const char *secret_file;
     struct cl_secret secret;
     struct cl_buf text; // of the file
 };

@@ -4,6 +4,7 @@
  * those files of the room that lead there. What they work on is in relay/agent_link_state.h.
  *
  *     agent_link_listen.c  its port: opening, what is served there, ending
+ *     agent_link_file.c    which instances there are: its file, at the start and later
  *     agent_link_http.c    POST /api/v1/register and /api/v1/send
  *     agent_link_conn.c    WebSockets: register, send, and what they are told
  *     agent_link_token.c   what instances show at /v2
@@ -39,6 +40,13 @@ bool cl_al_is_idle(const struct cl_relay *relay);
 /* Cuts HTTP connections, before the loop ends; then the rest goes, after it. */
 void cl_al_close(struct cl_relay *relay);
 void cl_al_free(struct cl_relay *relay);
+
+/* -- agent_link_file.c ------------------------------------------------------------------------- */
+
+/* What the config says, at the start. Errors as of cl_relay_open. */
+CL_MUST_CHECK enum cl_err cl_al_configure(struct cl_relay *relay, struct cl_why *why);
+/* The same anew, where it can be read. */
+void cl_al_reload(struct cl_relay *relay);
 
 /* -- agent_link_token.c ------------------------------------------------------------------------ */
 
@@ -144,6 +152,13 @@ CL_MUST_CHECK enum cl_err cl_al_instance_new(struct cl_relay *relay,
                                              const struct cl_agent_link_instance *from,
                                              struct cl_al_instance **ret_instance);
 void cl_al_instance_free(struct cl_al_instance *instance);
+/* The file says other things of it now. With another secret its connections end. Without memory
+ * some of that is missing, and CL_ERR_NO_MEMORY is returned. */
+CL_MUST_CHECK enum cl_err cl_al_instance_update(struct cl_relay *relay,
+                                                struct cl_al_instance *instance,
+                                                const struct cl_agent_link_instance *from);
+/* The file says nothing of it any more: its connections end, its agents are unknown. */
+void cl_al_instance_remove(struct cl_relay *relay, struct cl_al_instance *instance);
 /* Agents of instances, or of that one only, that the core knows from earlier, and those for whom
  * something waits there. */
 void cl_al_adopt(struct cl_relay *relay, const struct cl_al_instance *only);
@@ -158,7 +173,7 @@ CL_MUST_CHECK enum cl_err cl_al_learn(struct cl_relay *relay, struct cl_al_insta
 struct cl_al_instance *cl_al_reach(const struct cl_relay *relay, cl_str agent);
 /* If that agent may be behind a connection, its desk is open afterwards; for a sender. */
 void cl_al_seat(struct cl_relay *relay, cl_str agent);
-/* It is an agent of an instance, and nobody is there whom it may be. */
+/* It is, or was, an agent of an instance, and nobody is there whom it may be. */
 bool cl_al_is_gone(struct cl_relay *relay, cl_str agent);
 /* Something waits for an agent, and nobody takes it: its desk is opened at this turn's end. */
 void cl_al_want(struct cl_relay *relay, cl_str agent);

@@ -37,29 +37,48 @@ token_key(const struct cl_al_instance *instance)
     return cl_str_of((const char *)&instance->token, sizeof instance->token);
 }
 
-/* Its code, and the token that follows from its secret. */
+/* The digest of the token that follows from a secret. */
 static enum cl_err
-set_secret(struct cl_relay *relay, struct cl_al_instance *instance, const struct cl_secret *own)
+token_of(const struct cl_al_instance *instance, const struct cl_secret *secret,
+         cl_digest *ret_digest)
 {
-    struct cl_agent_link *al = relay->agent_link;
-    const struct cl_secret *secret = own->len > 0 ? own : &al->secret;
     char token[CL_AGENT_LINK_TOKEN_LEN];
-    if (own->len > 0) {
-        instance->hmac = cl_hmac_new(cl_str_of((const char *)own->bytes, own->len));
-        if (instance->hmac == NULL)
-            return CL_ERR_NO_MEMORY;
-    }
     enum cl_err err = cl_agent_link_token(secret, cl_al_instance_id(instance), token);
     if (err == CL_OK)
-        err = cl_digest_of(cl_str_of(token, sizeof token), &instance->token);
+        err = cl_digest_of(cl_str_of(token, sizeof token), ret_digest);
     cl_secret_wipe(token, sizeof token);
-    return err == CL_OK ? cl_map_put(&al->tokens, token_key(instance), instance) : err;
+    return err;
+}
+
+/* Its code, and its token. *ret_is_other: not the secret that it had. */
+static enum cl_err
+set_secret(struct cl_relay *relay, struct cl_al_instance *instance, const struct cl_secret *own,
+           bool *ret_is_other)
+{
+    struct cl_agent_link *al = relay->agent_link;
+    struct cl_hmac *hmac = NULL;
+    cl_digest digest;
+    enum cl_err err = token_of(instance, own->len > 0 ? own : &al->secret, &digest);
+    if (err != CL_OK)
+        return err;
+    if (own->len > 0) {
+        hmac = cl_hmac_new(cl_str_of((const char *)own->bytes, own->len));
+        if (hmac == NULL)
+            return CL_ERR_NO_MEMORY;
+    }
+    cl_hmac_free(instance->hmac);
+    instance->hmac = hmac;
+    *ret_is_other = !cl_digest_eq(&digest, &instance->token);
+    if (cl_map_get(&al->tokens, token_key(instance)) == instance)
+        (void)cl_map_remove(&al->tokens, token_key(instance));
+    instance->token = digest;
+    return cl_map_put(&al->tokens, token_key(instance), instance);
 }
 
 static struct cl_al_desk *desk_new(struct cl_relay *relay, struct cl_al_instance *instance,
                                    cl_str id);
 
-/* Those that the file lists. */
+/* Those that the file lists, as far as they are news. */
 static enum cl_err
 add_listed(struct cl_relay *relay, struct cl_al_instance *instance, cl_strs listed)
 {
@@ -69,8 +88,14 @@ add_listed(struct cl_relay *relay, struct cl_al_instance *instance, cl_strs list
     id[name.len] = '/';
     for (uint32_t i = 0; i < listed.len; i++) {
         memcpy(id + name.len + 1, listed.ptr[i].ptr, listed.ptr[i].len);
-        struct cl_al_desk *desk =
-            desk_new(relay, instance, cl_str_of(id, name.len + 1 + listed.ptr[i].len));
+        cl_str agent = cl_str_of(id, name.len + 1 + listed.ptr[i].len);
+        struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
+        if (desk != NULL && desk->is_known)
+            continue;
+        if (desk != NULL)
+            instance->unknown_len--;
+        else
+            desk = desk_new(relay, instance, agent);
         if (desk == NULL)
             return CL_ERR_NO_MEMORY;
         desk->is_known = true;
@@ -95,7 +120,9 @@ cl_al_instance_new(struct cl_relay *relay, const struct cl_agent_link_instance *
     instance->lists_agents = from->lists_agents;
     instance->id_len = (uint32_t)from->id.len;
     memcpy(instance->id, from->id.ptr, from->id.len);
-    enum cl_err err = set_secret(relay, instance, &from->secret);
+    cl_link_init(&instance->link);
+    bool is_other;
+    enum cl_err err = set_secret(relay, instance, &from->secret, &is_other);
     if (err != CL_OK) {
         cl_hmac_free(instance->hmac);
         cl_free(instance);
@@ -122,6 +149,7 @@ cl_al_instance_free(struct cl_al_instance *instance)
         desk_free(CL_LIST_ENTRY(at, struct cl_al_desk, link));
     }
     cl_hmac_free(instance->hmac);
+    cl_body_unref(instance->name);
     cl_body_unref(instance->key);
     cl_free(instance);
 }
@@ -344,9 +372,9 @@ cl_al_is_gone(struct cl_relay *relay, cl_str agent)
 {
     const struct cl_al_desk *desk = cl_map_get(&relay->agent_link->agents, agent);
     const struct cl_agent *known = cl_core_agent(relay->core, agent);
-    if (desk == NULL || desk->is_open || cl_session_is_online(relay->session, agent))
+    if (cl_session_is_online(relay->session, agent))
         return false;
-    return known == NULL || is_registered_here(relay, known); // or else it may poll
+    return known == NULL ? desk != NULL : is_registered_here(relay, known); // or else it may poll
 }
 
 /* Connections have changed: what waits for an agent whose own have all gone is kept for it. */
@@ -466,6 +494,14 @@ cl_al_learn(struct cl_relay *relay, struct cl_al_instance *instance, cl_str agen
     return err;
 }
 
+static void
+voice_free(struct cl_al_voice *voice)
+{
+    cl_list_remove(&voice->of_desk);
+    cl_list_remove(&voice->of_conn);
+    cl_free(voice);
+}
+
 /* -- coming and going -------------------------------------------------------------------------- */
 
 void
@@ -486,13 +522,114 @@ cl_al_instance_left(struct cl_al_instance *instance, struct cl_al_conn *conn)
 {
     CL_LIST_EACH(&conn->voices, at)
     {
-        struct cl_al_voice *voice = CL_LIST_ENTRY(at, struct cl_al_voice, of_conn);
-        cl_list_remove(&voice->of_desk);
-        cl_list_remove(&voice->of_conn);
-        cl_free(voice);
+        voice_free(CL_LIST_ENTRY(at, struct cl_al_voice, of_conn));
     }
     cl_list_remove(&conn->mate);
     instance->conns_len--;
     cl_al_unpush(conn);
     close_lonely(instance);
+}
+
+/* -- another file ------------------------------------------------------------------------------ */
+
+static void
+drop_desk(struct cl_al_desk *desk)
+{
+    struct cl_al_instance *instance = desk->instance;
+    CL_LIST_EACH(&desk->voices, at)
+    {
+        voice_free(CL_LIST_ENTRY(at, struct cl_al_voice, of_desk));
+    }
+    desk_close(desk);
+    instance->known_len -= desk->is_known;
+    instance->unknown_len -= !desk->is_known;
+    desk_free(desk);
+}
+
+/* Whoever has shown its secret so far has to do so again. */
+static void
+dismiss(struct cl_relay *relay, struct cl_al_instance *instance)
+{
+    cl_str reason = instance->is_removed ? CL_STR("this instance is not registered any more")
+                                         : CL_STR("the secret of this instance has changed");
+    CL_LIST_EACH(&instance->conns, at)
+    {
+        cl_ws_close(CL_LIST_ENTRY(at, struct cl_al_conn, mate)->ws, CL_WS_CLOSE_POLICY, reason);
+    }
+    CL_LIST_EACH(&relay->v2_conns, at)
+    {
+        struct cl_v2_conn *conn = CL_LIST_ENTRY(at, struct cl_v2_conn, link);
+        if (conn->bound.ptr == instance->id)
+            cl_ws_close(conn->ws, CL_WS_CLOSE_POLICY, reason);
+    }
+    CL_LIST_EACH(&relay->agent_link->knocks, at)
+    {
+        struct cl_al_knock *knock = CL_LIST_ENTRY(at, struct cl_al_knock, peer.link);
+        knock->is_void |= knock->instance == instance;
+    }
+    close_lonely(instance);
+}
+
+/* Is the agent among them? */
+static bool
+is_listed(const struct cl_al_desk *desk, cl_strs agents)
+{
+    cl_str before, name;
+    (void)cl_str_split(cl_desk_agent(desk), '/', &before, &name);
+    for (uint32_t i = 0; i < agents.len; i++)
+        if (cl_str_eq(agents.ptr[i], name))
+            return true;
+    return false;
+}
+
+static enum cl_err
+set_agents(struct cl_relay *relay, struct cl_al_instance *instance,
+           const struct cl_agent_link_instance *from)
+{
+    instance->lists_agents = from->lists_agents;
+    if (!from->lists_agents)
+        return CL_OK;
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        struct cl_al_desk *desk = CL_LIST_ENTRY(at, struct cl_al_desk, link);
+        if (!is_listed(desk, from->agents))
+            drop_desk(desk);
+    }
+    enum cl_err err = add_listed(relay, instance, from->agents);
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        cl_al_seat(relay, cl_desk_agent(CL_LIST_ENTRY(at, struct cl_al_desk, link)));
+    }
+    return err;
+}
+
+enum cl_err
+cl_al_instance_update(struct cl_relay *relay, struct cl_al_instance *instance,
+                      const struct cl_agent_link_instance *from)
+{
+    bool is_other = false;
+    enum cl_err err = set_secret(relay, instance, &from->secret, &is_other);
+    if (is_other) {
+        cl_log_info(&relay->config.log, "agent_link.other_secret",
+                    CL_F("instance", cl_al_instance_id(instance)));
+        dismiss(relay, instance);
+    }
+    return err == CL_OK ? set_agents(relay, instance, from) : err;
+}
+
+void
+cl_al_instance_remove(struct cl_relay *relay, struct cl_al_instance *instance)
+{
+    struct cl_agent_link *al = relay->agent_link;
+    cl_log_info(&relay->config.log, "agent_link.removed",
+                CL_F("instance", cl_al_instance_id(instance)));
+    instance->is_removed = true;
+    dismiss(relay, instance);
+    CL_LIST_EACH(&instance->desks, at)
+    {
+        drop_desk(CL_LIST_ENTRY(at, struct cl_al_desk, link));
+    }
+    (void)cl_map_remove(&al->tokens, token_key(instance));
+    (void)cl_map_remove(&al->instances, cl_al_instance_id(instance));
+    cl_list_append(&al->removed, &instance->link);
 }

@@ -343,7 +343,9 @@ cl_al_knock_reply(struct cl_al_knock *knock, enum cl_err err)
     struct cl_relay *relay = knock->relay;
     // What cannot be remembered is let in by a clock that is as it was: it is good for a minute.
     bool is_unkept = err == CL_ERR_TOO_MANY || err == CL_ERR_FULL || err == CL_ERR_READ_ONLY;
-    if (is_unkept && knock->offset == knock->instance->offset)
+    if (knock->is_void)
+        err = CL_ERR_UNAVAILABLE;
+    else if (is_unkept && knock->offset == knock->instance->offset)
         err = CL_OK;
     if (err == CL_OK)
         let_in(knock);

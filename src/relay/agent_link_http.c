@@ -64,12 +64,11 @@ network_of(const struct cl_exchange *exchange, bool *ret_is_loopback)
 static bool
 pin_key(struct cl_al_instance *instance, cl_str key)
 {
-    if (key.len == 0 || cl_str_eq(instance->public_key, key))
+    if (key.len == 0 || cl_str_eq(cl_body_str(instance->key), key))
         return true;
-    if (instance->public_key.len > 0)
+    if (instance->key != NULL)
         return false;
-    instance->key = cl_body_new(key);
-    instance->public_key = cl_body_str(instance->key); // without memory it has none yet
+    instance->key = cl_body_new(key); // without memory it has none yet
     return true;
 }
 

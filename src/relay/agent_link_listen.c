@@ -195,73 +195,6 @@ on_accept(void *ctx, struct cl_stream *stream)
     cl_http_server_take(relay->agent_link->http, stream);
 }
 
-/* -- the file ---------------------------------------------------------------------------------- */
-
-static enum cl_err
-set_shared(struct cl_agent_link *al, const struct cl_secret *secret)
-{
-    al->secret = *secret;
-    al->hmac = cl_hmac_new(cl_str_of((const char *)secret->bytes, secret->len));
-    return al->hmac == NULL ? CL_ERR_NO_MEMORY : CL_OK;
-}
-
-/* The instances of a file; its texts stay in al->arena. */
-static enum cl_err
-add_instances(struct cl_relay *relay, const struct cl_agent_link_relay_config *file,
-              struct cl_why *why)
-{
-    struct cl_agent_link *al = relay->agent_link;
-    for (uint32_t i = 0; i < file->instances_len; i++) {
-        const struct cl_agent_link_instance *from = &file->instances[i];
-        struct cl_al_instance *instance;
-        enum cl_err err = cl_al_instance_new(relay, from, &instance);
-        if (err == CL_OK && !(cl_arena_copy(&al->arena, from->name, &instance->name) &&
-                              cl_arena_copy(&al->arena, from->public_key, &instance->public_key)))
-            err = CL_ERR_NO_MEMORY;
-        if (err != CL_OK)
-            return cl_fail(err, why, "out of memory");
-    }
-    return CL_OK;
-}
-
-static enum cl_err
-read_file(struct cl_relay *relay, struct cl_why *why)
-{
-    struct cl_agent_link *al = relay->agent_link;
-    const struct cl_relay_agent_link *config = &relay->config.agent_link;
-    struct cl_envelope_reader reader = cl_v2_reader(relay);
-    struct cl_agent_link_relay_config file;
-    struct cl_why reason = {""};
-    enum cl_err err = cl_agent_link_read_relay_config(&reader, config->text, &file, &reason);
-    if (err != CL_OK) {
-        cl_arena_clear(&relay->arena);
-        return cl_fail(CL_ERR_USAGE, why, "--agent-link \"%.200s\": %.250s", config->file,
-                       reason.text);
-    }
-    al->port = file.port;
-    al->is_open = !file.lists_instances;
-    const struct cl_secret *shared = config->secret != NULL ? config->secret : &file.secret;
-    err = shared->len > 0 ? set_shared(al, shared) : CL_OK;
-    if (err == CL_OK)
-        err = add_instances(relay, &file, why);
-    cl_agent_link_relay_config_done(&file);
-    cl_arena_clear(&relay->arena);
-    return err;
-}
-
-static enum cl_err
-configure(struct cl_relay *relay, struct cl_why *why)
-{
-    struct cl_agent_link *al = relay->agent_link;
-    const struct cl_relay_agent_link *config = &relay->config.agent_link;
-    if (config->text.len > 0)
-        return read_file(relay, why);
-    al->is_open = true;
-    al->port = CL_AL_PORT;
-    enum cl_err err = set_shared(al, config->secret);
-    return err == CL_OK ? CL_OK : cl_fail(err, why, "out of memory");
-}
-
 /* -- life -------------------------------------------------------------------------------------- */
 
 static void
@@ -286,10 +219,10 @@ al_new(struct cl_relay *relay)
     if (al == NULL)
         return NULL;
     al->relay = relay;
-    cl_arena_init(&al->arena, CL_AL_CONFIG_BYTES_MAX);
     cl_map_init(&al->instances, &relay->hash_key);
     cl_map_init(&al->tokens, &relay->hash_key);
     cl_map_init(&al->agents, &relay->hash_key);
+    cl_list_init(&al->removed);
     cl_list_init(&al->conns);
     cl_list_init(&al->desks);
     cl_list_init(&al->passes);
@@ -325,7 +258,7 @@ cl_al_open(struct cl_relay *relay, struct cl_why *why)
     relay->agent_link = al_new(relay);
     if (relay->agent_link == NULL || cl_al_door_init(relay, &relay->agent_link->door) != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "out of memory");
-    enum cl_err err = configure(relay, why);
+    enum cl_err err = cl_al_configure(relay, why);
     if (err == CL_OK)
         err = listen_there(relay, why);
     if (err != CL_OK)
@@ -421,13 +354,16 @@ cl_al_free(struct cl_relay *relay)
     cl_al_forget_wanted(al);
     for (uint32_t at = 0; (instance = cl_map_next(&al->instances, &at)) != NULL;)
         cl_al_instance_free(instance);
+    CL_LIST_EACH(&al->removed, at)
+    {
+        cl_al_instance_free(CL_LIST_ENTRY(at, struct cl_al_instance, link));
+    }
     cl_map_done(&al->instances);
     cl_map_done(&al->tokens);
     cl_map_done(&al->agents);
     cl_al_door_done(&al->door);
     cl_hmac_free(al->hmac);
     cl_secret_done(&al->secret);
-    cl_arena_done(&al->arena);
     cl_buf_done(&al->frame);
     cl_free(al);
     relay->agent_link = NULL;

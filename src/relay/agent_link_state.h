@@ -19,6 +19,7 @@
 /* -- instances and their agents ---------------------------------------------------------------- */
 
 struct cl_al_instance {
+    struct cl_link link;  // in al->removed
     struct cl_list conns; // its WebSockets that have registered, the oldest first
     struct cl_list desks;
     uint32_t conns_len;
@@ -27,14 +28,14 @@ struct cl_al_instance {
     struct cl_hmac *hmac;   // its own secret's; NULL: the shared one
     int8_t offset;          // of its clock when it registered last; CL_AGENT_LINK_NO_OFFSET
     bool lists_agents;      // there are no others than those that have a desk
+    bool is_removed;        // the file names it no more: its connections are about to end
     bool shares_conns;      // several of its agents have spoken on one connection
     uint64_t passing_bytes; // what it has on its way
     int64_t seen_full_at;   // by the loop's clock: its share of what is remembered
     cl_time since;          // since when it has been connected
-    cl_str name;            // what the file says, as the next
-    cl_str public_key;      // or what was shown first, in key
-    struct cl_body *key;
-    cl_digest token; // of the instance token, by which it is found
+    struct cl_body *name;   // what the file says, as the next; NULL: nothing
+    struct cl_body *key;    // the public one, or what was shown first
+    cl_digest token;        // of the instance token, by which it is found
     uint32_t id_len;
     char id[];
 };
@@ -133,6 +134,7 @@ struct cl_al_knock {
     struct cl_al_conn *conn; // NULL: it came over HTTP, or has gone
     uint64_t exchange;       // the handle of the request; 0: it came over a WebSocket
     struct cl_al_instance *instance;
+    bool is_void; // what it was signed with is no secret of the instance any more
     cl_network network;
     int8_t offset;
     uint32_t key_len;
@@ -180,12 +182,12 @@ struct cl_agent_link {
     struct cl_relay *relay;
     struct cl_listener *listener; // NULL: it is stopping
     struct cl_http_server *http;
-    struct cl_arena arena;   // texts of the file
     struct cl_secret secret; // shared; of length 0: each instance has its own
     struct cl_hmac *hmac;    // of that
     bool is_open;            // no list: whoever proves the secret is registered
     uint16_t port;           // what the file says
     struct cl_map instances; // by id
+    struct cl_list removed;  // instances that were, in which somebody may still have a view
     struct cl_map tokens;    // instances by the digest of their token
     struct cl_map agents;    // desks by id
     struct cl_list conns;    // all WebSockets

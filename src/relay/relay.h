@@ -31,6 +31,10 @@ struct cl_relay_agent_link {
     const char *file;               // its name, for a sentence; NULL: there is none, and
     cl_str text;                    // whoever proves the secret is registered
     const struct cl_secret *secret; // before the file's; NULL: the file's
+    /* At SIGHUP, unless it is NULL: both are read again. What they were stays if that fails, and is
+     * overwritten if it does not. */
+    enum cl_err (*reread)(void *ctx, struct cl_relay_agent_link *config, struct cl_why *why);
+    void *reread_ctx;
 };
 
 struct cl_relay_config {
@@ -87,8 +91,8 @@ bool cl_relay_agent_link_url(const struct cl_relay *relay, char ret_url[static C
 bool cl_relay_pin(const struct cl_relay *relay, char ret_pin[static CL_RELAY_PIN_CAP]);
 /* Serves until SIGTERM or SIGINT: then takes no new work, closes WebSockets with 1012, answers
  * what is waiting, and returns within CL_NET_DRAIN_MS. A second signal ends it at once.
- * At SIGHUP it opens its log file again and takes a new certificate; connections stay. When its
- * terminal is gone SIGHUP ends it, as SIGTERM does. */
+ * At SIGHUP it opens its log file again and takes a new certificate; connections stay, but for those
+ * of Agent Link whose instance or secret is no more. When its terminal is gone SIGHUP ends it, as SIGTERM does. */
 void cl_relay_run(struct cl_relay *relay);
 /* Accepts NULL. */
 void cl_relay_free(struct cl_relay *relay);

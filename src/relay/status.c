@@ -169,8 +169,8 @@ put_instance(struct cl_json_writer *json, const struct cl_al_instance *instance)
 {
     cl_json_object_begin(json);
     cl_json_put_member(json, CL_STR("instance_id"), cl_al_instance_id(instance));
-    if (instance->name.len > 0)
-        cl_json_put_member(json, CL_STR("name"), instance->name);
+    if (instance->name != NULL)
+        cl_json_put_member(json, CL_STR("name"), cl_body_str(instance->name));
     put(json, "connections", instance->conns_len);
     if (instance->conns_len > 0)
         cl_v1_put_time(json, CL_STR("since"), instance->since);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/tls.h"
+#include "relay/agent_link.h"
 #include "relay/state.h"
 
 static bool
@@ -98,6 +99,7 @@ cl_relay_reload(struct cl_relay *relay)
     reopen_log(relay);
     cl_log_info(&relay->config.log, "relay.reloading", CL_F("signal", SIGHUP));
     reload_certificate(relay);
+    cl_al_reload(relay);
 }
 
 void

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -884,6 +885,27 @@ def at_a_stop_connections_are_closed_with_1012(relay):
     equal(link.read(), {"closed": 1012}, "how it ends")
     relay.opened.discard(link)
     relay.wait()
+
+
+@test("--agent-link", config("again"))
+def at_sighup_the_file_is_read_again(relay):
+    """Who is new may come, and who is no more goes; a file that does not hold changes nothing."""
+    one, two = joined(relay, ONE), joined(relay, TWO)
+    with open(os.path.join(FOLDER, "again.json"), "w", encoding="ascii") as file:
+        file.write("{")
+    relay.signal(signal.SIGHUP)
+    until(lambda: "agent_link.not_reloaded" in relay.stderr(), "it is logged")
+    one.send("otto", TWO + "/mira", "still there")
+    two.hears(ONE + "/otto", TWO + "/mira", "still there")
+    one.is_told(TWO + "/mira")
+    config("again", registered_instances=[{"instance_id": TWO}, {"instance_id": THREE}])
+    relay.signal(signal.SIGHUP)
+    equal(one.read(), {"closed": 1008}, "who is no more")
+    relay.opened.discard(one)
+    three = joined(relay, THREE)
+    three.send("x", TWO + "/mira", "hi")
+    two.hears(THREE + "/x", TWO + "/mira", "hi")
+    Link(relay, ONE).first["message"]  # pylint: disable=expression-not-assigned
 
 
 @test(*on_shared)

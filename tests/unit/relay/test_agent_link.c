@@ -42,6 +42,18 @@ steady(void)
     return (cl_instant){1000 + passed_ms};
 }
 
+static const char *next_file; // what stands there at SIGHUP; NULL: it cannot be read
+
+static enum cl_err
+reread(void *ctx, struct cl_relay_agent_link *config, struct cl_why *why)
+{
+    (void)ctx;
+    if (next_file == NULL)
+        return cl_fail(CL_ERR_IO, why, "it has gone");
+    config->text = cl_str_z(next_file);
+    return CL_OK;
+}
+
 /* A relay that lives by passed_ms, which is past whatever the machine's clock says. */
 static void
 begin_with(const char *file)
@@ -50,14 +62,16 @@ begin_with(const char *file)
     struct cl_why why = {""};
     journal = test_journal_open(&options);
     CHECK(journal != NULL);
-    struct cl_relay_config config = {
-        .host = CL_STR("127.0.0.1"),
-        .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
-        .inbox_bytes_max = CL_INBOX_BYTES_MAX,
-        .inboxes_bytes_max = CL_INBOXES_BYTES_MAX,
-        .agent_link = {.is_on = true, .file = "relay-config.json", .text = cl_str_z(file)},
-        .log = {.fd = -1},
-        .journal = journal};
+    struct cl_relay_config config = {.host = CL_STR("127.0.0.1"),
+                                     .inbox_messages_max = CL_INBOX_MESSAGES_MAX,
+                                     .inbox_bytes_max = CL_INBOX_BYTES_MAX,
+                                     .inboxes_bytes_max = CL_INBOXES_BYTES_MAX,
+                                     .agent_link = {.is_on = true,
+                                                    .file = "relay-config.json",
+                                                    .text = cl_str_z(file),
+                                                    .reread = reread},
+                                     .log = {.fd = -1},
+                                     .journal = journal};
     CHECK_OK(cl_relay_open(&config, &relay, &why));
     memory_loop_clock(relay->loop);
     passed_ms = 10 * INT64_C(31536000000);
@@ -374,5 +388,83 @@ TEST(what_waits_for_an_agent_that_never_spoke_comes_with_its_instance)
     wait_ms(1000);
     a = registers(1, shared, "a");
     CHECK_INT(count(a, "kept for quiet"), 1);
+    end();
+}
+
+/* The code of the close frame that was written last; 0: there is none. */
+static unsigned
+closed(const struct memory_stream *stream)
+{
+    cl_str written = memory_stream_written(stream);
+    for (size_t i = 0; i + 4 <= written.len; i++)
+        if ((uint8_t)written.ptr[i] == 0x88)
+            return (unsigned)(uint8_t)written.ptr[i + 2] << 8 | (uint8_t)written.ptr[i + 3];
+    return 0;
+}
+
+static void
+reload(const char *file)
+{
+    next_file = file;
+    cl_relay_reload(relay);
+    cl_loop_turn(relay->loop, false);
+}
+
+TEST(at_sighup_the_file_says_which_instances_there_are)
+{
+    begin();
+    struct memory_stream *a = join(0, "a"), *b = join(1, "b"), *mine = join(2, "own");
+    sends(b, "b/one", "a/one", "hi");
+    sends(a, "a/one", "b/one", "hi");
+    memory_stream_clear(b);
+    memory_stream_clear(a);
+    // What does not hold changes nothing.
+    reload(NULL);
+    reload("{\"registered_instances\":[{\"instance_id\":\"a\"}]}");
+    sends(a, "a/one", "own/two", "still there");
+    CHECK(has(mine, "still there"));
+    // a goes, b stays, c comes, the secret of own is another one.
+    reload("{\"port\":0,\"secret\":\"shared\",\"registered_instances\":["
+           "{\"instance_id\":\"b\",\"agents\":[\"two\"]},{\"instance_id\":\"c\"},"
+           "{\"instance_id\":\"own\",\"secret\":\"shared\"}]}");
+    CHECK_INT(closed(a), CL_WS_CLOSE_POLICY);
+    CHECK_INT(closed(b), 0);
+    CHECK_INT(closed(mine), CL_WS_CLOSE_POLICY);
+    sends(b, "b/one", "c/x", "hi");
+    CHECK(has(b, "not among the agents"));
+    sends(b, "b/two", "a/one", "hi");
+    CHECK(has(b, "a/one is offline"));
+    hang_up(a);
+    wait_ms(1000);
+    a = registers(0, shared, "a");
+    CHECK(has(a, "\"error\""));
+    wait_ms(1000);
+    struct memory_stream *other = registers(3, own, "own");
+    CHECK(has(other, "\"error\""));
+    (void)join(4, "c");
+    end();
+}
+
+TEST(who_is_removed_while_its_register_waits_is_not_let_in)
+{
+    begin();
+    struct memory_stream *a = open_at(relay->agent_link->http, 0, "GET / HTTP/1.1\r\n" UPGRADE);
+    char hex[CL_DIGEST_TEXT_LEN], frame[8 + 256], text[256];
+    const uint8_t mask[CL_WS_MASK_BYTES] = {0};
+    sign_register(shared, "a", 0, hex);
+    int len = snprintf(text, sizeof text,
+                       "{\"type\":\"register\",\"instance_id\":\"a\",\"signature\":\"%.*s\"}",
+                       (int)sizeof hex, hex);
+    size_t head = cl_ws_frame_head(CL_WS_TEXT, true, (size_t)len, mask, (uint8_t *)frame);
+    memcpy(frame + head, text, (size_t)len);
+    memory_stream_clear(a);
+    memory_stream_put(a, cl_str_of(frame, head + (size_t)len));
+    CHECK(!cl_list_is_empty(&relay->agent_link->knocks)); // before the turn's end
+    next_file = "{\"secret\":\"other\",\"registered_instances\":[{\"instance_id\":\"b\"}]}";
+    cl_relay_reload(relay);
+    cl_loop_turn(relay->loop, false);
+    cl_loop_turn(relay->loop, false);
+    CHECK_INT(closed(a), CL_WS_CLOSE_TRY_LATER);
+    CHECK_INT(count(a, "\"registered\""), 0);
     end();
 }
