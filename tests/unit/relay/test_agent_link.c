@@ -7,6 +7,7 @@
 #include "relay/agent_link.h"
 #include "relay/relay.h"
 #include "relay/state.h"
+#include "support/fault.h"
 #include "support/memory_stream.h"
 #include "support/test.h"
 #include "support/test_journal.h"
@@ -467,4 +468,44 @@ TEST(who_is_removed_while_its_register_waits_is_not_let_in)
     CHECK_INT(closed(a), CL_WS_CLOSE_TRY_LATER);
     CHECK_INT(count(a, "\"registered\""), 0);
     end();
+}
+
+TEST(without_memory_nothing_is_lost_track_of)
+{
+    FOR_EACH_FAULT
+    {
+        fault_pause();
+        begin();
+        struct memory_stream *a = join(0, "a"), *b = join(1, "b"), *mine = join(2, "own");
+        sends(a, "a/one", "b/two", "hi");
+        sends(b, "b/two", "a/one", "hi");
+        sends(mine, "own/x", "a/one", "hi");
+        fault_go_on();
+        sends(b, "b/two", "a/one", "hi");
+        sends(mine, "own/x", "a/one", "hi");
+        sends(mine, "own/x", "b/quiet", "hi");
+        sends(mine, "own/x", "c/quiet", "hi");
+        say(a, CL_WS_PONG, CL_STR("\xff\xff\xff\xff\xff\xff\xff\x00"));
+        fault_pause();
+        hang_up(b);
+        reload("{\"port\":0,\"secret\":\"shared\",\"registered_instances\":["
+               "{\"instance_id\":\"b\"},{\"instance_id\":\"own\",\"secret\":\"its own\"}]}");
+        fault_go_on();
+        next_file = "{\"port\":0,\"secret\":\"shared\",\"registered_instances\":["
+                    "{\"instance_id\":\"b\",\"name\":\"B\",\"agents\":[\"two\",\"three\"]},"
+                    "{\"instance_id\":\"c\"},{\"instance_id\":\"own\",\"secret\":\"shared\"}]}";
+        cl_relay_reload(relay);
+        fault_pause();
+        for (size_t i = 0; i < 3; i += 2)
+            hang_up(&streams[i]);
+        wait_ms(CL_PASS_LIFE_MS + 1);
+        cl_loop_turn(relay->loop, false);
+        CHECK_INT(cl_session_passing(relay->session), 0);
+        CHECK_INT(relay->agent_link->conns_len, 0);
+        CHECK(cl_list_is_empty(&relay->agent_link->passes));
+        CHECK(cl_list_is_empty(&relay->agent_link->knocks));
+        CHECK(cl_list_is_empty(&relay->agent_link->desks));
+        end();
+        fault_go_on();
+    }
 }
