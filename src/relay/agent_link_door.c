@@ -235,8 +235,8 @@ log_refused(struct cl_relay *relay, const char *event, const struct cl_al_who *w
                                    counts[CL_AL_COUNT_BUSY]));
 }
 
-/* One sentence for a name that is not registered and for a wrong secret: nobody learns which names
- * there are. */
+/* One sentence for a name that is not registered and for a wrong secret, and the same work: nobody
+ * learns which names there are. */
 static enum cl_err
 refuse(struct cl_relay *relay, const struct cl_al_who *who, enum cl_err err, struct cl_why *why)
 {
@@ -248,6 +248,21 @@ refuse(struct cl_relay *relay, const struct cl_al_who *who, enum cl_err err, str
                    CL_STR_ARG(who->call->instance), CL_AL_CLOCK_S);
 }
 
+/* The code that a register of that name is tried with. Of a name that is not registered it is
+ * somebody's all the same, so that the answer costs what it costs of others; NULL: there is nobody.
+ */
+static struct cl_hmac *
+hmac_for(const struct cl_agent_link *al, const struct cl_al_instance *instance)
+{
+    uint32_t at = 0;
+    if (instance != NULL && instance->hmac != NULL)
+        return instance->hmac;
+    if (al->hmac != NULL)
+        return al->hmac;
+    const struct cl_al_instance *first = cl_map_next(&al->instances, &at);
+    return first == NULL ? NULL : first->hmac;
+}
+
 /* Whose register that is. */
 static enum cl_err
 find(struct cl_relay *relay, const struct cl_al_who *who, struct cl_al_instance **ret_instance,
@@ -256,17 +271,17 @@ find(struct cl_relay *relay, const struct cl_al_who *who, struct cl_al_instance 
     struct cl_agent_link *al = relay->agent_link;
     struct cl_al_instance *instance = cl_al_find_instance(al, who->call->instance);
     bool is_news = instance == NULL;
-    if (is_news && !al->is_open)
-        return refuse(relay, who, CL_ERR_FORBIDDEN, why);
-    const struct cl_agent_link_search asked = {
-        .hmac = is_news || instance->hmac == NULL ? al->hmac : instance->hmac,
-        .instance = who->call->instance,
-        .signature = who->call->signature,
-        .now = cl_relay_time(relay),
-        .pinned = is_news ? CL_AGENT_LINK_NO_OFFSET : instance->offset};
+    const struct cl_agent_link_search asked = {.hmac = hmac_for(al, instance),
+                                               .instance = who->call->instance,
+                                               .signature = who->call->signature,
+                                               .now = cl_relay_time(relay),
+                                               .pinned = is_news ? CL_AGENT_LINK_NO_OFFSET
+                                                                 : instance->offset};
     const struct cl_agent_link_instance from = {.id = who->call->instance, .name = who->call->name};
-    enum cl_err err = search(relay, who, &asked, ret_found);
-    if (err == CL_ERR_UNAUTHORIZED)
+    enum cl_err err = asked.hmac == NULL ? CL_ERR_FORBIDDEN : search(relay, who, &asked, ret_found);
+    if (err == CL_OK && is_news && !al->is_open)
+        err = CL_ERR_FORBIDDEN; // who signs with that secret may know
+    if (err == CL_ERR_UNAUTHORIZED || err == CL_ERR_FORBIDDEN)
         return refuse(relay, who, err, why);
     if (err == CL_ERR_RATE) {
         al->counts[CL_AL_COUNT_BUSY]++;

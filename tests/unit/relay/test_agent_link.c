@@ -351,6 +351,24 @@ TEST(a_flood_from_a_few_networks_locks_out_nobody_who_was_here)
     end();
 }
 
+TEST(a_stranger_does_not_learn_which_instances_there_are)
+{
+    static const char *const names[] = {"a", "own", "nobody"};
+    begin();
+    int64_t spent[3];
+    for (size_t i = 0; i < 3; i++) {
+        int64_t before =
+            cl_loop_now(relay->loop).ms * CL_AL_SEARCHES_IN_ALL * CL_AGENT_LINK_SEARCH_MACS;
+        CHECK_INT(knock(1, names[i], false), CL_ERR_UNAUTHORIZED);
+        spent[i] = relay->agent_link->door.budget.all_full_at - before;
+        wait_ms(10000);
+    }
+    CHECK_INT(spent[1], spent[0]);
+    CHECK_INT(spent[2], spent[0]);
+    CHECK_INT(knock(1, "nobody", true), CL_ERR_FORBIDDEN); // who knows the secret may hear it
+    end();
+}
+
 TEST(one_instance_alone_does_not_fill_the_memory_of_registers)
 {
     begin();
