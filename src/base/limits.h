@@ -488,9 +488,10 @@
  * of them are kept, with more those that end first are forgotten. */
 #define CL_AL_PROVEN_MS  (24LL * 3600 * 1000)
 #define CL_AL_PROVEN_MAX 4096
-/* Sends of such a time whose signature is not good again over HTTP; behind them nobody sends there
- * without a token. */
-#define CL_AL_SENDS_MAX 16384
+/* Sends of such a time, in all and of one instance, whose signature is not good again over HTTP;
+ * behind them nobody, or that instance, sends there without a token. */
+#define CL_AL_SENDS_MAX   65536
+#define CL_AL_SENDS_SHARE 8192
 /* Connections of one instance; one more is closed (1013). */
 #define CL_AL_CONNS_MAX 64
 /* Messages of one connection whose end it was not told of; one more is CL_ERR_TOO_MANY. */

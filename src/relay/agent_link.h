@@ -117,10 +117,13 @@ void cl_al_forget_knocks(struct cl_agent_link *al);
 void cl_al_door_prove(struct cl_relay *relay, const cl_network *network, cl_str instance);
 /* May it? */
 bool cl_al_door_is_proven(struct cl_relay *relay, const cl_network *network, cl_str instance);
-/* A send was taken: its signature is not good over HTTP any more. */
-void cl_al_door_sent(struct cl_relay *relay, const cl_digest *signature);
-/* Did it come before, or can nobody tell any more? */
-bool cl_al_door_was_sent(struct cl_relay *relay, const cl_digest *signature);
+/* A send of that instance was taken: its signature is not good over HTTP any more. */
+void cl_al_door_sent(struct cl_relay *relay, struct cl_al_instance *instance,
+                     const cl_digest *signature);
+/* CL_ERR_STALE: it came before. CL_ERR_TOO_MANY: nobody can tell any more. */
+CL_MUST_CHECK enum cl_err cl_al_door_was_sent(struct cl_relay *relay,
+                                              struct cl_al_instance *instance,
+                                              const cl_digest *signature);
 
 /* -- agent_link_pass.c ------------------------------------------------------------------------- */
 

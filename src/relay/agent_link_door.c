@@ -162,27 +162,44 @@ turn_page(struct cl_al_door *door, cl_time now)
     door->sends_len = 0;
 }
 
+/* What that instance has in the memory of all. */
+static uint32_t *
+sends_of(struct cl_al_door *door, struct cl_al_instance *instance)
+{
+    if (instance->sends_from.ms != door->sends_from.ms)
+        instance->sends_len = 0;
+    instance->sends_from = door->sends_from;
+    return &instance->sends_len;
+}
+
 void
-cl_al_door_sent(struct cl_relay *relay, const cl_digest *signature)
+cl_al_door_sent(struct cl_relay *relay, struct cl_al_instance *instance, const cl_digest *signature)
 {
     struct cl_al_door *door = &relay->agent_link->door;
     cl_time now = cl_relay_time(relay);
     turn_page(door, now);
-    if (door->sends_len >= CL_AL_SENDS_MAX)
+    uint32_t *len = sends_of(door, instance);
+    if (*len >= CL_AL_SENDS_SHARE || door->sends_len >= CL_AL_SENDS_MAX)
         return;
+    ++*len;
     door->sends_len++;
     cl_until_set(&door->sends, cl_str_of((const char *)signature, sizeof *signature),
                  now.ms + CL_AL_PROVEN_MS, now.ms);
 }
 
-bool
-cl_al_door_was_sent(struct cl_relay *relay, const cl_digest *signature)
+enum cl_err
+cl_al_door_was_sent(struct cl_relay *relay, struct cl_al_instance *instance,
+                    const cl_digest *signature)
 {
     struct cl_al_door *door = &relay->agent_link->door;
     cl_time now = cl_relay_time(relay);
     cl_str key = cl_str_of((const char *)signature, sizeof *signature);
     turn_page(door, now);
-    return door->sends_len >= CL_AL_SENDS_MAX || cl_until_get(&door->sends, key, now.ms) > now.ms;
+    if (cl_until_get(&door->sends, key, now.ms) > now.ms)
+        return CL_ERR_STALE;
+    bool is_full =
+        *sends_of(door, instance) >= CL_AL_SENDS_SHARE || door->sends_len >= CL_AL_SENDS_MAX;
+    return is_full ? CL_ERR_TOO_MANY : CL_OK;
 }
 
 /* -- who was here ------------------------------------------------------------------------------ */

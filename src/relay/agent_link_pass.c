@@ -28,9 +28,13 @@ check_sender(struct cl_relay *relay, const struct cl_al_letter *letter, struct c
     enum cl_err err = cl_agent_link_verify_send(hmac, &text, &call->signature);
     if (err != CL_OK)
         return cl_fail(err, why, "the signature is not that of this message");
-    if (letter->is_once && cl_al_door_was_sent(relay, &call->signature))
-        return cl_fail(CL_ERR_STALE, why,
-                       "this was sent before: the same again needs the relay's token");
+    if (letter->is_once)
+        err = cl_al_door_was_sent(relay, letter->instance, &call->signature);
+    if (err == CL_ERR_STALE)
+        return cl_fail(err, why, "this was sent before: the same again needs the relay's token");
+    if (err != CL_OK)
+        return cl_fail(err, why,
+                       "too much was sent today to tell whether this was: show the relay's token");
     if (!cl_str_eq(call->from_address.instance, cl_al_instance_id(letter->instance)))
         return cl_fail(CL_ERR_FORBIDDEN, why, "this is %.*s: it cannot send as %.*s",
                        CL_STR_ARG(cl_al_instance_id(letter->instance)), CL_STR_ARG(call->from));
@@ -204,7 +208,7 @@ cl_al_pass(struct cl_relay *relay, const struct cl_al_letter *letter, struct cl_
     cl_body_unref(body);
     if (err != CL_OK)
         return explain(relay, id, call->to, err, why);
-    cl_al_door_sent(relay, &call->signature);
+    cl_al_door_sent(relay, letter->instance, &call->signature);
     return CL_OK;
 }
 

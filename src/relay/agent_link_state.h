@@ -31,11 +31,13 @@ struct cl_al_instance {
     bool is_removed;        // the file names it no more: its connections are about to end
     bool shares_conns;      // several of its agents have spoken on one connection
     uint64_t passing_bytes; // what it has on its way
-    int64_t seen_full_at;   // by the loop's clock: its share of what is remembered
-    cl_time since;          // since when it has been connected
-    struct cl_body *name;   // what the file says, as the next; NULL: nothing
-    struct cl_body *key;    // the public one, or what was shown first
-    cl_digest token;        // of the instance token, by which it is found
+    uint32_t sends_len;     // of it in al->door.sends, since
+    cl_time sends_from;
+    int64_t seen_full_at; // by the loop's clock: its share of what is remembered
+    cl_time since;        // since when it has been connected
+    struct cl_body *name; // what the file says, as the next; NULL: nothing
+    struct cl_body *key;  // the public one, or what was shown first
+    cl_digest token;      // of the instance token, by which it is found
     uint32_t id_len;
     char id[];
 };

@@ -369,6 +369,26 @@ TEST(a_stranger_does_not_learn_which_instances_there_are)
     end();
 }
 
+TEST(one_instance_alone_does_not_fill_the_memory_of_sends)
+{
+    begin();
+    struct cl_al_instance *a = cl_al_find_instance(relay->agent_link, CL_STR("a"));
+    struct cl_al_instance *b = cl_al_find_instance(relay->agent_link, CL_STR("b"));
+    cl_digest signature = {{0}}, other = {{[31] = 1}};
+    for (uint32_t i = 0; i < 2 * CL_AL_SENDS_MAX; i++) {
+        memcpy(signature.bytes, &i, sizeof i);
+        cl_al_door_sent(relay, a, &signature);
+    }
+    CHECK_INT(cl_al_door_was_sent(relay, a, &other), CL_ERR_TOO_MANY); // nobody can tell
+    CHECK_OK(cl_al_door_was_sent(relay, b, &other));
+    cl_al_door_sent(relay, b, &other);
+    CHECK_INT(cl_al_door_was_sent(relay, b, &other), CL_ERR_STALE);
+    // Of another day, whatever came on this one.
+    wait_ms(CL_AL_PROVEN_MS);
+    CHECK_OK(cl_al_door_was_sent(relay, a, &other));
+    end();
+}
+
 TEST(one_instance_alone_does_not_fill_the_memory_of_registers)
 {
     begin();
