@@ -144,6 +144,8 @@ CL_MUST_CHECK enum cl_err cl_al_pass(struct cl_relay *relay, const struct cl_al_
 void cl_al_passed(struct cl_relay *relay, const struct cl_effect *effect);
 /* Its connection has gone, and hears of its end no more. */
 void cl_al_pass_leave(struct cl_al_pass *pass);
+/* The relay is stopping: whoever waits over HTTP hears of that instead. */
+void cl_al_pass_give_up(struct cl_al_pass *pass);
 /* It has ended. */
 void cl_al_pass_end(struct cl_al_pass *pass);
 

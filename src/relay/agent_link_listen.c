@@ -318,6 +318,10 @@ cl_al_drain(struct cl_relay *relay)
         cl_ws_close(CL_LIST_ENTRY(at, struct cl_al_conn, link)->ws, CL_WS_CLOSE_RESTART,
                     CL_STR("the relay is stopping"));
     }
+    CL_LIST_EACH(&al->passes, at)
+    {
+        cl_al_pass_give_up(CL_LIST_ENTRY(at, struct cl_al_pass, peer.link));
+    }
 }
 
 bool

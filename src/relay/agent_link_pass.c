@@ -132,6 +132,15 @@ cl_al_pass_leave(struct cl_al_pass *pass)
 }
 
 void
+cl_al_pass_give_up(struct cl_al_pass *pass)
+{
+    struct cl_exchange *exchange = cl_handles_get(&pass->relay->handles, pass->exchange);
+    pass->exchange = 0;
+    if (exchange != NULL)
+        cl_exchange_refuse(exchange, CL_ERR_UNAVAILABLE, CL_STR("the relay is stopping"));
+}
+
+void
 cl_al_pass_end(struct cl_al_pass *pass)
 {
     cl_al_pass_leave(pass);

@@ -175,6 +175,17 @@ pong(struct memory_stream *stream)
     say(stream, CL_WS_PONG, cl_str_of(proof, sizeof proof));
 }
 
+/* The code of the close frame that was written last; 0: there is none. */
+static unsigned
+closed(const struct memory_stream *stream)
+{
+    cl_str written = memory_stream_written(stream);
+    for (size_t i = 0; i + 4 <= written.len; i++)
+        if ((uint8_t)written.ptr[i] == 0x88)
+            return (unsigned)(uint8_t)written.ptr[i + 2] << 8 | (uint8_t)written.ptr[i + 3];
+    return 0;
+}
+
 /* -- Agent Link -------------------------------------------------------------------------------- */
 
 /* A register's signature; its clock is ahead by so much. */
@@ -430,17 +441,6 @@ TEST(what_waits_for_an_agent_that_never_spoke_comes_with_its_instance)
     end();
 }
 
-/* The code of the close frame that was written last; 0: there is none. */
-static unsigned
-closed(const struct memory_stream *stream)
-{
-    cl_str written = memory_stream_written(stream);
-    for (size_t i = 0; i + 4 <= written.len; i++)
-        if ((uint8_t)written.ptr[i] == 0x88)
-            return (unsigned)(uint8_t)written.ptr[i + 2] << 8 | (uint8_t)written.ptr[i + 3];
-    return 0;
-}
-
 static void
 reload(const char *file)
 {
@@ -546,4 +546,35 @@ TEST(without_memory_nothing_is_lost_track_of)
         end();
         fault_go_on();
     }
+}
+
+/* A send over HTTP, from where its instance is proven. */
+static struct memory_stream *
+posts(size_t at, const char *from, const char *to, const char *message)
+{
+    static char text[4096];
+    struct memory_stream *http;
+    const char *body = letter(from, to, message);
+    (void)snprintf(text, sizeof text,
+                   "POST /api/v1/send HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n%s",
+                   strlen(body), body);
+    http = open_at(relay->agent_link->http, at, text);
+    cl_loop_turn(relay->loop, false);
+    return http;
+}
+
+TEST(at_a_stop_whoever_waits_over_http_is_answered)
+{
+    begin();
+    (void)join(0, "a");
+    struct memory_stream *b = join(1, "b");
+    struct memory_stream *http = posts(2, "a/one", "b/two", "hi");
+    CHECK(has(b, "\"hi\""));
+    CHECK_INT(count(http, "HTTP/1.1"), 0);
+    cl_al_drain(relay);
+    cl_loop_turn(relay->loop, false);
+    CHECK(has(http, "HTTP/1.1 503"));
+    CHECK_INT(closed(b), CL_WS_CLOSE_RESTART);
+    hang_up(b);
+    end();
 }
