@@ -383,7 +383,8 @@
 
 /* Messages that only pass through memory (core/session.h): so many wait for one agent, and with
  * their texts and CL_MESSAGE_COST_BYTES each they take so much, for one agent and for all; more is
- * CL_ERR_INBOX_FULL or CL_ERR_FULL. */
+ * CL_ERR_INBOX_FULL or CL_ERR_FULL. Half of what waits for one agent is one sender's at the most;
+ * more is CL_ERR_FAIR_SHARE. */
 #define CL_PASS_MESSAGES_MAX  1000
 #define CL_PASS_BYTES_MAX     (4 * CL_MIB)
 #define CL_PASS_ALL_BYTES_MAX (64 * CL_MIB)

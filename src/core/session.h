@@ -61,8 +61,10 @@
  *                              now; the header's ticket comes back with PASSED. MALFORMED: it has
  *                              no id; EXPIRED already;
  *                              NO_AGENT: nobody is there (cl_session_is_there); INBOX_FULL: the
- *                              agent has CL_PASS_MESSAGES_MAX or CL_PASS_BYTES_MAX of them; FULL:
- *                              all agents have CL_PASS_ALL_BYTES_MAX.
+ *                              agent has CL_PASS_MESSAGES_MAX or CL_PASS_BYTES_MAX of them;
+ *                              FAIR_SHARE: half as many from this sender, or from others that are
+ *                              called alike up to a slash; FULL: all agents have
+ *                              CL_PASS_ALL_BYTES_MAX.
  *
  * Whatever makes messages takeable again gives READY. What is released by CLOSE, RELEASE or LAPSE
  * and counts its attempts (cl_msg_is_counted) gives RELEASED besides, one effect for all of it.

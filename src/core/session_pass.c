@@ -71,13 +71,59 @@ pass_new(struct cl_session *session, const struct cl_command *command)
     return NULL;
 }
 
+/* Whose messages share: all of "instance/" are one's, whatever its agents are called. */
+static cl_str
+sharer(cl_str from)
+{
+    return cl_str_part(from, 0, cl_str_find(from, '/'));
+}
+
+static void
+count_of(struct cl_list *passes, cl_str who, uint32_t *len, uint64_t *bytes)
+{
+    CL_LIST_EACH(passes, at)
+    {
+        const struct cl_msg *msg = cl_session_pass_at(at)->msg;
+        if (!cl_str_eq(sharer(msg->from), who))
+            continue;
+        ++*len;
+        *bytes += cl_msg_cost(msg);
+    }
+}
+
+static void
+count_held(struct cl_list *holders, cl_str who, uint32_t *len, uint64_t *bytes)
+{
+    CL_LIST_EACH(holders, at)
+    {
+        count_of(&cl_session_holder_at(at)->passing, who, len, bytes);
+    }
+}
+
+/* Is half of what the agent may have waiting that sender's already? Looked at only when it could
+ * be. */
+static bool
+has_its_share(struct cl_session_peer *peer, cl_str from)
+{
+    cl_str who = sharer(from);
+    uint32_t len = 0;
+    uint64_t bytes = 0;
+    if (from.len == 0 || (peer->passing_len * 2 < CL_PASS_MESSAGES_MAX &&
+                          peer->passing_bytes * 2 < CL_PASS_BYTES_MAX))
+        return false;
+    count_of(&peer->passing, who, &len, &bytes);
+    count_held(&peer->sockets, who, &len, &bytes);
+    count_held(&peer->polls, who, &len, &bytes);
+    return len * 2 >= CL_PASS_MESSAGES_MAX || bytes * 2 >= CL_PASS_BYTES_MAX;
+}
+
 /* Refuses what does not fit, first of all. */
 static enum cl_err
 admit(const struct cl_session *session, const struct cl_core *core,
       const struct cl_command *command)
 {
     const struct cl_command_pass *fields = &command->pass;
-    const struct cl_session_peer *peer = cl_session_peer_of(session, fields->to);
+    struct cl_session_peer *peer = cl_session_peer_of(session, fields->to);
     uint64_t cost = cl_msg_cost_of(fields->from, fields->to, CL_STR(""), fields->body);
     if (cl_id_is_none(fields->id))
         return CL_ERR_MALFORMED;
@@ -88,6 +134,8 @@ admit(const struct cl_session *session, const struct cl_core *core,
     if (peer != NULL && (peer->passing_len >= CL_PASS_MESSAGES_MAX ||
                          peer->passing_bytes + cost > CL_PASS_BYTES_MAX))
         return CL_ERR_INBOX_FULL;
+    if (peer != NULL && has_its_share(peer, fields->from))
+        return CL_ERR_FAIR_SHARE;
     return session->passing_bytes + cost > CL_PASS_ALL_BYTES_MAX ? CL_ERR_FULL : CL_OK;
 }
 

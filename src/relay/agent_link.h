@@ -137,7 +137,7 @@ struct cl_al_letter {
 
 /* Checks whom it is from, and passes it on. CL_ERR_UNAUTHORIZED, FORBIDDEN, STALE (it came before),
  * NO_AGENT (nobody knows whom it is for), UNAVAILABLE (nobody is there), TOO_LARGE, RATE,
- * INBOX_FULL, FULL, TOO_MANY, NO_MEMORY, each with its sentence. */
+ * INBOX_FULL, FAIR_SHARE, FULL, TOO_MANY, NO_MEMORY, each with its sentence. */
 CL_MUST_CHECK enum cl_err cl_al_pass(struct cl_relay *relay, const struct cl_al_letter *letter,
                                      struct cl_why *why);
 /* CL_EFFECT_PASSED. */

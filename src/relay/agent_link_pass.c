@@ -163,6 +163,9 @@ explain(struct cl_relay *relay, cl_str id, cl_str to, enum cl_err err, struct cl
         return cl_fail(CL_ERR_UNAVAILABLE, why, "%.*s is offline", CL_STR_ARG(to));
     if (err == CL_ERR_INBOX_FULL || err == CL_ERR_FULL)
         return cl_fail(err, why, "too much waits for %.*s: try again later", CL_STR_ARG(to));
+    if (err == CL_ERR_FAIR_SHARE)
+        return cl_fail(err, why, "too much of this instance waits for %.*s: try again later",
+                       CL_STR_ARG(to));
     if (err == CL_ERR_TOO_MANY)
         return cl_fail(err, why, "too many messages of this instance are on their way");
     return cl_fail(err, why, "%s", cl_err_wire(err));

@@ -61,10 +61,13 @@ pass(struct cl_session *session, const struct cl_core *core, uint32_t agent, str
     char text[16];
     struct cl_effects effects;
     int len = snprintf(text, sizeof text, "c%u", (unsigned)agent);
-    struct cl_command draft = {
-        .kind = CL_COMMAND_PASS,
-        .time = {1000},
-        .pass = {.to = cl_str_of(text, (size_t)len), .id = {{1}}, .expires = {5000}, .body = body}};
+    struct cl_command draft = {.kind = CL_COMMAND_PASS,
+                               .time = {1000},
+                               .pass = {.to = cl_str_of(text, (size_t)len),
+                                        .from = agent == 0 ? CL_STR("a/x") : CL_STR(""),
+                                        .id = {{1}},
+                                        .expires = {5000},
+                                        .body = body}};
     cl_effects_init(&effects);
     enum cl_err err = cl_session_apply(session, core, &draft, &effects);
     sim_counts.replies[draft.kind][err]++;
@@ -72,7 +75,7 @@ pass(struct cl_session *session, const struct cl_core *core, uint32_t agent, str
     return err;
 }
 
-/* One agent is sent as many as may wait for it; of large ones each is sent four, and no fifth,
+/* One agent is sent as many as one sender may; others as many as may wait for them; of large ones each is sent four, and no fifth,
  * until all of them are too much. */
 static void
 crowd_passing(const struct cl_core *core, const cl_hash_key *key)
@@ -81,11 +84,15 @@ crowd_passing(const struct cl_core *core, const cl_hash_key *key)
     struct cl_body *body = cl_body_new_blank(CL_PASS_BYTES_MAX / 4 - CL_MIB / 16);
     enum cl_err err = CL_OK;
     CL_ASSERT(session != NULL && body != NULL);
-    for (uint32_t i = 0; i <= CL_PASS_MESSAGES_MAX; i++)
+    for (uint32_t i = 0; i <= CL_PASS_MESSAGES_MAX / 2; i++)
         SIM_CHECK(pass(session, core, 0, NULL) ==
+                      (i < CL_PASS_MESSAGES_MAX / 2 ? CL_OK : CL_ERR_FAIR_SHARE),
+                  "what passes from one sender to one agent is bounded");
+    for (uint32_t i = 0; i <= CL_PASS_MESSAGES_MAX; i++)
+        SIM_CHECK(pass(session, core, 1, NULL) ==
                       (i < CL_PASS_MESSAGES_MAX ? CL_OK : CL_ERR_INBOX_FULL),
                   "what passes to one agent is bounded");
-    for (uint32_t i = 5; err != CL_ERR_FULL; i++) {
+    for (uint32_t i = 10; err != CL_ERR_FULL; i++) {
         err = pass(session, core, i / 5, body);
         SIM_CHECK(err == (i % 5 < 4 ? CL_OK : CL_ERR_INBOX_FULL) || err == CL_ERR_FULL,
                   "what passes to one agent is bounded");

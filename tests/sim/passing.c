@@ -62,6 +62,32 @@ is_connected(const struct model *model, uint32_t agent)
     return false;
 }
 
+/* As far as a slash. */
+static bool
+is_of_one_sender(cl_str a, cl_str b)
+{
+    cl_str of_a, of_b, rest;
+    (void)cl_str_split(a, '/', &of_a, &rest);
+    (void)cl_str_split(b, '/', &of_b, &rest);
+    return cl_str_eq(of_a, of_b);
+}
+
+/* Has the sender half of what may wait there? */
+static bool
+has_half(const struct model *model, uint32_t agent, cl_str from)
+{
+    uint64_t bytes = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < model->passing.len && from.len > 0; i++) {
+        const struct passing_msg *msg = &model->passing.msgs[i];
+        if (msg->agent != agent || !is_of_one_sender(msg->pass->pass.from, from))
+            continue;
+        count++;
+        bytes += cost_of(&msg->pass->pass);
+    }
+    return count >= CL_PASS_MESSAGES_MAX / 2 || bytes >= CL_PASS_BYTES_MAX / 2;
+}
+
 enum cl_err
 passing_rules(const struct model *model, const struct cl_core *core,
               const struct cl_session *session, const struct cl_command *command)
@@ -86,6 +112,8 @@ passing_rules(const struct model *model, const struct cl_core *core,
         return CL_ERR_NO_AGENT;
     if (count > CL_PASS_MESSAGES_MAX || bytes > CL_PASS_BYTES_MAX)
         return CL_ERR_INBOX_FULL;
+    if (has_half(model, agent, pass->from))
+        return CL_ERR_FAIR_SHARE;
     return all_bytes > CL_PASS_ALL_BYTES_MAX ? CL_ERR_FULL : CL_OK;
 }
 

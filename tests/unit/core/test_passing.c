@@ -371,6 +371,28 @@ TEST(the_messages_of_one_agent_are_bounded)
     mesh_done(&m);
 }
 
+TEST(no_sender_fills_more_than_half)
+{
+    struct mesh m;
+    begin(&m, CL_HOLDER_RANGED, '0');
+    unsigned half = CL_PASS_MESSAGES_MAX / 2;
+    for (unsigned i = 0; i < half; i++) {
+        CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                    .from = i % 2 == 0 ? CL_STR("a/x") : CL_STR("a/y")));
+        if (i == half / 2)
+            (void)mesh_take(&m, 1); // what is out counts
+    }
+    CHECK_INT(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                 .from = CL_STR("a/z")),
+              CL_ERR_FAIR_SHARE);
+    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                .from = CL_STR("ab/z")));
+    CHECK_OK(settle_ranges(&m, passing(1, 1), false));
+    CHECK_OK(DO(&m, PASS, pass, .to = CL_STR("b"), .id = mesh_id(1), .expires = CL_TIME_NEVER,
+                .from = CL_STR("a/z")));
+    mesh_done(&m);
+}
+
 TEST(the_bytes_of_one_agent_and_of_all_are_bounded)
 {
     struct mesh m;
