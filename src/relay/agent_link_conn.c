@@ -213,7 +213,10 @@ static void
 on_timer(struct cl_timer *timer)
 {
     struct cl_al_conn *conn = CL_LIST_ENTRY(timer, struct cl_al_conn, timer);
-    cl_ws_close(conn->ws, CL_WS_CLOSE_POLICY, CL_STR("it did not register in time"));
+    if (conn->knock != NULL) // it has, and the journal is slow
+        cl_ws_close(conn->ws, CL_WS_CLOSE_TRY_LATER, CL_STR("the relay is busy"));
+    else
+        cl_ws_close(conn->ws, CL_WS_CLOSE_POLICY, CL_STR("it did not register in time"));
 }
 
 static struct cl_al_conn *

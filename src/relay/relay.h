@@ -91,8 +91,9 @@ bool cl_relay_agent_link_url(const struct cl_relay *relay, char ret_url[static C
 bool cl_relay_pin(const struct cl_relay *relay, char ret_pin[static CL_RELAY_PIN_CAP]);
 /* Serves until SIGTERM or SIGINT: then takes no new work, closes WebSockets with 1012, answers
  * what is waiting, and returns within CL_NET_DRAIN_MS. A second signal ends it at once.
- * At SIGHUP it opens its log file again and takes a new certificate; connections stay, but for those
- * of Agent Link whose instance or secret is no more. When its terminal is gone SIGHUP ends it, as SIGTERM does. */
+ * At SIGHUP it opens its log file again, takes a new certificate and reads Agent Link's files
+ * again; connections stay, but for those whose instance or secret is no more. When its terminal is
+ * gone SIGHUP ends it, as SIGTERM does. */
 void cl_relay_run(struct cl_relay *relay);
 /* Accepts NULL. */
 void cl_relay_free(struct cl_relay *relay);

@@ -75,8 +75,8 @@ pass(struct cl_session *session, const struct cl_core *core, uint32_t agent, str
     return err;
 }
 
-/* One agent is sent as many as one sender may; others as many as may wait for them; of large ones each is sent four, and no fifth,
- * until all of them are too much. */
+/* One agent is sent as many as one sender may, others as many as may wait for them; of large ones
+ * each is sent four, and no fifth, until all of them are too much. */
 static void
 crowd_passing(const struct cl_core *core, const cl_hash_key *key)
 {

@@ -484,10 +484,11 @@ TEST(at_sighup_the_file_says_which_instances_there_are)
     end();
 }
 
-TEST(who_is_removed_while_its_register_waits_is_not_let_in)
+/* "a", whose register waits for a commit. */
+static struct memory_stream *
+knocks(size_t at)
 {
-    begin();
-    struct memory_stream *a = open_at(relay->agent_link->http, 0, "GET / HTTP/1.1\r\n" UPGRADE);
+    struct memory_stream *a = open_at(relay->agent_link->http, at, "GET / HTTP/1.1\r\n" UPGRADE);
     char hex[CL_DIGEST_TEXT_LEN], frame[8 + 256], text[256];
     const uint8_t mask[CL_WS_MASK_BYTES] = {0};
     sign_register(shared, "a", 0, hex);
@@ -499,12 +500,33 @@ TEST(who_is_removed_while_its_register_waits_is_not_let_in)
     memory_stream_clear(a);
     memory_stream_put(a, cl_str_of(frame, head + (size_t)len));
     CHECK(!cl_list_is_empty(&relay->agent_link->knocks)); // before the turn's end
+    return a;
+}
+
+TEST(who_is_removed_while_its_register_waits_is_not_let_in)
+{
+    begin();
+    struct memory_stream *a = knocks(0);
     next_file = "{\"secret\":\"other\",\"registered_instances\":[{\"instance_id\":\"b\"}]}";
     cl_relay_reload(relay);
     cl_loop_turn(relay->loop, false);
     cl_loop_turn(relay->loop, false);
     CHECK_INT(closed(a), CL_WS_CLOSE_TRY_LATER);
     CHECK_INT(count(a, "\"registered\""), 0);
+    end();
+}
+
+TEST(whose_register_waits_too_long_may_try_later)
+{
+    begin();
+    struct memory_stream *a = knocks(0);
+    wait_ms(CL_AL_REGISTER_MS);
+    CHECK_INT(closed(a), CL_WS_CLOSE_TRY_LATER);
+    hang_up(a);
+    struct memory_stream *silent =
+        open_at(relay->agent_link->http, 1, "GET / HTTP/1.1\r\n" UPGRADE);
+    wait_ms(CL_AL_REGISTER_MS);
+    CHECK_INT(closed(silent), CL_WS_CLOSE_POLICY);
     end();
 }
 
