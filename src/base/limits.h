@@ -500,6 +500,9 @@
 /* And what one instance may have on its way, counted as an inbox counts it; past it, likewise. So
  * that it takes several to fill CL_PASS_ALL_BYTES_MAX. */
 #define CL_AL_PASS_BYTES_MAX (16 * CL_MIB)
+/* A connection that has not answered the ping behind a message after so long is cut, however much
+ * it says: what it was pushed would be kept for ever. Looked at with each beat, below. */
+#define CL_AL_PROOF_MS 120000
 /* The agents of a connected instance are heard of so often; clients say nothing by themselves. */
 #define CL_AL_BEAT_MS 30000
 

@@ -200,6 +200,8 @@ void cl_al_prove(struct cl_al_conn *conn, uint64_t proof);
 void cl_al_unpush(struct cl_al_conn *conn);
 /* What the desk had out is nobody's business any more. */
 void cl_al_forget_pushes(struct cl_al_desk *desk);
+/* Connections that answer no ping are cut. */
+void cl_al_cut_silent(struct cl_agent_link *al);
 /* It has read what it was sent. */
 void cl_al_go_on(struct cl_al_conn *conn);
 

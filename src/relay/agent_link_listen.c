@@ -208,6 +208,7 @@ on_beat(struct cl_timer *timer)
         if (desk->is_known)
             cl_relay_heartbeat(relay, cl_desk_agent(desk));
     }
+    cl_al_cut_silent(al);
     cl_loop_timer_start(relay->loop, timer,
                         cl_instant_add(cl_loop_now(relay->loop), CL_AL_BEAT_MS));
 }

@@ -62,6 +62,7 @@ add_copy(struct cl_al_push *push, struct cl_al_conn *conn, bool is_voiced)
     cl_link_init(&copy->of_conn);
     copy->push = push;
     copy->proof = conn->proof + 1;
+    copy->since = cl_loop_now(conn->relay->loop);
     copy->is_voiced = is_voiced;
     push->voiced += is_voiced;
     cl_list_append(&push->copies, &copy->of_push);
@@ -212,6 +213,15 @@ is_target(const struct cl_al_desk *desk, const struct cl_al_conn *conn)
             (may_be_any && cl_list_is_empty(&desk->voices)));
 }
 
+static void
+cut(struct cl_al_conn *conn, const char *code)
+{
+    conn->relay->readers_cut++;
+    cl_log_warn(&conn->relay->config.log, "agent_link.cut",
+                CL_F("instance", cl_al_instance_id(conn->instance)), CL_F("code", code));
+    cl_ws_cut(conn->ws);
+}
+
 /* One frame to one connection; one that cannot take it is cut, and gives back what it has. */
 static void
 push_to(struct cl_al_push *push, struct cl_al_conn *conn)
@@ -220,13 +230,8 @@ push_to(struct cl_al_push *push, struct cl_al_conn *conn)
     enum cl_err err = add_copy(push, conn, has_spoken_on(push->desk, conn));
     if (err == CL_OK)
         err = cl_ws_send_text(conn->ws, &part, 1);
-    if (err == CL_OK)
-        return;
-    conn->relay->readers_cut++;
-    cl_log_warn(&conn->relay->config.log, "agent_link.cut",
-                CL_F("instance", cl_al_instance_id(conn->instance)),
-                CL_F("code", cl_err_wire(err)));
-    cl_ws_cut(conn->ws);
+    if (err != CL_OK)
+        cut(conn, cl_err_wire(err));
 }
 
 /* CL_ERR_TOO_LARGE: no frame holds it. CL_ERR_NO_MEMORY. */
@@ -282,10 +287,22 @@ cut_all(const struct cl_al_instance *instance, enum cl_err err)
 {
     CL_LIST_EACH(&instance->conns, at)
     {
-        struct cl_al_conn *conn = CL_LIST_ENTRY(at, struct cl_al_conn, mate);
-        cl_log_warn(&conn->relay->config.log, "agent_link.cut",
-                    CL_F("instance", cl_al_instance_id(instance)), CL_F("code", cl_err_wire(err)));
-        cl_ws_cut(conn->ws);
+        cut(CL_LIST_ENTRY(at, struct cl_al_conn, mate), cl_err_wire(err));
+    }
+}
+
+void
+cl_al_cut_silent(struct cl_agent_link *al)
+{
+    cl_instant now = cl_loop_now(al->relay->loop);
+    CL_LIST_EACH(&al->conns, at)
+    {
+        struct cl_al_conn *conn = CL_LIST_ENTRY(at, struct cl_al_conn, link);
+        struct cl_link *first = cl_list_first(&conn->copies);
+        if (first != NULL &&
+            cl_instant_add(CL_LIST_ENTRY(first, struct cl_al_copy, of_conn)->since, CL_AL_PROOF_MS)
+                    .ms <= now.ms)
+            cut(conn, "no_pong");
     }
 }
 

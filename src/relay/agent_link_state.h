@@ -94,6 +94,7 @@ struct cl_al_copy {
     struct cl_link of_conn; // by proof
     struct cl_al_push *push;
     uint64_t proof; // the ping behind it
+    cl_instant since;
     bool is_voiced;
 };
 

@@ -75,6 +75,8 @@ begin_with(const char *file)
                                      .journal = journal};
     CHECK_OK(cl_relay_open(&config, &relay, &why));
     memory_loop_clock(relay->loop);
+    cl_loop_timer_start(relay->loop, &relay->agent_link->beat,
+                        cl_instant_add(cl_loop_now(relay->loop), CL_AL_BEAT_MS));
     passed_ms = 10 * INT64_C(31536000000);
     relay->wall = wall;
     relay->steady = steady;
@@ -527,6 +529,24 @@ TEST(whose_register_waits_too_long_may_try_later)
         open_at(relay->agent_link->http, 1, "GET / HTTP/1.1\r\n" UPGRADE);
     wait_ms(CL_AL_REGISTER_MS);
     CHECK_INT(closed(silent), CL_WS_CLOSE_POLICY);
+    end();
+}
+
+TEST(who_answers_no_ping_is_cut_in_the_end)
+{
+    begin();
+    struct memory_stream *a = join(0, "a"), *b = join(1, "b");
+    sends(b, "b/one", "a/one", "hi");
+    for (unsigned i = 0; i < 10; i++) { // each says that it is there
+        wait_ms(CL_AL_PROOF_MS / 10);
+        say(a, CL_WS_TEXT, CL_STR("{\"type\":\"ping\"}"));
+        CHECK_INT(relay->agent_link->conns_len, 2);
+        say(b, CL_WS_TEXT, CL_STR("{\"type\":\"ping\"}"));
+    }
+    wait_ms(CL_AL_BEAT_MS);
+    cl_loop_turn(relay->loop, false);
+    CHECK_INT(relay->agent_link->conns_len, 1);
+    CHECK(cl_al_find_instance(relay->agent_link, CL_STR("a"))->conns_len == 0);
     end();
 }
 
