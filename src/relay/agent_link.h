@@ -71,6 +71,8 @@ bool cl_al_hope_holds(struct cl_al_hope *hope, cl_str instance);
 
 /* The body of a call that on_head has let in. */
 void cl_al_call(struct cl_exchange *exchange, cl_str body);
+/* Over HTTP that is refused, whatever the signature. */
+bool cl_al_has_other_key(const struct cl_al_instance *instance, cl_str key);
 /* What became of its register; instance and key are the knock's. */
 void cl_al_answer_register(struct cl_exchange *exchange, enum cl_err err, cl_str sentence,
                            const struct cl_al_knock *knock);

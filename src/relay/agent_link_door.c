@@ -379,7 +379,9 @@ cl_al_knock_reply(struct cl_al_knock *knock, enum cl_err err)
         err = CL_ERR_UNAVAILABLE;
     else if (is_unkept && knock->offset == knock->instance->offset)
         err = CL_OK;
-    if (err == CL_OK)
+    bool is_refused =
+        knock->exchange != 0 && cl_al_has_other_key(knock->instance, cl_al_knock_key(knock));
+    if (err == CL_OK && !is_refused)
         let_in(knock);
     if (err == CL_ERR_STALE) {
         relay->agent_link->counts[CL_AL_COUNT_REPLAYED]++;

@@ -60,15 +60,20 @@ network_of(const struct cl_exchange *exchange, bool *ret_is_loopback)
     return cl_address_network(&peer);
 }
 
+bool
+cl_al_has_other_key(const struct cl_al_instance *instance, cl_str key)
+{
+    return key.len > 0 && instance->key != NULL && !cl_str_eq(cl_body_str(instance->key), key);
+}
+
 /* The first key that is shown is the instance's for good. False: it has another one. */
 static bool
 pin_key(struct cl_al_instance *instance, cl_str key)
 {
-    if (key.len == 0 || cl_str_eq(cl_body_str(instance->key), key))
-        return true;
-    if (instance->key != NULL)
+    if (cl_al_has_other_key(instance, key))
         return false;
-    instance->key = cl_body_new(key); // without memory it has none yet
+    if (key.len > 0 && instance->key == NULL)
+        instance->key = cl_body_new(key); // without memory it has none yet
     return true;
 }
 
@@ -131,7 +136,8 @@ run_register(struct cl_exchange *exchange, const struct cl_agent_link_call *call
     if (err != CL_OK) {
         cl_exchange_refuse(exchange, err, cl_str_z(why.text));
     } else if (instance != NULL) {
-        cl_al_door_prove(exchange->relay, &who.network, call->instance);
+        if (!cl_al_has_other_key(instance, call->public_key))
+            cl_al_door_prove(exchange->relay, &who.network, call->instance);
         answer_registered(exchange, instance, call->public_key);
     }
 }

@@ -717,6 +717,8 @@ def register_over_http_wants_a_proof(relay):
         with row(f"{short(body)} {token}"):
             answer = door.post("/api/v1/register", body if isinstance(body, dict) else [], token)
             equal(answer.status_code, wanted, f"status ({answer.text})")
+    equal(door.post("/api/v1/send", send_body(TWO + "/x", ONE + "/y", "hi")).status_code, 401,
+          "who has shown another key has not registered")
     for verb, path, wanted in (("GET", "/api/v1/register", 405), ("GET", "/api/v1/send", 405),
                                ("POST", "/", 405), ("GET", "/", 426), ("GET", "/discover", 404),
                                ("GET", "/metrics", 404), ("GET", "/healthz", 200),
