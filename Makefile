@@ -45,9 +45,9 @@ tsan:         ## unit and integration tests under the thread sanitizer
 	@tools/build tsan
 	@# Without the suites that end a relay while it starts: there the sanitizer loses signals.
 	@tools/run-tests --patience 3 build/tsan units smoke integration \
-		--parts v1.py delivery hostile faults ws_node
+		--parts v1.py delivery hostile faults ws_node claw
 
-valgrind:     ## unit tests of a release build under valgrind, and a relay that is used and ended
+valgrind:     ## unit tests of a release build under valgrind, a relay that is used, the library
 	@tools/build valgrind
 	@# Where descriptors run out valgrind itself closes what was accepted: nothing to wait for.
 	@tools/run-tests --patience 10 --wrap '$(VALGRIND)' \
