@@ -80,6 +80,7 @@ class Server:
     wait: object = None  # None: for the line
     tls: bool = False
     job: str = None  # of the generator, other than the row's
+    program: str = "loadgen"  # the generator, or another with its words
 
     def start(self, scratch):
         """(process, port); its output is in scratch."""
@@ -100,7 +101,7 @@ class Server:
 
 def generator(build, row, server, port, pid, *options):
     """The words that run a row's job on that server."""
-    command = [build / "bench" / "loadgen", server.job or row.job[0],
+    command = [build / "bench" / server.program, server.job or row.job[0],
                row.protocol or server.protocol, str(port), str(pid), *row.job[1:], *options]
     return pin(1, command + (["--tls", "1"] if server.tls else []))
 
@@ -194,6 +195,15 @@ def known(build):
     def node_version():
         return f"ws {package('node-ws')()} on Node {says('node', '--version')}"
 
+    def needs_cnats():
+        # The program is built where the library is there.
+        has_cnats = (build / "bench" / "client-nats").exists()
+        return needs_program("nats-server", "nats-server")() + (
+            [] if has_cnats else ["libnats-dev"])
+
+    def cnats_version():
+        return f"{package('libnats-dev')()}, {says(which('nats-server'), '--version')}"
+
     def nats(scratch, *more):
         return [which("nats-server"), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", scratch,
                 "-l", scratch / "server.log", *more]
@@ -209,6 +219,8 @@ def known(build):
         Server("relay --data", "relay", lambda: [],
                lambda scratch, _: [*relay, "--data", scratch / "data"], relay_version,
                job="routed"),
+        Server("libclawlink", "claw", lambda: [], lambda *_: relay, relay_version,
+               program="client-claw"),
         # Nobody takes what this one stores.
         Server("relay --data v2", "v2-store", lambda: [],
                lambda scratch, _: [*relay, "--data", scratch / "data", "--inbox-messages",
@@ -225,6 +237,11 @@ def known(build):
         Server("jetstream", "jetstream", needs_program("nats-server", "nats-server"),
                lambda scratch, _: nats(scratch, "-js", "-sd", scratch / "data"),
                lambda: says(which("nats-server"), "--version"), wait_nats, job="store"),
+        Server("cnats", "nats", needs_cnats, lambda scratch, _: nats(scratch), cnats_version,
+               wait_nats, program="client-nats"),
+        Server("cnats jetstream", "jetstream", needs_cnats,
+               lambda scratch, _: nats(scratch, "-js", "-sd", scratch / "data"), cnats_version,
+               wait_nats, program="client-nats"),
         Server("redis", "redis", needs_program("redis-server", "redis-server"),
                lambda _, port: redis(port, "--appendonly", "no"),
                lambda: first_line(says(which("redis-server"), "--version")),
