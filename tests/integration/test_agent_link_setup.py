@@ -330,7 +330,9 @@ def a_folder_without_rights_is_told():
             return
         finally:
             os.chmod(place.path, 0o700)
-        says(refused, 1, "Permission denied")
+        # Nobody may not write either where a build for coverage counts, which then says so too.
+        lines = [line for line in refused.err.splitlines() if not line.startswith("profiling:")]
+        check(refused.code == 1 and len(lines) == 1 and "Permission denied" in lines[0], lines)
         check(place.names() == [], place.names())
 
 
