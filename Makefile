@@ -76,8 +76,9 @@ timing:       ## secrets are compared in the same time wherever they differ
 	@tools/build release timing
 	@build/tests/timing/timing
 
-soak:         ## a relay under load for SOAK_MINUTES (20), then the simulator until interrupted
-	@tools/build release clawlink
+soak:         ## the network gone for a minute, a relay under load for SOAK_MINUTES (20), simulator
+	@tools/build release
+	@OUTAGE_SECONDS=60 tests/integration/run outage
 	@tests/abuse/run soak
 	@tools/build release sim sim_disk
 	@tools/soak

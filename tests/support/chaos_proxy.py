@@ -12,6 +12,11 @@ Each connection has one fate, which follows from the seed and its number:
     late        all that comes to the relay is half a second late, so that it comes after what its
                 sender, who has given up meanwhile, has sent again on another connection
 
+With seed 0 all are clean. SIGUSR1: the network is gone; nothing goes either way on any connection, new
+ones reach nobody, and nobody is told. It comes back with SIGUSR2, as TCP has it: what both ends have
+kept goes on with nothing missing; or with SIGHUP, as after a router that has forgotten all
+connections: they are reset.
+
 SIGTERM ends it; then it prints how many of each there were, as JSON. Corrupted bytes are not among
 them: those TCP and TLS keep away.
 """
@@ -36,6 +41,8 @@ class Side(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        if self.pair.proxy.is_gone:
+            transport.pause_reading()
         for data in self.early:
             transport.write(data)
 
@@ -48,6 +55,15 @@ class Side(asyncio.Protocol):
 
     def connection_lost(self, _error):
         self.pair.lost(self)
+
+    def listen(self, listens):
+        """A transport that is not read from does not notice an end either."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if listens and not self.transport.is_reading():
+            self.transport.resume_reading()
+        elif not listens and self.transport.is_reading():
+            self.transport.pause_reading()
 
     def write(self, data):
         if self.transport is None:
@@ -69,7 +85,7 @@ class Pair:
 
     def __init__(self, proxy, number):
         self.proxy, self.dice = proxy, random.Random(proxy.seed * 1000003 + number)
-        self.fate = self.dice.choice(FATES)
+        self.fate = self.dice.choice(FATES) if proxy.seed else "clean"
         proxy.counts[self.fate] += 1
         self.left = self.dice.randrange(500, 60000)  # bytes until it happens
         self.near, self.far = Side(self), Side(self)
@@ -132,6 +148,7 @@ class Pair:
             side.transport.close()
 
     def lost(self, side):
+        self.proxy.pairs.discard(self)
         if self.is_silent:
             return  # nobody is told
         self.after(LATE_S if self.fate == "late" else 0.01, self.close, side.other)
@@ -143,14 +160,35 @@ class Proxy:
     def __init__(self, upstream, seed):
         self.upstream, self.seed = upstream, seed
         self.counts, self.number = collections.Counter(), 0
+        self.pairs, self.is_gone, self.back = set(), False, asyncio.Event()
+        self.back.set()
+
+    def leave(self):
+        self.is_gone = True
+        self.back.clear()
+        for pair in self.pairs:
+            pair.near.listen(False)
+            pair.far.listen(False)
+
+    def come_back(self, knows_connections):
+        self.is_gone = False
+        self.back.set()
+        for pair in list(self.pairs):
+            if knows_connections:
+                pair.near.listen(True)
+                pair.far.listen(True)
+            else:
+                pair.reset()
 
     def accept(self):
         self.number += 1
         pair = Pair(self, self.number)
+        self.pairs.add(pair)
         asyncio.ensure_future(self.connect(pair))
         return pair.near
 
     async def connect(self, pair):
+        await self.back.wait()
         try:
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: pair.far, "127.0.0.1", self.upstream)
@@ -163,6 +201,9 @@ async def main():
     proxy, over = Proxy(upstream, seed), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, over.set)
+    loop.add_signal_handler(signal.SIGUSR1, proxy.leave)
+    loop.add_signal_handler(signal.SIGUSR2, proxy.come_back, True)
+    loop.add_signal_handler(signal.SIGHUP, proxy.come_back, False)
     await loop.create_server(proxy.accept, "127.0.0.1", listen)
     print("ready", flush=True)
     await over.wait()

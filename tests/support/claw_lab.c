@@ -108,6 +108,10 @@ main(int argc, char **argv)
         lab_hammer(argv[2], number);
     else if (strcmp(argv[1], "faults") == 0)
         lab_faults(argv[2]);
+    else if (strcmp(argv[1], "post") == 0 && argc == 6)
+        lab_post(argv[2], number, (unsigned)strtoul(argv[4], NULL, 10), argv[5]);
+    else if (strcmp(argv[1], "take") == 0)
+        lab_take(argv[2]);
     else
         return 2;
     return 0;

@@ -9,8 +9,12 @@
  *     claw-lab backlog URL           as many messages as may wait for a relay, which comes later
  *     claw-lab hammer URL ROUNDS     eight threads at one client, and eight with one each
  *     claw-lab faults URL            the same few calls, with each allocation failing once
+ *     claw-lab post URL FIRST COUNT CURSOR    sends numbers, and hears receipts after that cursor
+ *     claw-lab take URL              takes them
  *
- * Exit status 0, or the line that says what was found instead.
+ * Exit status 0, or the line that says what was found instead. post and take run until they are
+ * killed and print the rows of tests/support/mailbox_check.py, in nanoseconds of one clock, and
+ * when the connection came and went.
  */
 #ifndef TESTS_SUPPORT_CLAW_LAB_H
 #define TESTS_SUPPORT_CLAW_LAB_H
@@ -41,5 +45,7 @@ void lab_flow(const char *url, unsigned count);
 void lab_backlog(const char *url);
 void lab_hammer(const char *url, unsigned rounds);
 void lab_faults(const char *url);
+_Noreturn void lab_post(const char *url, unsigned first, unsigned count, const char *cursor);
+_Noreturn void lab_take(const char *url);
 
 #endif
