@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Thread_local struct cl_guest *cl_guest_now;
+CL_THREAD_WORD struct cl_guest *cl_guest_now;
 
 /* Where cl_guest_fail goes. */
 static _Thread_local jmp_buf *way_out;

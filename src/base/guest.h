@@ -15,6 +15,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A variable of a thread that is read without a call, in a shared library as well. Of one word: the
+ * room that a process keeps for those of libraries that it loads late is small. */
+#if defined(__APPLE__)
+#define CL_THREAD_WORD _Thread_local
+#else
+#define CL_THREAD_WORD _Thread_local __attribute__((tls_model("initial-exec")))
+#endif
+
 /* (NULL, size) allocates, (block, size) resizes, (block, 0) frees and returns NULL. */
 typedef void *cl_guest_memory_fn(void *ctx, void *block, size_t size);
 
@@ -33,7 +41,7 @@ void *cl_guest_process_memory(void *ctx, void *block, size_t size);
 bool cl_guest_run(struct cl_guest *guest, void (*fn)(void *ctx), void *ctx);
 
 /* For base: whose turn it is in this thread, NULL: nobody's. */
-extern _Thread_local struct cl_guest *cl_guest_now;
+extern CL_THREAD_WORD struct cl_guest *cl_guest_now;
 /* Ends the innermost cl_guest_run. Does nothing outside of one. */
 void cl_guest_fail(const char *file, int line, const char *condition);
 

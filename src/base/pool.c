@@ -16,9 +16,13 @@ struct spare {
     struct spare *next;
 };
 
-static _Thread_local struct spare *spares[CLASSES];
-static _Thread_local size_t kept; // bytes in all of them
-static _Thread_local size_t top;  // no class above it has a spare
+struct pool {
+    size_t kept; // bytes in all spares
+    size_t top;  // no class above it has a spare
+    struct spare *spares[CLASSES];
+};
+
+static CL_THREAD_WORD struct pool *pool; // NULL until something waits
 
 static size_t
 class_of(size_t size)
@@ -43,15 +47,15 @@ cl_pool_get(size_t size)
 {
     if (!is_pooled(size))
         return cl_alloc_raw(size);
-    struct spare **list = &spares[class_of(size)];
-    struct spare *spare = *list;
-    if (spare == NULL)
+    if (pool == NULL || pool->spares[class_of(size)] == NULL)
         return cl_alloc_raw(rounded(size));
     if (!cl_alloc_is_allowed())
         return NULL;
+    struct spare **list = &pool->spares[class_of(size)];
+    struct spare *spare = *list;
     *list = spare->next;
     __builtin_prefetch(spare->next, 1); // its first line is wanted next, and was left long ago
-    kept -= rounded(size);
+    pool->kept -= rounded(size);
     return spare;
 }
 
@@ -59,17 +63,44 @@ cl_pool_get(size_t size)
 static bool
 make_room(size_t size)
 {
-    while (kept + rounded(size) > CL_POOL_KEPT_BYTES && top > class_of(size)) {
-        struct spare *spare = spares[top];
+    while (pool->kept + rounded(size) > CL_POOL_KEPT_BYTES && pool->top > class_of(size)) {
+        struct spare *spare = pool->spares[pool->top];
         if (spare == NULL) {
-            top--;
+            pool->top--;
             continue;
         }
-        spares[top] = spare->next;
-        kept -= (top + 1) * STEP;
+        pool->spares[pool->top] = spare->next;
+        pool->kept -= (pool->top + 1) * STEP;
         cl_free(spare);
     }
-    return kept + rounded(size) <= CL_POOL_KEPT_BYTES;
+    return pool->kept + rounded(size) <= CL_POOL_KEPT_BYTES;
+}
+
+static inline void
+keep(void *block, size_t size)
+{
+    struct spare **list = &pool->spares[class_of(size)];
+    struct spare *spare = block;
+    spare->next = *list;
+    *list = spare;
+    pool->kept += rounded(size);
+    if (pool->top < class_of(size))
+        pool->top = class_of(size);
+}
+
+/* Apart: with its calls inside, each block given back would save registers for them. */
+static __attribute__((noinline)) void
+put_rarely(void *block, size_t size)
+{
+    if (pool == NULL)
+        pool = cl_alloc(sizeof *pool);
+    if (pool == NULL || !make_room(size)) {
+        cl_free(block);
+        return;
+    }
+    if (cl_alloc_is_wiping())
+        memset(block, 0, rounded(size));
+    keep(block, size);
 }
 
 void
@@ -77,35 +108,27 @@ cl_pool_put(void *block, size_t size)
 {
     if (block == NULL)
         return;
-    bool is_kept = is_pooled(size);
-    if (is_kept && kept + rounded(size) > CL_POOL_KEPT_BYTES)
-        is_kept = make_room(size);
-    if (!is_kept) {
+    if (!is_pooled(size))
         cl_free(block);
-        return;
-    }
-    if (cl_alloc_is_wiping())
-        memset(block, 0, rounded(size));
-    struct spare **list = &spares[class_of(size)];
-    struct spare *spare = block;
-    spare->next = *list;
-    *list = spare;
-    kept += rounded(size);
-    if (top < class_of(size))
-        top = class_of(size);
+    else if (pool == NULL || pool->kept + rounded(size) > CL_POOL_KEPT_BYTES ||
+             cl_alloc_is_wiping())
+        put_rarely(block, size);
+    else
+        keep(block, size);
 }
 
 void
 cl_pool_clear(void)
 {
+    if (pool == NULL)
+        return;
     for (size_t i = 0; i < CLASSES; i++) {
         struct spare *next;
-        for (struct spare *spare = spares[i]; spare != NULL; spare = next) {
+        for (struct spare *spare = pool->spares[i]; spare != NULL; spare = next) {
             next = spare->next;
             cl_free(spare);
         }
-        spares[i] = NULL;
     }
-    kept = 0;
-    top = 0;
+    cl_free(pool);
+    pool = NULL;
 }

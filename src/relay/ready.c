@@ -15,9 +15,9 @@ cl_relay_mark_ready(struct cl_relay *relay, cl_str agent)
 {
     struct cl_peer *receiver =
         cl_handles_get(&relay->handles, cl_session_receiver(relay->session, agent));
-    if (receiver == NULL && relay->agent_link != NULL)
+    if (receiver == NULL)
         cl_al_want(relay, agent);
-    if (receiver != NULL && !cl_link_is_linked(&receiver->ready))
+    else if (!cl_link_is_linked(&receiver->ready))
         cl_list_append(&relay->ready, &receiver->ready);
 }
 
