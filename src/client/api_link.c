@@ -177,15 +177,7 @@ tell_fall(claw_client *client, struct cl_api_event *event, const struct cl_uplin
           uint32_t pause_ms)
 {
     struct cl_why why = {""};
-    // FORBIDDEN: the relay has no list, and looked at the token when hello said whose it is.
-    bool is_refused = fall->err == CL_ERR_UNAUTHORIZED || fall->err == CL_ERR_FORBIDDEN;
-    if (is_refused && client->is_derived)
-        cl_err_ignore(cl_fail(fall->err, &why,
-                              "Unauthorized: %.*s does not accept this secret: %s has another one "
-                              "there, or is not registered.",
-                              CL_STR_ARG(cl_client_url_shown(client->relay)), client->instance));
-    else
-        cl_err_ignore(cl_client_explain(client->relay, fall, &why));
+    cl_err_ignore(cl_client_explain(client->relay, fall, &why));
     event->shown.err = cl_api_err(fall->err);
     event->shown.text = cl_api_event_put(event, cl_str_z(why.text));
     event->shown.pause_ms = pause_ms;

@@ -370,9 +370,9 @@ static enum cl_err
 wrong_secret(const struct cl_client *client, enum cl_err err, struct cl_why *why)
 {
     return cl_fail(err, why,
-                   "The secret does not fit: %.*s does not take it from the instance %.*s. The "
-                   "relay has another secret for it, or does not know it, or this is not its "
-                   "Agent Link port.",
+                   "Unauthorized: %.*s does not accept this secret from the instance %.*s: it has "
+                   "another one there, or is not registered, or this is not the relay's Agent Link "
+                   "port.",
                    CL_STR_ARG(cl_client_url_shown(client)), CL_STR_ARG(client->secret_of));
 }
 
@@ -642,8 +642,8 @@ enum cl_err
 cl_client_explain(struct cl_client *client, const struct cl_uplink_fall *fall, struct cl_why *why)
 {
     cl_str url = cl_client_url_shown(client);
-    if (fall->error != NULL && fall->err == CL_ERR_FORBIDDEN && client->secret_of.len > 0)
-        return wrong_secret(client, fall->err, why); // it lets nobody else in by such a token
+    if (fall->error != NULL && fall->err == CL_ERR_UNAUTHORIZED)
+        return wrong_token(client, fall->err, why); // whose token it is it knew from hello
     if (fall->error != NULL)
         return cl_fail(fall->err, why, "The relay at %.*s refused: %.*s.", CL_STR_ARG(url),
                        CL_STR_ARG(cl_str_part(fall->error->sentence, 0, 200)));

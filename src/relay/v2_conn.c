@@ -559,6 +559,19 @@ may_be_instance(struct cl_v2_conn *conn, cl_str instance)
     return true;
 }
 
+/* A hope that this was not is a token that nobody knows. */
+static void
+refuse_instance(struct cl_v2_conn *conn, const struct cl_v2_call *call)
+{
+    if (conn->hope == NULL) {
+        cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this token is another instance's"));
+        return;
+    }
+    cl_v2_refuse(conn, call->id, CL_ERR_UNAUTHORIZED,
+                 CL_STR("this instance has another token, or is not registered"));
+    cl_ws_close(conn->ws, CL_WS_CLOSE_POLICY, CL_STR("unauthorized"));
+}
+
 static void
 run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
 {
@@ -572,9 +585,7 @@ run_hello(struct cl_v2_conn *conn, const struct cl_v2_call *call)
         return;
     }
     if (!may_be_instance(conn, params->instance)) {
-        cl_v2_refuse(conn, call->id, CL_ERR_FORBIDDEN, CL_STR("this token is another instance's"));
-        if (conn->hope != NULL)
-            cl_ws_close(conn->ws, CL_WS_CLOSE_POLICY, CL_STR("forbidden"));
+        refuse_instance(conn, call);
         return;
     }
     if (conn->exchange != NULL) {

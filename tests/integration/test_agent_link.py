@@ -812,7 +812,7 @@ def where_every_instance_may_come_hello_says_whose_token_it_is(relay):
     door = Door(relay, instance_token("any"))
     other = Socket(door)
     other.fails("usage", "agents")
-    other.fails("forbidden", "hello", versions=["2.0"], instance=TWO)
+    other.fails("unauthorized", "hello", versions=["2.0"], instance=TWO)
     equal(other.closed(), 1008, "another's")
     equal(Socket(door).closed(), 1008, "no hello")
     call = {"jsonrpc": "2.0", "id": 1, "method": "agents", "params": {}}

@@ -173,6 +173,7 @@ def stays_out(link):
         link.start()
         holds(False, "it connects")
     except AgentLinkError as error:
+        equal(error.name, "unauthorized", f"{error}")
         holds("does not accept this secret" in str(error), f"{error}")
 
 

@@ -343,8 +343,8 @@ def at_the_agent_link_port_the_secret_is_enough():
             holds(False, "a wrong secret connects")
         except AgentLinkError as error:
             equal(error.name, "unauthorized", f"{error}")
-            holds("does not accept this secret: i1 has another one there, or is not registered"
-                  in str(error), f"{error}")
+            holds("does not accept this secret from the instance i1: it has another one there, "
+                  "or is not registered" in str(error), f"{error}")
     with folder(relay_config__json=config) as path:
         file = os.path.join(path, os.listdir(path)[0])
         os.chmod(file, 0o600)
@@ -352,6 +352,37 @@ def at_the_agent_link_port_the_secret_is_enough():
             asyncio.run(work(relay.agent_link))
     equal([(m.from_agent, m.message, m.verified) for m in inbox.messages],
           [("i2/mira", TEXTS[0], True), ("i2/old", TEXTS[1], False)], "messages")
+
+
+@test(relay=False)
+def over_tls_the_relay_is_known_by_its_pin():
+    """By the constructor, by the file; one that shows another key is not told the secret."""
+    there = {"secret": "your-secret-key", "instance_id": "i1"}
+    inbox = Inbox()
+    with folder(relay_config__json={"port": 8765, "secret": there["secret"],
+                                    "registered_instances": [{"instance_id": "i1"}]}) as path:
+        file = os.path.join(path, "relay_config.json")
+        with Relay("--tls-self-signed", "--tls-dir", path, "--agent-link", file,
+                   "--agent-link-port", "0") as relay:
+            there["relay_url"] = relay.agent_link
+            holds(relay.agent_link.startswith("wss://"), relay.agent_link)
+            write(path, "pinned.json", {**there, "agent_id": "otto", "pins": relay.pin})
+            otto = AgentLink(config_path=os.path.join(path, "pinned.json"), timeout=WAIT)
+            otto.on_message(inbox)
+            with otto, AgentLink(agent_id="mira", pins=relay.pin, timeout=WAIT, **there) as mira:
+                holds(mira.send("otto", TEXTS[0]).wait("seen", WAIT), "seen")
+            equal(inbox.texts(), [TEXTS[0]], "texts")
+            other = "sha256:" + "A" * 43 + "="
+            for pins, said in ((other, "Wrong key"), (f"{other},{relay.pin}", ""),
+                               (None, "Can't trust"), ("sha256:none", "pin")):
+                with row(str(pins)):
+                    eve = AgentLink(agent_id="eve", pins=pins, timeout=WAIT, **there)
+                    if said == "":
+                        eve.start()
+                        eve.close()
+                        continue
+                    text = fails(AgentLinkError, None, eve.start)
+                    holds(said in text and (pins != other or "nothing was sent" in text), text)
 
 
 @test(relay=False)

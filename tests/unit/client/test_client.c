@@ -499,16 +499,15 @@ TEST(the_answers_that_a_program_s_call_meets_advise_no_options_either)
 
 TEST(a_secret_that_does_not_fit_is_told_as_such)
 {
-    const struct cl_v2_error other = {.err = CL_ERR_FORBIDDEN,
-                                      .sentence = CL_STR("this token is another instance's")};
+    const struct cl_v2_error other = {.err = CL_ERR_UNAUTHORIZED,
+                                      .sentence = CL_STR("this instance has another token")};
     const struct cl_uplink_fall falls[] = {
         {.err = CL_ERR_UNAUTHORIZED, .text = "", .no = {.status = 401, .body = CL_STR("{}")}},
-        {.err = CL_ERR_FORBIDDEN, .text = "", .error = &other}};
+        {.err = CL_ERR_UNAUTHORIZED, .text = "", .error = &other}};
     for (size_t i = 0; i < 2; i++) {
         struct cl_client *client = programs_client("ws://h:8765", "mini");
         CHECK_INT(cl_client_explain(client, &falls[i], &why), falls[i].err);
-        CHECK(
-            says("The secret does not fit: ws://h:8765 does not take it from the instance mini."));
+        CHECK(says("Unauthorized: ws://h:8765 does not accept this secret from the instance mini"));
         CHECK(is_for_programs());
         cl_client_free(client);
         client = programs_client("ws://h:8765", "");
