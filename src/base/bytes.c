@@ -52,6 +52,23 @@ first_special(uint64_t word, bool beyond_ascii)
     return first_high(beyond_ascii ? special : special | word);
 }
 
+size_t
+cl_bytes_printable(const char *bytes, size_t len)
+{
+    size_t at = 0, first;
+    for (; len - at >= 8; at += 8) {
+        uint64_t word = load(bytes + at);
+        uint64_t control = ((word - EACH_BYTE(' ')) & ~word) | HAS_ZERO(word ^ EACH_BYTE(0x7f));
+        if ((first = first_high(control)) < 8) {
+            at += first;
+            break;
+        }
+    }
+    while (at < len && (uint8_t)bytes[at] >= ' ' && bytes[at] != 0x7f)
+        at++;
+    return at;
+}
+
 /* The end of the bytes as one word: of less than eight the first four and the last four. */
 static uint64_t
 load_end(const char *bytes, size_t len)

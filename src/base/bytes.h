@@ -21,6 +21,10 @@ size_t cl_bytes_ascii_scalar(const char *bytes, size_t len);
 size_t cl_bytes_json(const char *bytes, size_t len, bool beyond_ascii);
 size_t cl_bytes_json_scalar(const char *bytes, size_t len, bool beyond_ascii);
 
+/* How many bytes from the start are no control characters: not below ' ', and not DEL. In plain C
+ * alone: it is for short texts. */
+size_t cl_bytes_printable(const char *bytes, size_t len);
+
 /* How many bytes from the start are of base64url's alphabet (RFC 4648 table 2). */
 size_t cl_bytes_base64url(const char *bytes, size_t len);
 size_t cl_bytes_base64url_scalar(const char *bytes, size_t len);

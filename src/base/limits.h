@@ -40,6 +40,8 @@
 /* Request line, all fields and the empty line together; more is 431. So are more bytes of chunk
  * extensions and trailer in one message. */
 #define CL_HTTP_HEAD_BYTES_MAX (16 * CL_KIB)
+/* What most heads are smaller than: the room that a buffer for one begins with. */
+#define CL_HTTP_HEAD_BYTES_USUAL 512
 /* Field lines in a head or trailer; more is 431. */
 #define CL_HTTP_FIELDS_MAX 100
 /* One chunk-size line with its extensions; longer is malformed. */

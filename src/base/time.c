@@ -27,11 +27,11 @@ civil_of_days(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 }
 
 static char *
-put_digits(char *at, int value, unsigned count)
+put_two(char *at, int value)
 {
-    for (unsigned i = count; i > 0; i--, value /= 10)
-        at[i - 1] = (char)('0' + value % 10);
-    return at + count;
+    at[0] = (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
+    return at + 2;
 }
 
 /* By hand: each message carries one, and snprintf took a twentieth of the relay's time. */
@@ -45,18 +45,20 @@ cl_time_text(cl_time time, char ret_text[static CL_TIME_TEXT_CAP])
     char *at = ret_text;
 
     civil_of_days(days, &year, &month, &day);
-    at = put_digits(at, year, 4);
+    at = put_two(at, year / 100);
+    at = put_two(at, year % 100);
     *at++ = '-';
-    at = put_digits(at, month, 2);
+    at = put_two(at, month);
     *at++ = '-';
-    at = put_digits(at, day, 2);
+    at = put_two(at, day);
     *at++ = 'T';
-    at = put_digits(at, of_day / 3600000, 2);
+    at = put_two(at, of_day / 3600000);
     *at++ = ':';
-    at = put_digits(at, of_day / 60000 % 60, 2);
+    at = put_two(at, of_day / 60000 % 60);
     *at++ = ':';
-    at = put_digits(at, of_day / 1000 % 60, 2);
+    at = put_two(at, of_day / 1000 % 60);
     *at++ = '.';
-    at = put_digits(at, of_day % 1000, 3);
+    *at++ = (char)('0' + of_day % 1000 / 100);
+    at = put_two(at, of_day % 100);
     memcpy(at, "000+00:00", sizeof "000+00:00");
 }

@@ -70,7 +70,10 @@ send_answer(struct cl_http_conn *conn, const struct cl_http_answer *answer)
         conn->wants_close = true;
     struct cl_buf head;
     cl_buf_init(&head, CL_HTTP_HEAD_BYTES_MAX);
-    enum cl_err err = write_head(conn, answer, &head);
+    char *space;
+    enum cl_err err = cl_buf_reserve(&head, CL_HTTP_HEAD_BYTES_USUAL, &space);
+    if (err == CL_OK)
+        err = write_head(conn, answer, &head);
     CL_ASSERT(err != CL_ERR_MALFORMED && err != CL_ERR_TOO_LARGE); // the handler's own words
     conn->state = CL_HTTP_ANSWERED;
     conn->owed = has_body ? length_of(answer) - cl_parts_len(answer->parts, answer->parts_len) : 0;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "base/alloc.h"
+#include <string.h>
+
+#include "base/pool.h"
 #include "relay/blob.h"
 #include "relay/metrics.h"
 #include "relay/state.h"
@@ -40,11 +42,12 @@ cl_exchange_refuse(struct cl_exchange *exchange, enum cl_err err, cl_str sentenc
 struct cl_exchange *
 cl_exchange_new(struct cl_relay *relay, struct cl_http_conn *conn)
 {
-    struct cl_exchange *exchange = cl_alloc(sizeof *exchange);
+    struct cl_exchange *exchange = cl_pool_get(sizeof *exchange);
     if (exchange == NULL)
         return NULL;
+    memset(exchange, 0, sizeof *exchange);
     if (cl_peer_begin(relay, &exchange->peer, CL_PEER_EXCHANGE, &relay->exchanges) != CL_OK) {
-        cl_free(exchange);
+        cl_pool_put(exchange, sizeof *exchange);
         return NULL;
     }
     exchange->relay = relay;
@@ -66,7 +69,7 @@ cl_exchange_free(struct cl_exchange *exchange)
     cl_loop_timer_stop(relay->loop, &exchange->wait);
     cl_peer_end(relay, &exchange->peer);
     cl_http_conn_set_user(exchange->conn, NULL);
-    cl_free(exchange);
+    cl_pool_put(exchange, sizeof *exchange);
 }
 
 void

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/bytes.h"
 #include "wire/http1_parts.h"
 
 static bool
@@ -21,11 +22,10 @@ cl_http_is_token(cl_str text)
 bool
 cl_http_is_value(cl_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f)
+    size_t at = 0;
+    while ((at += cl_bytes_printable(text.ptr + at, text.len - at)) < text.len)
+        if (text.ptr[at++] != '\t')
             return false;
-    }
     return true;
 }
 

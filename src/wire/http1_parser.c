@@ -68,8 +68,13 @@ take_head_line(struct cl_http_parser *parser, cl_str *input, cl_str *ret_line, s
 {
     struct cl_buf *buf = &parser->head_bytes;
     bool whole = false;
+    char *space;
 
-    enum cl_err err = take_line(buf, CL_HTTP_HEAD_BYTES_MAX, input, &whole);
+    enum cl_err err = CL_OK;
+    if (buf->len == 0)
+        err = cl_buf_reserve(buf, CL_HTTP_HEAD_BYTES_USUAL, &space);
+    if (err == CL_OK)
+        err = take_line(buf, CL_HTTP_HEAD_BYTES_MAX, input, &whole);
     if (err == CL_ERR_TOO_LARGE) {
         bool in_target = parser->state == CL_HTTP_AT_FIRST_LINE && parser->role == CL_HTTP_REQUESTS;
         return cl_fail(in_target ? CL_ERR_URI_TOO_LONG : CL_ERR_HEAD_TOO_LARGE, why,

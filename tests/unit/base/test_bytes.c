@@ -47,6 +47,15 @@ json_bytes(struct text text, bool beyond_ascii)
     return at;
 }
 
+static size_t
+printable_bytes(struct text text)
+{
+    size_t at = 0;
+    while (at < text.len && (uint8_t)text.bytes[at] >= ' ' && (uint8_t)text.bytes[at] != 0x7f)
+        at++;
+    return at;
+}
+
 // RFC 4648 table 2
 static size_t
 base64url_bytes(struct text text)
@@ -64,6 +73,7 @@ check_counts(struct text text)
 {
     CHECK_INT(cl_bytes_base64url(text.bytes, text.len), base64url_bytes(text));
     CHECK_INT(cl_bytes_base64url_scalar(text.bytes, text.len), base64url_bytes(text));
+    CHECK_INT(cl_bytes_printable(text.bytes, text.len), printable_bytes(text));
     CHECK_INT(cl_bytes_ascii(text.bytes, text.len), ascii_bytes(text));
     CHECK_INT(cl_bytes_ascii_scalar(text.bytes, text.len), ascii_bytes(text));
     for (int beyond = 0; beyond < 2; beyond++) {
