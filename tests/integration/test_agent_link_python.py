@@ -616,6 +616,51 @@ def a_receipt_may_come_before_the_call_returns(relay):
 
 
 @test()
+def a_handler_may_close_its_link_from_a_worker(relay):
+    """Of the loop that it runs in, which waits for its workers in the end."""
+    closed = threading.Event()
+    otto = link(relay, "otto")
+
+    async def close(_):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.to_thread(lambda: (otto.close(), closed.set()))
+
+    otto.on_message(close)
+    with otto, link(relay, "mira") as mira:
+        mira.send("otto", TEXTS[0])
+        holds(closed.wait(WAIT), "close() returns")
+        otto.close()
+
+
+class Busy:
+    """The library, whose relay has no time for a blob at first."""
+
+    def __init__(self, lib, *answers):
+        self.lib, self.answers = lib, list(answers)
+
+    def __getattr__(self, name):
+        return getattr(self.lib, name)
+
+    def get_blob(self, *arguments):
+        return self.answers.pop(0) if self.answers else self.lib.get_blob(*arguments)
+
+
+@test()
+def content_is_fetched_when_the_relay_has_time_again(relay):
+    """And is refused where no time will help."""
+    too_many, unauthorized = 20, 4
+    inbox = Inbox()
+    with link(relay, "otto") as otto, link(relay, "mira") as mira:
+        otto.on_message(inbox)
+        otto._client.lib = Busy(otto._client.lib, too_many, unauthorized)
+        receipt = mira.send("otto", "a" * 100_000)
+        equal((receipt.wait("seen", WAIT), receipt.status), (False, "rejected"), "no time helps")
+        otto._client.lib = Busy(otto._client.lib, too_many)
+        holds(mira.send("otto", "b" * 100_000).wait("seen", WAIT), "it came later")
+        equal([text[:1] for text in inbox.texts()], ["b"], "texts")
+
+
+@test()
 def threads_share_a_link(relay):
     """Eight send at a time, each in its order; nothing is lost or doubled."""
     inbox, threads, each = Inbox(), 8, 150

@@ -400,8 +400,11 @@ class Client:
             if self.is_closing or self.error is not None:
                 return False
             err = self.lib.get_blob(self.handle, sha256, content, size, slice_ms)
-            if err not in (_library.ERR_TIMEOUT, _library.ERR_CLOSED):
+            if err in (_library.ERR_TIMEOUT, _library.ERR_CLOSED):
+                continue
+            if not self.lib.err_may_retry(err):
                 break
+            time.sleep(SLICE_MS / 1000)  # full, or busy: it said so at once
         if err:
             why = self.lib.why_of(self.handle)
             log.error("the content of a message from %s could not be fetched: %s",

@@ -9,6 +9,7 @@ handler may block or wait for a receipt, and receipts still come.
 import asyncio
 import atexit
 import collections
+import concurrent.futures
 import inspect
 import logging
 import os
@@ -186,10 +187,12 @@ class AgentLink:
     def start(self):
         """Connects, and handles messages in a background thread with a loop of its own. Waits for
         the connection; raises AgentLinkError if there is none within `timeout`."""
-        begun = Awaited()
-        failed, clients = [], []
+        begun, failed, clients = Awaited(), [], []
 
         async def background():
+            asyncio.get_running_loop().set_default_executor(concurrent.futures.ThreadPoolExecutor(
+                thread_name_prefix="agent_link worker", initializer=_is_worker,
+                initargs=(threading.current_thread(),)))
             ended = self._go_home()
             clients.append(self._client)  # which is gone again where it could not connect
             begun._finish()
@@ -277,7 +280,8 @@ class AgentLink:
             return closing
         closing._block()
         thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
+        # One that ends waits for its loop's workers: those must not wait for it.
+        if thread not in (None, threading.current_thread(), getattr(_worker, "of", None)):
             thread.join()
         return closing
 
@@ -491,6 +495,14 @@ class AgentLink:
             if result is not None and inspect.isawaitable(result):
                 waits.todo.append((handler, result))
         return waits
+
+
+_worker = threading.local()
+
+
+def _is_worker(thread):
+    """The thread that calls this works for the loop of that one."""
+    _worker.of = thread
 
 
 def _is_cancelled(task):
