@@ -171,17 +171,19 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
         cl_uplink_choke(client->uplink);
 }
 
-/* What was prepared for a fall, which has room for a sentence. */
-static void
+/* What was prepared for a fall, which has room for a sentence. Returns what the event says: an
+ * answer that was no WebSocket may tell more than its status. */
+static enum cl_err
 tell_fall(claw_client *client, struct cl_api_event *event, const struct cl_uplink_fall *fall,
           uint32_t pause_ms)
 {
     struct cl_why why = {""};
-    cl_err_ignore(cl_client_explain(client->relay, fall, &why));
-    event->shown.err = cl_api_err(fall->err);
+    enum cl_err err = cl_client_explain(client->relay, fall, &why);
+    event->shown.err = cl_api_err(err);
     event->shown.text = cl_api_event_put(event, cl_str_z(why.text));
     event->shown.pause_ms = pause_ms;
     cl_api_event_add(client, event);
+    return err;
 }
 
 static void
@@ -194,7 +196,7 @@ on_down(void *ctx, const struct cl_uplink_fall *fall, uint32_t pause_ms)
         client->spare_down = cl_api_event_new(CLAW_EVENT_DOWN, CL_WHY_CAP);
     if (client->spare_down == NULL)
         return;
-    tell_fall(client, client->spare_down, fall, pause_ms);
+    cl_err_ignore(tell_fall(client, client->spare_down, fall, pause_ms)); // it comes back
     client->spare_down = cl_api_event_new(CLAW_EVENT_DOWN, CL_WHY_CAP);
 }
 
@@ -206,8 +208,7 @@ on_ended(void *ctx, const struct cl_uplink_fall *fall)
     cl_api_drop_ops(client);
     cl_api_asks_done(client);
     client->is_ended = true;
-    client->end = fall->err;
-    tell_fall(client, client->spare_ended, fall, 0);
+    client->end = tell_fall(client, client->spare_ended, fall, 0);
     client->spare_ended = NULL;
 }
 

@@ -101,7 +101,8 @@ uint64_t cl_client_offset(const struct cl_client *client);
  * and what follows are the caller's to fill in. It borrows from the client. */
 CL_MUST_CHECK enum cl_err cl_client_uplink(struct cl_client *client,
                                            struct cl_uplink_config *ret_config, struct cl_why *why);
-/* The sentence about an uplink that fell, in why; returns fall->err. */
+/* The sentence about an uplink that fell, in why; returns fall->err, or what an answer that was no
+ * WebSocket says more exactly. */
 CL_MUST_CHECK enum cl_err cl_client_explain(struct cl_client *client,
                                             const struct cl_uplink_fall *fall, struct cl_why *why);
 /* Waits for something to happen, at most so long, and lets it: a turn of the loop. */

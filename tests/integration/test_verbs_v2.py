@@ -67,7 +67,8 @@ class Peer:
 @contextlib.contextmanager
 def people(relay):
     """A home in which one is laptop/mira."""
-    with Home(relay.url, CLAWLINK_AGENT="mira", CLAWLINK_INSTANCE="laptop") as home:
+    url = relay if isinstance(relay, str) else relay.url
+    with Home(url, CLAWLINK_AGENT="mira", CLAWLINK_INSTANCE="laptop") as home:
         yield home
 
 
@@ -1052,6 +1053,18 @@ def it_all_works_over_tls():
             sent = home.ok("send", "mini/otto", "x", "--wait", "accepted")
             check(" accepted for mini/otto" in sent.out, sent)
             says(home.run("send", "mini/otto", "x", "--pin", "sha256:" + "A" * 43 + "="), 3)
+
+
+@test(relay=False)
+def an_answer_that_opens_no_connection_is_told_by_what_it_says():
+    """Its status alone would be another error."""
+    with Home() as folder, Relay("--tls-self-signed", env={"HOME": folder.path}) as relay:
+        with people(f"http://127.0.0.1:{relay.port}") as home:
+            for words in (["send", "otto", "x"], ["ask", "otto", "x"], ["watch"]):
+                says(home.run(*words), 3, "https is spoken on")
+    with Relay() as relay, people(relay.url + "/mesh") as home:
+        for words in (["send", "otto", "x"], ["ask", "otto", "x"], ["watch"]):
+            check(home.run(*words, "--json").err.endswith('"code":"usage"}\n'), words)
 
 
 @test(relay=False)
