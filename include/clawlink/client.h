@@ -235,7 +235,8 @@ enum {
      * `agents` (v2.md). */
     CLAW_EVENT_JOINED = 9,
     /* With a group_secret or a secret: a message was refused since its signature is missing or
-     * wrong: agent, id, from, and text, which its sender was told too. */
+     * wrong: agent, id, from, and text, which its sender was told too. Of one that cannot be
+     * read at all (err is not CLAW_ERR_UNTRUSTED): agent and text. */
     CLAW_EVENT_UNVERIFIED = 10,
     /* What claw_get_file gives. */
     CLAW_EVENT_FILE = 11,

@@ -293,7 +293,7 @@ hand_out_again(struct cl_api_agent *agent, struct held *held, const struct cl_ra
 
 /* Tells the program what was kept from it; where there is no memory for that, it goes untold. */
 static void
-tell_unverified(claw_client *client, const struct parcel *parcel, cl_str reason)
+tell_unverified(claw_client *client, const struct parcel *parcel, enum cl_err err, cl_str reason)
 {
     const struct cl_v2_message *message = parcel->message;
     const struct cl_envelope_header *header = &parcel->header;
@@ -302,7 +302,7 @@ tell_unverified(claw_client *client, const struct parcel *parcel, cl_str reason)
                          message->agent.len + header->from.len + reason.len + CL_ID_TEXT_CAP + 3);
     if (event == NULL)
         return;
-    event->shown.err = CLAW_ERR_UNTRUSTED;
+    event->shown.err = cl_id_is_none(header->id) ? cl_api_err(err) : CLAW_ERR_UNTRUSTED;
     event->shown.agent = cl_api_event_put(event, message->agent);
     event->shown.from = cl_api_event_put(event, header->from);
     event->shown.id = put_id(event, header->id);
@@ -359,12 +359,13 @@ cl_api_take_message(claw_client *client, const struct cl_v2_message *message)
     cl_arena_init(&parcel.arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     enum cl_err err = read_parcel(&parcel, &why);
     struct held *held = err == CL_OK ? cl_map_get(&agent->held, key_of(&parcel.header.id)) : NULL;
-    if (err != CL_OK && err != CL_ERR_NO_MEMORY && !cl_id_is_none(parcel.header.id))
-        tell_unverified(client, &parcel, cl_str_z(why.text));
+    const char *reason = why.text[0] == '\0' ? "cannot be read" : why.text;
+    if (err != CL_OK && err != CL_ERR_NO_MEMORY)
+        tell_unverified(client, &parcel, err, cl_str_z(reason));
     if (err == CL_ERR_NO_MEMORY)
         cl_uplink_choke(client->uplink);
     else if (err != CL_OK)
-        refuse_unread(client, message, why.text[0] == '\0' ? "cannot be read" : why.text);
+        refuse_unread(client, message, reason);
     else if (held != NULL && !is_same(&parcel, held))
         refuse_unread(client, message, "another sender's message has this id");
     else if (held != NULL)

@@ -307,6 +307,8 @@ class Client:
             self.fail(text, self.error.name)
             self.news._changed(wakers)
             self.link._is_ended(self.error)
+        elif event.type == _library.EVENT_UNVERIFIED and not event.sender:
+            log.warning("refused a message that cannot be read: %s", text)
         elif event.type == _library.EVENT_UNVERIFIED:
             log.warning("refused a message from %s, which is not signed as it should be: %s",
                         event.sender.decode(), text)
