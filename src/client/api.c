@@ -275,17 +275,17 @@ on_retry(struct cl_timer *timer)
     (void)timer; // the turn that it leads to does it
 }
 
-/* What the relay's Agent Link port is shown. */
+/* What the relay's Agent Link port is shown, where no token was given. */
 static enum cl_err
-make_token(claw_client *client, const struct cl_secret *secret)
+make_token(claw_client *client, const struct cl_secret *secret, struct cl_secret *token)
 {
-    char token[CL_AGENT_LINK_TOKEN_LEN];
-    if (secret->len == 0 || client->token.len > 0)
+    char text[CL_AGENT_LINK_TOKEN_LEN];
+    if (secret->len == 0 || token->len > 0)
         return CL_OK;
-    enum cl_err err = cl_agent_link_token(secret, cl_str_z(client->instance), token);
+    enum cl_err err = cl_agent_link_token(secret, cl_str_z(client->instance), text);
     if (err == CL_OK)
-        err = cl_secret_init(&client->token, cl_str_of(token, sizeof token));
-    cl_secret_wipe(token, sizeof token);
+        err = cl_secret_init(token, cl_str_of(text, sizeof text));
+    cl_secret_wipe(text, sizeof text);
     client->is_derived = true;
     return err;
 }
@@ -293,7 +293,8 @@ make_token(claw_client *client, const struct cl_secret *secret)
 /* The instance's secret opens the port, the group's signs; where there is one of them, it does
  * both, if it is a group's. */
 static enum cl_err
-use_secrets(claw_client *client, const struct claw_options *options, struct cl_why *why)
+use_secrets(claw_client *client, const struct claw_options *options, struct cl_secret *token,
+            struct cl_why *why)
 {
     struct cl_secret own, group;
     enum cl_err err = cl_secret_init(&own, cl_str_z(options->secret));
@@ -306,7 +307,7 @@ use_secrets(claw_client *client, const struct claw_options *options, struct cl_w
     }
     const struct cl_secret *signing = group.len > 0 ? &group : &own;
     client->is_strict = client->is_group = group.len > 0;
-    err = make_token(client, own.len > 0 ? &own : &group);
+    err = make_token(client, own.len > 0 ? &own : &group, token);
     if (err == CL_OK && signing->len > 0) {
         client->group_key = cl_group_key(signing);
         err = client->group_key == NULL ? CL_ERR_NO_MEMORY : CL_OK;
@@ -316,47 +317,43 @@ use_secrets(claw_client *client, const struct claw_options *options, struct cl_w
     return err;
 }
 
-enum cl_err
-cl_api_relay(const claw_client *client, cl_str url, struct cl_client **ret_relay,
-             struct cl_why *why)
-{
-    enum cl_err err = cl_client_new(url, &client->token, ret_relay, why);
-    if (err != CL_OK)
-        return err;
-    cl_client_serve_program(*ret_relay,
-                            client->is_derived ? cl_str_z(client->instance) : CL_STR(""));
-    if (client->pins.len > 0)
-        err = cl_client_pin(*ret_relay, cl_buf_str(&client->pins), false, why);
-    return err;
-}
-
 static enum cl_err
 make_relay(claw_client *client, const struct claw_options *options, struct cl_why *why)
 {
-    enum cl_err err = cl_secret_init(&client->token, cl_str_z(options->token));
+    struct cl_secret token;
+    enum cl_err err = cl_secret_init(&token, cl_str_z(options->token));
     if (err != CL_OK)
         return cl_fail(err, why, "The token has more than %u bytes.", CL_SECRET_BYTES_MAX);
-    err = use_secrets(client, options, why);
+    err = use_secrets(client, options, &token, why);
+    if (err == CL_OK)
+        err = cl_client_new(cl_str_z(options->url), &token, &client->relay, why);
+    cl_secret_done(&token);
     if (err != CL_OK)
         return err;
-    err = cl_buf_append(&client->pins, cl_str_z(options->pins));
-    if (err != CL_OK)
-        return cl_fail(err, why, "The pins do not fit (%s).", cl_err_wire(err));
-    err = cl_api_relay(client, cl_str_z(options->url), &client->relay, why);
-    if (err == CL_OK)
-        err = cl_client_uplink(client->relay, &client->config, why);
-    return err;
+    cl_client_serve_program(client->relay,
+                            client->is_derived ? cl_str_z(client->instance) : CL_STR(""));
+    cl_str pins = cl_api_str(options->pins);
+    return pins.len > 0 ? cl_client_pin(client->relay, pins, false, why) : CL_OK;
 }
+
+/* What a client is made from. */
+struct plan {
+    const struct claw_options *options;
+    const struct cl_client *like; // NULL: its relay is the one that the options name
+};
 
 static enum cl_err
 begin(claw_client *client, void *args, struct cl_why *why)
 {
-    const struct claw_options *options = args;
+    const struct plan *plan = args;
+    const struct claw_options *options = plan->options;
     cl_random_bytes(&client->hash_key, sizeof client->hash_key);
     cl_map_init(&client->asks, &client->hash_key);
-    cl_buf_init(&client->pins, CL_HTTP_TARGET_BYTES_MAX);
     copy_options(client, options);
-    enum cl_err err = make_relay(client, options, why);
+    enum cl_err err = plan->like == NULL ? make_relay(client, options, why)
+                                         : cl_client_new_like(plan->like, &client->relay, why);
+    if (err == CL_OK)
+        err = cl_client_uplink(client->relay, &client->config, why);
     if (err != CL_OK)
         return err;
     client->loop = client->config.loop;
@@ -392,8 +389,6 @@ drop_all(void *ctx)
     cl_api_event_free(client->spare_down);
     cl_api_event_free(client->spare_ended);
     cl_client_free(client->relay);
-    cl_buf_done(&client->pins);
-    cl_secret_done(&client->token);
     cl_hmac_free(client->group_key);
 }
 
@@ -444,45 +439,67 @@ init_threads(claw_client *client)
     return CL_ERR_NO_MEMORY;
 }
 
-claw_err
-claw_new(const struct claw_options *given, claw_client **ret_client, char *why, size_t why_cap)
+/* Of options that were looked at. */
+static enum cl_err
+make(struct plan *plan, claw_client **ret_client, struct cl_why *why)
 {
-    struct claw_options options;
-    struct cl_why reason = {""};
-    *ret_client = NULL;
-    enum cl_err err = cl_api_struct(given, &options, sizeof options, &reason);
-    if (err == CL_OK)
-        err = check_options(&options, &reason);
-    if (err != CL_OK)
-        return give_why(err, &reason, why, why_cap);
-
-    cl_guest_memory_fn *memory = options.memory == NULL ? cl_guest_process_memory : options.memory;
-    claw_client *client = memory(options.memory_user, NULL, sizeof *client);
+    const struct claw_options *options = plan->options;
+    cl_guest_memory_fn *memory =
+        options->memory == NULL ? cl_guest_process_memory : options->memory;
+    claw_client *client = memory(options->memory_user, NULL, sizeof *client);
     if (client == NULL)
-        return give_why(CL_ERR_NO_MEMORY, &reason, why, why_cap);
+        return CL_ERR_NO_MEMORY;
     memset(client, 0, sizeof *client);
-    client->guest = (struct cl_guest){.memory = memory, .memory_ctx = options.memory_user};
+    client->guest = (struct cl_guest){.memory = memory, .memory_ctx = options->memory_user};
     client->event_pipe[0] = client->event_pipe[1] = -1;
     cl_list_init(&client->agents);
     cl_list_init(&client->ops);
     cl_list_init(&client->events);
-    err = init_threads(client);
+    enum cl_err err = init_threads(client);
     if (err != CL_OK) {
-        (void)memory(options.memory_user, client, 0);
-        return give_why(err, &reason, why, why_cap);
+        (void)memory(options->memory_user, client, 0);
+        return err;
     }
-    struct job job = {.client = client, .fn = begin, .args = &options};
+    struct job job = {.client = client, .fn = begin, .args = plan};
     if (!cl_guest_run(&client->guest, run_job, &job)) {
         client->is_broken = true;
         note_bug(client);
         job.err = CL_ERR_INTERNAL;
         job.why = client->why;
     }
+    *why = job.why;
     if (job.err == CL_OK)
         *ret_client = client;
     else
         destroy(client);
-    return give_why(job.err, &job.why, why, why_cap);
+    return job.err;
+}
+
+claw_err
+claw_new(const struct claw_options *given, claw_client **ret_client, char *why, size_t why_cap)
+{
+    struct claw_options options;
+    struct plan plan = {.options = &options};
+    struct cl_why reason = {""};
+    *ret_client = NULL;
+    enum cl_err err = cl_api_struct(given, &options, sizeof options, &reason);
+    if (err == CL_OK)
+        err = check_options(&options, &reason);
+    if (err == CL_OK)
+        err = make(&plan, ret_client, &reason);
+    return give_why(err, &reason, why, why_cap);
+}
+
+enum cl_err
+cl_api_new_like(const struct claw_options *given, const struct cl_client *like,
+                claw_client **ret_client, struct cl_why *why)
+{
+    struct claw_options options = *given;
+    struct plan plan = {&options, like};
+    options.url = ""; // it has none of its own
+    *ret_client = NULL;
+    enum cl_err err = check_options(&options, why);
+    return err == CL_OK ? make(&plan, ret_client, why) : err;
 }
 
 claw_err

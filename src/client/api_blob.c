@@ -13,19 +13,7 @@
  * what it was made with. The lock is not held.
  */
 
-/* -- one connection ---------------------------------------------------------------------------- */
-
-static enum cl_err
-connect_apart(const claw_client *client, struct cl_client **ret_relay, struct cl_why *why)
-{
-    struct cl_client *relay = NULL;
-    enum cl_err err = cl_api_relay(client, cl_client_url(client->relay), &relay, why);
-    if (err == CL_OK)
-        *ret_relay = relay;
-    else
-        cl_client_free(relay);
-    return err;
-}
+/* -- outages ----------------------------------------------------------------------------------- */
 
 static cl_instant
 deadline_of(int32_t timeout_ms)
@@ -77,7 +65,7 @@ put_blob(claw_client *client, void *args, struct cl_why *why)
         return cl_fail(CL_ERR_USAGE, why, "A blob has one byte at least.");
     enum cl_err err = cl_digest_of(put->bytes, &put->digest);
     if (err == CL_OK)
-        err = connect_apart(client, &relay, why);
+        err = cl_client_new_like(client->relay, &relay, why);
     if (err != CL_OK)
         return err;
     const struct cl_blob_upload upload = {
@@ -140,7 +128,7 @@ get_blob(claw_client *client, void *args, struct cl_why *why)
         return cl_fail(
             CL_ERR_USAGE, why,
             "A blob has one byte at least, and is known by 64 small hexadecimal digits.");
-    enum cl_err err = connect_apart(client, &relay, why);
+    enum cl_err err = cl_client_new_like(client->relay, &relay, why);
     if (err != CL_OK)
         return err;
     err = fetch_all(relay, &fetch, get->bytes, why);
@@ -261,7 +249,7 @@ put_file(claw_client *client, void *args, struct cl_why *why)
     if (err == CL_OK && file.text == NULL && file.text_len > 0)
         err = cl_fail(CL_ERR_USAGE, why, "The text has a length, and is not there.");
     if (err == CL_OK)
-        err = connect_apart(client, &relay, why);
+        err = cl_client_new_like(client->relay, &relay, why);
     if (err != CL_OK)
         return err;
     cl_buf_init(&body, CL_HTTP_ANSWER_BYTES_MAX); // the relay knows what it takes
@@ -332,7 +320,7 @@ get_file(claw_client *client, void *args, struct cl_why *why)
     struct cl_client *relay;
     struct cl_buf path;
     cl_str answer;
-    enum cl_err err = connect_apart(client, &relay, why);
+    enum cl_err err = cl_client_new_like(client->relay, &relay, why);
     if (err != CL_OK)
         return err;
     cl_buf_init(&path, CL_HTTP_TARGET_BYTES_MAX);

@@ -27,9 +27,7 @@
 #include "base/guest.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "base/secret.h"
-#include "clawlink/client.h"
-#include "client/client.h"
+#include "client/api_cli.h"
 #include "client/uplink.h"
 #include "net/loop.h"
 #include "trust/group.h"
@@ -52,9 +50,7 @@ struct claw_client {
     struct cl_uplink_config config;
     char instance[CL_NAME_BYTES_MAX + 1];
     char program[CL_V2_DISPLAY_BYTES_MAX + 1];
-    struct cl_buf pins;
-    struct cl_secret token;
-    bool is_derived;           // that follows from a secret
+    bool is_derived;           // the token follows from a secret
     struct cl_hmac *group_key; // NULL: nothing is signed
     bool needs_signature;      // also where the relay vouches for who cannot sign
     bool is_strict;            // the key is a group's, whatever the relay says
@@ -96,12 +92,7 @@ claw_err cl_api_do_locked(claw_client *client, cl_api_fn *fn, void *args);
 /* Without the lock, for what blocks and touches nothing that changes. */
 claw_err cl_api_do_apart(claw_client *client, cl_api_fn *fn, void *args);
 
-/* A connection to it as the options want it; on failure it may be there, to be freed. */
-CL_MUST_CHECK enum cl_err cl_api_relay(const claw_client *client, cl_str url,
-                                       struct cl_client **ret_relay, struct cl_why *why);
-
 claw_err cl_api_err(enum cl_err err);
-enum cl_err cl_api_err_of(claw_err err);
 
 /* The caller's struct, which has a size of its own, as the one that is known here, zeroed behind
  * what the caller has. CL_ERR_USAGE: it is smaller than its first version or has an unknown part

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,21 @@ cl_client_new(cl_str url, const struct cl_secret *token, struct cl_client **ret_
         cl_str_part(cl_buf_str(&client->url), (size_t)(parts.path.ptr - url.ptr), parts.path.len);
     if (token != NULL)
         client->token = *token;
+    *ret_client = client;
+    return CL_OK;
+}
+
+enum cl_err
+cl_client_new_like(const struct cl_client *like, struct cl_client **ret_client, struct cl_why *why)
+{
+    struct cl_client *client;
+    enum cl_err err = cl_client_new(cl_client_url(like), &like->token, &client, why);
+    if (err != CL_OK)
+        return err;
+    client->pins = like->pins;
+    client->has_saved_pins = like->has_saved_pins;
+    client->is_programs = like->is_programs;
+    client->secret_of = like->secret_of;
     *ret_client = client;
     return CL_OK;
 }
@@ -697,6 +713,18 @@ cl_client_turn(struct cl_client *client, uint32_t ms)
                         cl_instant_add(cl_loop_now(client->loop), ms));
     cl_loop_turn(client->loop, true);
     cl_loop_timer_stop(client->loop, &client->pause);
+}
+
+void
+cl_client_wait(struct cl_client *client, int fd, uint32_t ms)
+{
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+                           {.fd = cl_loop_fd(client->loop), .events = POLLIN}};
+    cl_loop_turn(client->loop, false); // so that its descriptor stands for all that it waits for
+    int64_t own_ms = cl_loop_wait_ms(client->loop);
+    int64_t wait_ms = own_ms >= 0 && own_ms < ms ? own_ms : ms;
+    (void)poll(fds, 2, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms); // a turn follows anyhow
+    cl_loop_turn(client->loop, false);
 }
 
 enum cl_err

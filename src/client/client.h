@@ -54,6 +54,10 @@ struct cl_client_upload {
  * carry. */
 CL_MUST_CHECK enum cl_err cl_client_new(cl_str url, const struct cl_secret *token,
                                         struct cl_client **ret_client, struct cl_why *why);
+/* Another one for the same relay, known by the same keys, whose sentences are for the same reader:
+ * what cl_client_serve_program was given is borrowed from there too. Not of a local one. */
+CL_MUST_CHECK enum cl_err cl_client_new_like(const struct cl_client *like,
+                                             struct cl_client **ret_client, struct cl_why *why);
 /* Is it such a URL? CL_ERR_USAGE: no. */
 CL_MUST_CHECK enum cl_err cl_client_check_url(cl_str url, struct cl_why *why);
 /* For the admin door of a relay on this machine: the path of its Unix socket, and no token. */
@@ -107,6 +111,8 @@ CL_MUST_CHECK enum cl_err cl_client_explain(struct cl_client *client,
                                             const struct cl_uplink_fall *fall, struct cl_why *why);
 /* Waits for something to happen, at most so long, and lets it: a turn of the loop. */
 void cl_client_turn(struct cl_client *client, uint32_t ms);
+/* The same for who has another loop to turn: it also ends when that descriptor is readable. */
+void cl_client_wait(struct cl_client *client, int fd, uint32_t ms);
 
 /* From now on SIGINT and SIGTERM end the program with exit_status, but only while it waits: for
  * an answer or in a pause. So what was received is always written before the end. */

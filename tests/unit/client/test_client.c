@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "client/call_v2.h"
 #include "support/fault.h"
@@ -237,6 +238,40 @@ TEST(an_answer_comes_back_whole)
     end_script(&script);
     CHECK(strncmp(script.heard, "GET /base/ HTTP/1.1\r\n", 21) == 0);
     CHECK(strstr(script.heard, "\r\nAuthorization: Bearer geheim\r\n") != NULL);
+}
+
+TEST(one_like_another_calls_the_same_relay_with_the_same_token)
+{
+    static struct script script; // outlives a failed check
+    struct cl_client *like = NULL;
+    cl_str answer;
+    begin_script(&script, ANSWER("200 OK", "{\"a\":1}"), 1);
+    struct cl_client *first = client_of(&script, "/below/", "geheim");
+    CHECK_OK(cl_client_new_like(first, &like, &why));
+    cl_client_free(first);
+    CHECK_OK(cl_client_call(like, &info, &answer, &why));
+    CHECK(strstr(script.heard, "GET /below/ ") != NULL);
+    CHECK(strstr(script.heard, "Bearer geheim") != NULL);
+    cl_client_free(like);
+    end_script(&script);
+}
+
+TEST(a_wait_ends_when_there_is_something_for_the_other_loop)
+{
+    struct cl_client *client = NULL;
+    int fds[2];
+    char byte = 0;
+    CHECK_OK(cl_client_new(CL_STR("http://h"), NULL, &client, &why));
+    CHECK(pipe(fds) == 0);
+    cl_instant before = cl_clock_monotonic();
+    cl_client_wait(client, fds[0], 1);
+    CHECK(cl_clock_monotonic().ms > before.ms); // the time is over
+    CHECK(write(fds[1], &byte, 1) == 1);
+    cl_client_wait(client, fds[0], 3600 * 1000);
+    CHECK(cl_clock_monotonic().ms - before.ms < 1800 * 1000);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    cl_client_free(client);
 }
 
 TEST(without_a_token_no_token_is_sent)
