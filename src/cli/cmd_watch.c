@@ -4,10 +4,10 @@
 #include "cli/crowd.h"
 #include "cli/mail.h"
 #include "cli/walk.h"
+#include "client/api_cli.h"
 #include "proto/id_text.h"
+#include "proto/v2_decode.h"
 #include "wire/json.h"
-
-#define CLIENT_NAME "clawlink/" CLAWLINK_VERSION
 
 enum { TAKE };
 
@@ -24,8 +24,7 @@ static const struct cl_opt options[] = {
 
 struct watch {
     struct cl_run *run;
-    struct cl_uplink_config config;
-    struct cl_uplink *uplink;
+    claw_client *client;
     bool takes;
     bool is_away;
     char epoch[CL_NAME_BYTES_MAX + 1];
@@ -39,7 +38,6 @@ struct watch {
     bool meets_again;        // and another is due
     cl_id shown[SHOWN_MAX];
     size_t shown_at;
-    uint64_t credit;    // messages that the relay hands out before it hears of one
     bool has_kept_some; // taking: of those some are not acknowledged, and that was told
 
     bool is_over;
@@ -134,13 +132,30 @@ show_change(void *ctx, enum cl_crowd_change change, cl_str agent)
     show(watch, &json);
 }
 
+/* As the relay said it. */
 static void
-show_receipt(struct watch *watch, const struct cl_v2_receipt *receipt)
+show_receipt(struct watch *watch, const struct claw_event *event)
 {
     struct cl_json_writer json;
+    struct cl_v2_step steps[CL_RUNG_COUNT];
+    const struct cl_v2_ending ended = {.outcome = (uint8_t)event->outcome,
+                                       .at = (uint64_t)event->ended_ms,
+                                       .by = cl_str_z(event->ended_by),
+                                       .reason = cl_str_z(event->reason)};
+    struct cl_v2_receipt receipt = {.version = event->cursor,
+                                    .rungs = {steps, 0},
+                                    .ended = event->outcome == CLAW_OUTCOME_NONE ? NULL : &ended};
+    (void)cl_id_from_text(cl_str_z(event->id), &receipt.id);            // it is one
+    for (; receipt.rungs.len < event->steps_len; receipt.rungs.len++) { // no more than there are
+        const struct claw_step *step = &event->steps[receipt.rungs.len];
+        steps[receipt.rungs.len] = (struct cl_v2_step){.rung = (uint8_t)(step->rung - 1),
+                                                       .at = (uint64_t)step->at_ms,
+                                                       .by = cl_str_z(step->by),
+                                                       .proof = (uint8_t)step->proof};
+    }
     cl_run_body(watch->run, &json);
     cl_json_put_name(&json, CL_STR("receipt"));
-    cl_shape_put(&json, &cl_v2_receipt_shape, receipt);
+    cl_shape_put(&json, &cl_v2_receipt_shape, &receipt);
     show(watch, &json);
 }
 
@@ -153,44 +168,46 @@ was_shown(const struct watch *watch, cl_id id)
     return false;
 }
 
-/* It was looked at. True: what it says has been shown whole, now or before. */
-static bool
-show_message(struct watch *watch, const struct cl_v2_letter *letter)
+static void
+show_message(struct watch *watch, const struct cl_mail *mail, const struct cl_v2_added *added)
 {
-    struct cl_arena arena;
-    struct cl_mail mail;
     struct cl_json_writer json;
-    struct cl_why why = {""};
-    cl_hash_key key;
-    cl_random_bytes(&key, sizeof key);
-    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
-    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
-    if (cl_mail_open(&reader, &letter->envelope, &mail, &why) != CL_OK) {
-        cl_view_note(&watch->run->view, "A message cannot be read: %s.", why.text);
-        cl_arena_done(&arena);
-        return false;
-    }
-    if (!was_shown(watch, mail.header.id)) {
-        watch->shown[watch->shown_at] = mail.header.id;
-        watch->shown_at = (watch->shown_at + 1) % SHOWN_MAX;
-        cl_run_body(watch->run, &json);
-        cl_json_put_name(&json, CL_STR("message"));
-        cl_mail_put(&json, &mail, letter->relay);
-        show(watch, &json);
-    }
-    bool is_whole = cl_mail_is_shown(&mail, watch->run->view.kind == &cl_view_json);
-    cl_arena_done(&arena);
-    return is_whole && !watch->is_over;
+    if (was_shown(watch, mail->header.id))
+        return;
+    watch->shown[watch->shown_at] = mail->header.id;
+    watch->shown_at = (watch->shown_at + 1) % SHOWN_MAX;
+    cl_run_body(watch->run, &json);
+    cl_json_put_name(&json, CL_STR("message"));
+    cl_mail_put(&json, mail, added);
+    show(watch, &json);
+}
+
+static void
+note_unread(struct watch *watch, const char *why)
+{
+    cl_view_note(&watch->run->view, "A message cannot be read: %s.", why);
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
+/* Its answer comes with the method as its tag. */
 static void
-call(struct watch *watch, enum cl_v2_method method, const void *params, cl_uplink_answer_fn *fn)
+call(struct watch *watch, enum cl_v2_method method, const void *params)
 {
-    const struct cl_uplink_call made = {.method = method, .params = params, .fn = fn, .ctx = watch};
-    if (cl_uplink_call(watch->uplink, &made, NULL) != CL_OK)
+    struct cl_json_writer json;
+    struct cl_buf text;
+    cl_buf_init(&text, CL_HTTP_BODY_BYTES_MAX);
+    cl_json_writer_init(&json, &text);
+    cl_shape_put(&json, cl_v2_params_shape(method), params);
+    enum cl_err err = cl_json_writer_end(&json);
+    if (err == CL_OK)
+        err = cl_buf_append_byte(&text, '\0');
+    if (err == CL_OK) // the name is a literal
+        err = cl_api_err_of(
+            claw_call(watch->client, cl_v2_method_name(method).ptr, text.ptr, method));
+    if (err == CL_ERR_NO_MEMORY || err == CL_ERR_FULL) // of an end an event tells
         END(watch, CL_ERR_NO_MEMORY, "Out of memory.");
+    cl_buf_done(&text);
 }
 
 static cl_str
@@ -204,21 +221,23 @@ static void look_behind(struct watch *watch, unsigned lane, uint32_t limit);
 /* What lies behind the last message of its lane that was shown; the lanes after it come too, and
  * have a look of their own. */
 static void
-on_inbox(void *ctx, const struct cl_uplink_answer *answer)
+take_inbox(struct watch *watch, const struct cl_envelope_reader *reader,
+           const struct cl_v2_inbox_view *view)
 {
-    struct watch *watch = ctx;
-    const struct cl_v2_inbox_view *view = answer->result;
-    if (answer->err != CL_OK || view->messages.len == 0)
-        return;
     const struct cl_v2_letter *letters = view->messages.ptr;
     bool is_new = false;
     for (uint32_t i = 0; i < view->messages.len && !watch->is_over; i++) {
+        struct cl_mail mail;
+        struct cl_why why = {""};
         uint64_t *high = &watch->high[letters[i].at.priority];
         if (letters[i].at.first <= *high)
             continue;
         is_new = true;
         *high = letters[i].at.first;
-        (void)show_message(watch, &letters[i]); // nothing is acknowledged
+        if (cl_mail_open(reader, &letters[i].envelope, &mail, &why) == CL_OK)
+            show_message(watch, &mail, letters[i].relay);
+        else
+            note_unread(watch, why.text);
     }
     if (is_new)
         look_behind(watch, letters[view->messages.len - 1].at.priority, CL_CLI_WATCH_PAGE);
@@ -231,7 +250,7 @@ look_behind(struct watch *watch, unsigned lane, uint32_t limit)
     if (watch->high[lane] > 0)
         params.after = (struct cl_range){
             .priority = (uint8_t)lane, .first = watch->high[lane], .last = watch->high[lane]};
-    call(watch, CL_V2_INBOX, &params, on_inbox);
+    call(watch, CL_V2_INBOX, &params);
 }
 
 /* From the beginning, and behind each message that was the last of its lane: what is new in a lane
@@ -255,14 +274,8 @@ end_round(struct watch *watch)
 }
 
 static void
-on_agents(void *ctx, const struct cl_uplink_answer *answer)
+take_agents(struct watch *watch, const struct cl_v2_agent_list *list)
 {
-    struct watch *watch = ctx;
-    const struct cl_v2_agent_list *list = answer->result;
-    if (answer->err != CL_OK) {
-        end_round(watch); // the next one comes soon
-        return;
-    }
     enum cl_err err =
         cl_crowd_meet(&watch->crowd, list->agents.ptr, list->agents.len, show_change, watch);
     if (err != CL_OK)
@@ -272,7 +285,7 @@ on_agents(void *ctx, const struct cl_uplink_answer *answer)
         cl_crowd_end(&watch->crowd, show_change, watch);
         end_round(watch);
     } else if (cl_places_pass(&watch->places, list->next)) {
-        call(watch, CL_V2_AGENTS, &next, on_agents);
+        call(watch, CL_V2_AGENTS, &next);
     } else {
         END(watch, CL_ERR_IO,
             "The relay does not keep to protocol v2: its list of agents comes to "
@@ -293,26 +306,52 @@ ask_who_is_there(struct watch *watch)
     watch->is_meeting = true;
     watch->places = (struct cl_places){0};
     cl_crowd_begin(&watch->crowd);
-    call(watch, CL_V2_AGENTS, &params, on_agents);
+    call(watch, CL_V2_AGENTS, &params);
+}
+
+/* What failed is asked again soon. */
+static void
+take_result(struct watch *watch, const struct claw_event *event)
+{
+    enum cl_v2_method method = (enum cl_v2_method)event->tag;
+    union {
+        struct cl_v2_inbox_view inbox;
+        struct cl_v2_agent_list agents;
+    } result;
+    struct cl_arena arena;
+    cl_hash_key key;
+    cl_random_bytes(&key, sizeof key);
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
+    enum cl_err err = cl_api_err_of(event->err);
+    if (err == CL_OK)
+        err = cl_v2_read_result(&reader, method, cl_str_of(event->json, event->json_len), &result,
+                                NULL);
+    if (method == CL_V2_AGENTS && err == CL_OK)
+        take_agents(watch, &result.agents);
+    else if (method == CL_V2_AGENTS)
+        end_round(watch);
+    else if (err == CL_OK)
+        take_inbox(watch, &reader, &result.inbox);
+    cl_arena_done(&arena);
 }
 
 /* -- the connection ---------------------------------------------------------------------------- */
 
 static void
-on_up(void *ctx, const struct cl_v2_welcome *welcome)
+on_up(struct watch *watch, const struct claw_event *event)
 {
-    struct watch *watch = ctx;
+    cl_str epoch = cl_str_z(event->epoch);
     bool is_first = watch->epoch[0] == '\0';
-    bool is_restart = !is_first && !cl_str_eq(welcome->epoch, cl_str_z(watch->epoch));
-    (void)cl_str_copy(watch->epoch, sizeof watch->epoch, welcome->epoch); // its shape's bound
+    bool is_restart = !is_first && !cl_str_eq(epoch, cl_str_z(watch->epoch));
+    (void)cl_str_copy(watch->epoch, sizeof watch->epoch, epoch); // its shape's bound
     if (is_first)
         cl_view_note(&watch->run->view, "Watching as %.*s; Ctrl-C ends it.", CL_STR_ARG(me(watch)));
-    bool is_empty = is_restart && welcome->durability == CL_V2_DURABILITY_MEMORY;
+    bool is_empty = is_restart && event->durability == CLAW_DURABILITY_MEMORY;
     if (watch->is_away)
         cl_view_note(&watch->run->view, "The relay is back%s.",
                      is_empty ? ", with nothing of what it had" : "");
     watch->is_away = false;
-    watch->credit = ((const struct cl_v2_limits *)welcome->limits)->credit_messages;
     if (is_empty) // it counts anew; what was shown is known by its id
         memset(watch->high, 0, sizeof watch->high);
     watch->look_at = watch->takes ? CL_INSTANT_NEVER : cl_clock_monotonic();
@@ -320,26 +359,13 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
 }
 
 static void
-on_down(void *ctx, const struct cl_uplink_fall *fall, uint32_t pause_ms)
+on_down(struct watch *watch, const struct claw_event *event)
 {
-    struct watch *watch = ctx;
-    struct cl_why why;
-    (void)pause_ms;
     watch->look_at = watch->agents_at = CL_INSTANT_NEVER;
     if (watch->is_away)
         return;
     watch->is_away = true;
-    cl_err_ignore(cl_client_explain(watch->run->client, fall, &why));
-    cl_view_note(&watch->run->view, "%.300s Waiting for the relay to come back.", why.text);
-}
-
-static void
-on_ended(void *ctx, const struct cl_uplink_fall *fall)
-{
-    struct watch *watch = ctx;
-    struct cl_why why;
-    enum cl_err err = cl_client_explain(watch->run->client, fall, &why);
-    END(watch, err, "%s", why.text);
+    cl_view_note(&watch->run->view, "%.300s Waiting for the relay to come back.", event->text);
 }
 
 /* Who waits for the next message shall know why none comes. */
@@ -350,47 +376,65 @@ tell_of_credit(struct watch *watch)
         return;
     watch->has_kept_some = true;
     cl_view_note(&watch->run->view,
-                 "What could not be shown stays in the inbox. When %llu of these wait, or fewer "
+                 "What could not be shown stays in the inbox. When %d of these wait, or fewer "
                  "large ones, nothing more is taken: `clawlink ack ID` takes one out.",
-                 (unsigned long long)watch->credit);
+                 CL_CREDIT_MESSAGES);
 }
 
 /* It is acknowledged when it was written out. What could not be stays in hand, where it is neither
  * lost nor handed out again at once; it goes back with the connection. */
 static void
-take(struct watch *watch, const struct cl_v2_message *message)
+take(struct watch *watch, const struct claw_event *event)
 {
-    const struct cl_v2_letter letter = {
-        .at = message->at, .relay = message->relay, .envelope = message->envelope};
-    const struct cl_v2_ack params = {.agent = message->agent, .ranges = {&message->at, 1}};
-    if (show_message(watch, &letter))
-        call(watch, CL_V2_ACK, &params, NULL);
-    else if (!watch->is_over)
+    struct cl_mail mail;
+    struct cl_v2_added added;
+    struct cl_v2_chain chain;
+    cl_mail_of_event(event, &mail, &added, &chain);
+    show_message(watch, &mail, &added);
+    if (watch->is_over)
+        return;
+    if (cl_mail_is_shown(&mail, watch->run->view.kind == &cl_view_json))
+        (void)claw_ack(watch->client, event->agent, event->id, CLAW_RUNG_DELIVERED, 0);
+    else
         tell_of_credit(watch);
 }
 
 static void
-on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
+on_event(void *user, claw_client *client, const struct claw_event *event)
 {
-    struct watch *watch = ctx;
-    const struct cl_v2_receipt *list = params->receipts.receipts.ptr;
-    switch (note) {
-    case CL_V2_NOTE_MESSAGE:
-        take(watch, &params->message);
+    struct watch *watch = user;
+    (void)client;
+    if (watch->is_over)
         return;
-    case CL_V2_NOTE_RECEIPT:
-        for (uint32_t i = 0; i < params->receipts.receipts.len && !watch->is_over; i++)
-            show_receipt(watch, &list[i]);
+    switch (event->type) {
+    case CLAW_EVENT_UP:
+        on_up(watch, event);
         return;
-    case CL_V2_NOTE_JOINED:
+    case CLAW_EVENT_DOWN:
+        on_down(watch, event);
+        return;
+    case CLAW_EVENT_ENDED:
+        END(watch, cl_api_err_of(event->err), "%s", event->text);
+        return;
+    case CLAW_EVENT_MESSAGE:
+        take(watch, event);
+        return;
+    case CLAW_EVENT_UNVERIFIED:
+        note_unread(watch, event->text);
+        return;
+    case CLAW_EVENT_RECEIPT:
+        show_receipt(watch, event);
+        return;
+    case CLAW_EVENT_JOINED:
         watch->agents_at = cl_clock_monotonic(); // the list says more
         return;
-    case CL_V2_NOTE_COUNT:
+    case CLAW_EVENT_RESULT:
+        take_result(watch, event);
+        return;
+    default:
         return;
     }
 }
-
-static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note, NULL};
 
 /* -- all of it --------------------------------------------------------------------------------- */
 
@@ -398,20 +442,41 @@ static enum cl_err
 begin(struct watch *watch, struct cl_why *why)
 {
     struct cl_run *run = watch->run;
-    enum cl_err err = cl_client_uplink(run->client, &watch->config, why);
-    if (err != CL_OK)
-        return err;
-    const struct cl_v2_attach params = {.agent = me(watch), .quiet = !watch->takes};
-    watch->config.instance = cl_me_instance(&run->me);
-    watch->config.client = CL_STR(CLIENT_NAME);
-    watch->config.events = &events;
+    char instance[CL_NAME_BYTES_MAX + 1];
+    struct claw_options how;
+    struct claw_agent agent;
+    (void)cl_str_copy(instance, sizeof instance, cl_me_instance(&run->me)); // a name fits
+    claw_options_init(&how, sizeof how);
+    how.instance = instance;
+    how.program = "clawlink/" CLAWLINK_VERSION;
+    how.on_event = on_event;
+    how.event_user = watch;
+    how.is_impatient = 1;
+    claw_agent_init(&agent, sizeof agent);
+    agent.agent = run->me.text;
+    agent.is_quiet = !watch->takes;
     watch->look_at = watch->agents_at = CL_INSTANT_NEVER;
-    err = cl_uplink_new(&watch->config, watch, &watch->uplink);
+    enum cl_err err = cl_api_new_like(&how, run->client, &watch->client, why);
     if (err == CL_OK)
-        err = cl_uplink_attach(watch->uplink, &params);
+        err = cl_api_err_of(claw_attach(watch->client, &agent));
     if (err == CL_OK)
         err = cl_client_exit_on_signals(run->client, 0);
     return err == CL_OK ? CL_OK : cl_fail(err, why, "Cannot watch: %s.", cl_err_wire(err));
+}
+
+/* For the relay, Ctrl-C, or the next thing to ask. Ctrl-C is heard here alone: so what was shown
+ * and acknowledged is told to the relay before. */
+static void
+wait_for_more(struct watch *watch)
+{
+    cl_instant now = cl_clock_monotonic();
+    cl_instant next = cl_instant_earlier(watch->look_at, watch->agents_at);
+    int64_t ms = cl_instant_earlier(next, cl_instant_add(now, CL_CLI_AGENTS_MS)).ms - now.ms;
+    int64_t own_ms = claw_deadline(watch->client);
+    if (own_ms >= 0 && own_ms < ms)
+        ms = own_ms;
+    if (ms > 0)
+        cl_client_wait(watch->run->client, claw_fd(watch->client), (uint32_t)ms);
 }
 
 static void
@@ -419,13 +484,17 @@ follow(struct watch *watch)
 {
     while (!watch->is_over) {
         cl_instant now = cl_clock_monotonic();
+        struct cl_why why;
         if (watch->look_at.ms <= now.ms)
             look(watch);
         if (watch->agents_at.ms <= now.ms)
             ask_who_is_there(watch);
-        cl_instant next = cl_instant_earlier(watch->look_at, watch->agents_at);
-        next = cl_instant_earlier(next, cl_instant_add(now, CL_CLI_AGENTS_MS));
-        cl_client_turn(watch->run->client, (uint32_t)(next.ms - now.ms));
+        if (claw_turn(watch->client, 0) != CLAW_OK) {
+            claw_why(watch->client, why.text, sizeof why.text);
+            END(watch, CL_ERR_INTERNAL, "%s", why.text);
+        }
+        if (!watch->is_over)
+            wait_for_more(watch);
     }
 }
 
@@ -440,9 +509,7 @@ run_watch(struct cl_run *run, struct cl_why *why)
         *why = watch.why;
         err = watch.err;
     }
-    cl_uplink_free(watch.uplink);
-    if (watch.uplink != NULL)
-        cl_client_turn(run->client, 0); // so that it can say goodbye
+    (void)claw_free(watch.client); // from nowhere within it
     cl_crowd_done(&watch.crowd);
     return err;
 }

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "cli/when.h"
 #include "proto/id_text.h"
+#include "wire/base64url.h"
 #include "wire/json.h"
 
 /* Set back below its line. */
@@ -25,23 +26,27 @@ cl_mail_priority(unsigned priority)
     return priorities[priority];
 }
 
+/* Of a body that is a blob's: between its quotes; an escape would make it longer. */
+static bool
+find_sha256(struct cl_mail *mail)
+{
+    cl_str value = cl_doc_find(mail->body, CL_STR("sha256"));
+    mail->sha256 = cl_str_part(value, 1, SHA256_DIGITS);
+    return value.len == SHA256_DIGITS + 2;
+}
+
 /* One that says it is a blob and is none has a body like any other. */
 static bool
 read_blob(const struct cl_envelope_reader *reader, struct cl_mail *mail)
 {
-    if (cl_blob_read(reader, mail->body, &mail->blob, NULL) != CL_OK)
-        return false;
-    // Between its quotes; an escape would make it longer.
-    cl_str value = cl_doc_find(mail->body, CL_STR("sha256"));
-    mail->sha256 = cl_str_part(value, 1, SHA256_DIGITS);
-    return value.len == SHA256_DIGITS + 2;
+    return cl_blob_read(reader, mail->body, &mail->blob, NULL) == CL_OK && find_sha256(mail);
 }
 
 enum cl_err
 cl_mail_open(const struct cl_envelope_reader *reader, const struct cl_envelope *envelope,
              struct cl_mail *ret_mail, struct cl_why *why)
 {
-    struct cl_mail mail = {.payload = envelope->payload};
+    struct cl_mail mail = {.is_blob = false};
     enum cl_err err = cl_envelope_read(reader, envelope, &mail.header, why);
     if (err == CL_OK)
         err = cl_envelope_body(envelope, reader->arena, &mail.body);
@@ -50,6 +55,45 @@ cl_mail_open(const struct cl_envelope_reader *reader, const struct cl_envelope *
     mail.is_blob = cl_str_eq(mail.header.cty, CL_STR(CL_CTY_BLOB)) && read_blob(reader, &mail);
     *ret_mail = mail;
     return CL_OK;
+}
+
+static cl_id
+id_of(const char *text)
+{
+    cl_id id = {{0}};
+    (void)cl_id_from_text(cl_str_z(text), &id); // "" is none
+    return id;
+}
+
+void
+cl_mail_of_event(const struct claw_event *event, struct cl_mail *ret_mail,
+                 struct cl_v2_added *ret_added, struct cl_v2_chain *ret_chain)
+{
+    *ret_mail = (struct cl_mail){.header = {.typ = CL_ENVELOPE_MSG,
+                                            .from = cl_str_z(event->from),
+                                            .to = cl_str_z(event->to),
+                                            .id = id_of(event->id),
+                                            .iat = (uint64_t)event->made_ms / 1000,
+                                            .exp = (uint64_t)event->expires_ms / 1000,
+                                            .cty = cl_str_z(event->content_type),
+                                            .re = id_of(event->re),
+                                            .thr = cl_str_z(event->thread),
+                                            .pri = (uint8_t)event->priority,
+                                            .reply_to = cl_str_z(event->reply_to),
+                                            .dl = (uint64_t)event->deadline_ms / 1000},
+                                 .body = cl_str_of(event->body, event->body_len)};
+    if (event->has_blob != 0 &&
+        cl_digest_read(cl_str_z(event->blob_sha256), &ret_mail->blob.digest)) {
+        ret_mail->blob.size = event->blob_size;
+        ret_mail->blob.cty = cl_str_z(event->blob_type);
+        ret_mail->is_blob = find_sha256(ret_mail);
+    }
+    *ret_chain = (struct cl_v2_chain){
+        .root = id_of(event->root), .hops = event->hops, .count = event->chain_count};
+    *ret_added = (struct cl_v2_added){.accepted = (uint64_t)event->accepted_ms,
+                                      .trust = (uint8_t)event->trust,
+                                      .attempts = event->attempts,
+                                      .chain = event->root[0] == '\0' ? NULL : ret_chain};
 }
 
 /* -- as JSON ----------------------------------------------------------------------------------- */
@@ -82,6 +126,20 @@ put_blob(struct cl_json_writer *json, const struct cl_mail *mail)
     cl_json_object_end(json);
 }
 
+/* Bytes that are no text. */
+static void
+put_bytes(struct cl_json_writer *json, cl_str bytes)
+{
+    struct cl_buf text;
+    cl_buf_init(&text, CL_BASE64URL_LEN(bytes.len));
+    enum cl_err err = cl_base64url_append(&text, bytes);
+    if (err == CL_OK)
+        cl_json_put_member(json, CL_STR("body_base64url"), cl_buf_str(&text));
+    else if (json->err == CL_OK)
+        json->err = err;
+    cl_buf_done(&text);
+}
+
 static void
 put_body(struct cl_json_writer *json, const struct cl_mail *mail)
 {
@@ -91,7 +149,7 @@ put_body(struct cl_json_writer *json, const struct cl_mail *mail)
     } else if (cl_utf8_is_valid(mail->body)) {
         cl_json_put_member(json, CL_STR("body"), mail->body);
     } else {
-        cl_json_put_member(json, CL_STR("body_base64url"), mail->payload);
+        put_bytes(json, mail->body);
     }
 }
 

@@ -13,6 +13,7 @@
 #ifndef CL_CLI_MAIL_H
 #define CL_CLI_MAIL_H
 
+#include "clawlink/client.h"
 #include "cli/page.h"
 #include "proto/envelope.h"
 #include "proto/v2.h"
@@ -20,8 +21,7 @@
 
 struct cl_mail {
     struct cl_envelope_header header;
-    cl_str payload;      // the body as it was sent, base64url
-    cl_str body;         // decoded
+    cl_str body;
     bool is_blob;        // the body stands for one that is elsewhere:
     struct cl_blob blob; // this,
     cl_str sha256;       // by its hash, 64 small hexadecimal digits
@@ -32,6 +32,10 @@ struct cl_mail {
 CL_MUST_CHECK enum cl_err cl_mail_open(const struct cl_envelope_reader *reader,
                                        const struct cl_envelope *envelope, struct cl_mail *ret_mail,
                                        struct cl_why *why);
+/* The same for a message that libclawlink gave, with what the relay says of it. All of it lies in
+ * the event, the chain in *ret_chain. */
+void cl_mail_of_event(const struct claw_event *event, struct cl_mail *ret_mail,
+                      struct cl_v2_added *ret_added, struct cl_v2_chain *ret_chain);
 /* The object; added is what the relay says, or NULL. */
 void cl_mail_put(struct cl_json_writer *json, const struct cl_mail *mail,
                  const struct cl_v2_added *added);

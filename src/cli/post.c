@@ -9,7 +9,6 @@
 #include "cli/mail.h"
 #include "cli/parcel.h"
 #include "proto/id_text.h"
-#include "wire/base64url.h"
 
 #define CLIENT_NAME "clawlink/" CLAWLINK_VERSION
 
@@ -56,8 +55,7 @@ struct post {
     struct cl_mail mail;
     struct cl_arena arena; // all of it
     cl_hash_key hash_key;
-    struct cl_buf blob; // its bytes, and as base64url, if it was one
-    struct cl_buf base64;
+    struct cl_buf blob;   // its bytes, if it was one
     struct cl_buf answer; // JSON: a message (cli/mail.h)
 
     /* -- how far it got */
@@ -461,14 +459,11 @@ fetch_blob(struct post *post, struct cl_why *why)
     // It came in time; its bytes get as long once more.
     parcel.deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
     enum cl_err err = cl_parcel_fetch(&parcel, mail->blob.size, &post->blob, why);
-    if (err == CL_OK && cl_base64url_append(&post->base64, cl_buf_str(&post->blob)) != CL_OK)
-        err = cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
     if (err != CL_OK)
         return err;
     mail->is_blob = false;
     mail->header.cty = mail->blob.cty;
     mail->body = cl_buf_str(&post->blob);
-    mail->payload = cl_buf_str(&post->base64);
     return CL_OK;
 }
 
@@ -771,7 +766,6 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     cl_buf_init(&post.receipt, CL_HTTP_ANSWER_BYTES_MAX);
     cl_buf_init(&post.answer, CL_CLI_PAGE_BYTES_MAX);
     cl_buf_init(&post.blob, CL_CLI_BODY_BYTES_MAX);
-    cl_buf_init(&post.base64, 2 * CL_CLI_BODY_BYTES_MAX);
     cl_arena_init(&post.arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     cl_random_bytes(&post.hash_key, sizeof post.hash_key);
     *ret_result = CL_STR("");
@@ -793,7 +787,6 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     cl_buf_done(&post.receipt);
     cl_buf_done(&post.answer);
     cl_buf_done(&post.blob);
-    cl_buf_done(&post.base64);
     cl_arena_done(&post.arena);
     return err;
 }

@@ -482,6 +482,50 @@ def watch_takes_nothing_that_it_could_not_show(relay):
         check(not mira.inbox(), "taken out by hand")
 
 
+def shown(watch, count):
+    """The lines about the first messages that it shows."""
+    lines = []
+    while len(lines) < count:
+        line = watch.line()
+        lines += [line] if line.startswith('{"message":') else []
+    return lines
+
+
+@test()
+def what_is_taken_is_shown_as_what_is_looked_at(relay):
+    Peer(relay, "laptop/mira")
+    with people(relay) as home:
+        first = home.ok("send", "--agent", "eva", "laptop/mira", "one").out[:22]
+        home.ok("send", "--agent", "eva", "laptop/mira", "# Notes", "--type", "text/markdown",
+                "--thread", "notes", "--priority", "high", "--re", first, "--ttl", "3600",
+                "--deadline", "1800", "--root", first, "--hops", "1", "--reply-to", "mini/eva")
+        home.ok("send", "--agent", "eva", "laptop/mira", stdin=b"\xff\x00")
+        home.ok("send", "--agent", "eva", "laptop/mira", "--type", "image/png",
+                stdin=noise(40_000))
+        looked_at = shown(home.start("watch", "--json"), 4)
+        taken = shown(home.start("watch", "--take", "--json"), 4)
+        check(taken == looked_at, (taken, looked_at))
+        check('"chain":{"root":"' + first in looked_at[0], looked_at[0])
+
+
+@test()
+def a_receipt_is_shown_as_the_relay_keeps_it(relay):
+    otto = Peer(relay)
+    with people(relay) as home:
+        watch = home.start("watch", "--json")
+        check("Watching as" in watch.error_line(), "it watches")
+        home.ok("send", "mini/otto", "x")
+        header, _ = otto.take("seen")
+        otto.report(header, outcome="failed", reason="the build is red")
+        while "ended" not in (receipt := json.loads(watch.line()).get("receipt", {})):
+            pass
+        kept = home.ok("trace", header["id"], "--json").json()[0]
+        check(list(receipt) == ["version", "id", "rungs", "ended"], receipt)
+        check([receipt[name] for name in ("id", "rungs", "ended")] ==
+              [kept[name] for name in ("id", "rungs", "ended")], (receipt, kept))
+        check(receipt["ended"]["reason"] == "the build is red", receipt)
+
+
 class Teller:
     """A relay over a WebSocket that answers each call but hello and attach as a function says: with
     texts, of which a result is one."""
@@ -644,6 +688,22 @@ def watch_waits_an_outage_out():
                 check(line is not None, "the message")
             watch.signal(signal.SIGTERM)
             check(watch.wait() == 0, "SIGTERM")
+
+
+@test(relay=False)
+def watch_ends_where_the_relay_shows_another_key_than_was_saved():
+    with Home() as folder, Relay("--tls-self-signed", env={"HOME": folder.path}) as relay:
+        with people(relay) as home, Home() as other:
+            home.ok("register", "--id", "laptop/mira", "--name", "Mira", "--pin", relay.pin)
+            watch = home.start("watch")
+            check("Watching as laptop/mira" in watch.error_line(), "it watches")
+            relay.kill()
+            relay.status = -signal.SIGKILL
+            with Relay("--tls-self-signed", env={"HOME": other.path}, port=str(relay.port)):
+                check("Waiting for the relay to come back." in watch.error_line(), "it is away")
+                line = watch.error_line()
+                check("THE KEY OF THE RELAY HAS CHANGED" in line, line)
+                check("clawlink register --pin" in line and watch.wait() == 3, line)
 
 
 class Between:
@@ -843,6 +903,22 @@ def an_answer_whose_acknowledgement_gets_lost_is_an_answer():
     with Scripted(script) as relay, people(relay) as home:
         asked = home.ok("ask", "mini/otto", "x")
         check(asked.out == "mine" and "could not be acknowledged" in asked.err, asked)
+
+
+@test(relay=False)
+def a_message_that_cannot_be_read_is_named_and_its_sender_told():
+    def script(_, method, params):
+        if method == "attach":
+            relay.say(method="message", params={"agent": params["agent"], **letter(
+                [2, 1], "x", pri=9)})
+        return None
+    with Scripted(script) as relay, people(relay) as home:
+        watch = home.start("watch", "--take")
+        check("A message cannot be read: " in watch.error_line() + watch.error_line(), "it is named")
+        until(lambda: relay.params("refuse"), "its sender is told")
+        check(relay.params("refuse")[0]["at"] == [2, 1], relay.calls)
+        watch.signal(signal.SIGINT)
+        check(watch.wait() == 0, "Ctrl-C")
 
 
 @test(relay=False)

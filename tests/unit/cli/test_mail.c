@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "proto/id_text.h"
 #include "support/fault.h"
 #include "support/test.h"
 #include "unit/proto/v2_golden.h"
@@ -62,6 +63,96 @@ check_text(const char *name, const struct cl_v2_added *added, const char *want)
     cl_page_done(&page);
     cl_buf_done(&out);
     golden_reader_done(&golden);
+}
+
+/* With a NUL, as long as the reader lives. */
+static const char *
+ended(struct golden_reader *golden, cl_str text)
+{
+    char *copy = cl_arena_alloc(golden->reader.arena, text.len + 1);
+    CHECK(copy != NULL);
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return copy;
+}
+
+static const char *
+ended_id(struct golden_reader *golden, cl_id id)
+{
+    char text[CL_ID_TEXT_CAP] = "";
+    if (!cl_id_is_none(id))
+        cl_id_text(id, text);
+    return ended(golden, cl_str_z(text));
+}
+
+/* What libclawlink says of that message. */
+static struct claw_event
+event_of(struct golden_reader *golden, const struct cl_mail *mail, const struct cl_v2_added *added)
+{
+    const struct cl_envelope_header *header = &mail->header;
+    const struct cl_v2_chain *chain = added->chain;
+    struct cl_blob blob = {.size = 0};
+    char sha256[CL_DIGEST_TEXT_LEN];
+    bool has_blob = cl_str_eq(header->cty, CL_STR(CL_CTY_BLOB)) &&
+                    cl_blob_read(&golden->reader, mail->body, &blob, NULL) == CL_OK;
+    cl_digest_text(&blob.digest, sha256);
+    return (struct claw_event){.from = ended(golden, header->from),
+                               .to = ended(golden, header->to),
+                               .id = ended_id(golden, header->id),
+                               .re = ended_id(golden, header->re),
+                               .thread = ended(golden, header->thr),
+                               .reply_to = ended(golden, header->reply_to),
+                               .content_type = ended(golden, header->cty),
+                               .body = mail->body.ptr,
+                               .body_len = mail->body.len,
+                               .priority = header->pri,
+                               .made_ms = (int64_t)header->iat * 1000,
+                               .expires_ms = (int64_t)header->exp * 1000,
+                               .deadline_ms = (int64_t)header->dl * 1000,
+                               .accepted_ms = (int64_t)added->accepted,
+                               .trust = added->trust,
+                               .attempts = (uint32_t)added->attempts,
+                               .root = chain == NULL ? "" : ended_id(golden, chain->root),
+                               .hops = chain == NULL ? 0 : (uint32_t)chain->hops,
+                               .chain_count = chain == NULL ? 0 : chain->count,
+                               .has_blob = has_blob,
+                               .blob_sha256 =
+                                   has_blob ? ended(golden, cl_str_of(sha256, sizeof sha256)) : "",
+                               .blob_type = ended(golden, blob.cty),
+                               .blob_size = blob.size};
+}
+
+static void
+put_mail(struct cl_buf *out, const struct cl_mail *mail, const struct cl_v2_added *added)
+{
+    struct cl_json_writer json;
+    cl_json_writer_init(&json, out);
+    cl_mail_put(&json, mail, added);
+    CHECK_OK(cl_json_writer_end(&json));
+}
+
+static void
+check_both_ways(struct golden_reader *golden, const struct cl_envelope *envelope,
+                const struct cl_v2_added *added)
+{
+    struct cl_buf looked_at, given;
+    struct cl_mail mail, same;
+    struct cl_v2_added same_added;
+    struct cl_v2_chain same_chain;
+    cl_buf_init(&looked_at, CL_MIB);
+    cl_buf_init(&given, CL_MIB);
+    CHECK_OK(cl_mail_open(&golden->reader, envelope, &mail, &why));
+    put_mail(&looked_at, &mail, added);
+    const struct claw_event event = event_of(golden, &mail, added);
+    cl_mail_of_event(&event, &same, &same_added, &same_chain);
+    put_mail(&given, &same, &same_added);
+    CHECK_STR(cl_buf_str(&given), cl_buf_str(&looked_at));
+    CHECK_INT(same.is_blob, mail.is_blob);
+    if (mail.is_blob)
+        CHECK(cl_digest_eq(&same.blob.digest, &mail.blob.digest));
+    cl_buf_done(&looked_at);
+    cl_buf_done(&given);
 }
 
 TEST(a_program_is_shown_all_that_an_envelope_says)
@@ -218,8 +309,29 @@ TEST(what_says_it_is_a_blob_and_is_none_is_shown_as_it_is)
     struct cl_blob blob;
     CHECK_OK(cl_blob_read(&golden.reader, mail.body, &blob, &why));
     CHECK(!mail.is_blob);
+    check_both_ways(&golden, &envelope, &(struct cl_v2_added){.accepted = 1});
     cl_buf_done(&text);
     golden_reader_done(&golden);
+}
+
+TEST(what_libclawlink_gave_is_shown_like_what_lies_in_the_inbox)
+{
+    static const char *const names[] = {"envelope.task", "envelope.bytes", "envelope.blob",
+                                        "envelope.full"};
+    const struct cl_v2_chain chain = {.root = {{1}}, .hops = 2, .count = 5};
+    const struct cl_v2_added rows[] = {{.accepted = 1775304000123, .attempts = 3, .chain = &chain},
+                                       {.accepted = 1775304000123, .trust = CL_V2_TRUST_TOFU}};
+    for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
+        struct golden_reader golden;
+        struct cl_envelope envelope;
+        struct cl_envelope_header header;
+        test_note("%s", names[i / 2]);
+        golden_reader_init(&golden);
+        CHECK_OK(cl_envelope_decode(&golden.reader, golden_read(names[i / 2], ".json"), &envelope,
+                                    &header, &why));
+        check_both_ways(&golden, &envelope, &rows[i % 2]);
+        golden_reader_done(&golden);
+    }
 }
 
 TEST(without_memory_no_message_is_half_shown)
