@@ -481,11 +481,15 @@ struct claw_letter {
      * chain of what its sender acknowledged last, which a relay stops after 64 hops. */
     uint32_t begins_chain;
     uint32_t reserved;
+    /* Absent: a new one. Else an id that no message had before, for who has to know it before the
+     * message is sent: 22 characters, 16 random bytes in base64url. */
+    const char *id;
 };
 CLAW_API void claw_letter_init(struct claw_letter *letter, size_t size);
 /* Takes a message to be sent, also while there is no connection; what becomes of it is told by
  * CLAW_EVENT_SENT, and later by CLAW_EVENT_RECEIPT. It is sent again, as the same message, until
- * the relay has answered. ret_id, unless NULL, has room for CLAW_ID_CAP bytes.
+ * the relay has answered. ret_id, unless NULL, has room for CLAW_ID_CAP bytes. Its times are by
+ * the relay's clock, where that was heard and nothing is signed; else by this machine's.
  * CLAW_ERR_USAGE, CLAW_ERR_MALFORMED: a field is wrong; CLAW_ERR_TOO_LARGE; CLAW_ERR_NOT_FOUND:
  * from is not attached; CLAW_ERR_FULL: 65 536 calls, or 64 MiB of them, wait for an answer already;
  * CLAW_ERR_NO_MEMORY; after CLAW_EVENT_ENDED its err. Then it is not sent. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/clock.h"
 #include "client/api_private.h"
 #include "client/call_v2.h"
 
@@ -54,16 +55,26 @@ cl_api_drop_ops(claw_client *client)
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
-static void
-explain(const struct cl_api_op *op, const struct cl_uplink_answer *answer, struct cl_why *why)
+/* Is it an answer to this call, and a good one? */
+static enum cl_err
+judge(const struct cl_api_op *op, const struct cl_uplink_answer *answer, struct cl_why *why)
 {
+    const char *id = op->method == CL_V2_SEND ? op->event->shown.id : "";
+    const struct cl_v2_sent *sent = answer->result;
     if (answer->error != NULL)
-        cl_err_ignore(cl_explain_v2(op->client->relay, op->method, answer->error, why));
-    else
-        cl_err_ignore(cl_fail(answer->err, why,
-                              answer->err == CL_ERR_CLOSED
-                                  ? "The connection broke before the answer: it was done, or not."
-                                  : "The answer could not be read."));
+        return cl_explain_v2(op->client->relay, op->method, answer->error, why);
+    if (answer->err == CL_ERR_CLOSED)
+        return cl_fail(answer->err, why,
+                       "The connection broke before the answer: it was done, or not.");
+    if (answer->err != CL_OK && op->method == CL_V2_SEND)
+        return cl_fail(answer->err, why,
+                       "The relay's answer about message %s could not be read (%s).", id,
+                       cl_err_wire(answer->err));
+    if (answer->err != CL_OK)
+        return cl_fail(answer->err, why, "The answer could not be read.");
+    if (op->method == CL_V2_SEND && !cl_id_eq(sent->id, op->id))
+        return cl_fail(CL_ERR_IO, why, "The relay answers of another message than %s.", id);
+    return CL_OK;
 }
 
 static void
@@ -108,13 +119,13 @@ on_answer(void *ctx, const struct cl_uplink_answer *answer)
 {
     struct cl_api_op *op = ctx;
     struct cl_why why = {""};
-    if (answer->err != CL_OK && op->event != NULL) {
-        explain(op, answer, &why);
-        tell_failed(op, answer->err, &why);
+    enum cl_err err = judge(op, answer, &why);
+    if (err != CL_OK && op->event != NULL) {
+        tell_failed(op, err, &why);
     } else if (op->method == CL_V2_SEND) {
         tell_sent(op, answer->result);
     } else if (op->ids_len > 0) {
-        cl_api_told(op, answer->err);
+        cl_api_told(op, err);
     } else if (op->event != NULL && !tell_result(op, answer->text)) {
         tell_failed(op, CL_ERR_NO_MEMORY, NULL);
     }
@@ -167,6 +178,8 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
     event->shown.body_bytes_max = limits->body_bytes;
     event->shown.blob_bytes_max = limits->blob_bytes;
     cl_api_event_add(client, event);
+    client->clock = (cl_time){(int64_t)welcome->time};
+    client->clock_at = cl_clock_monotonic();
     if (!cl_api_take_word(client, welcome->secret))
         cl_uplink_choke(client->uplink);
 }

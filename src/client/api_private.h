@@ -57,6 +57,8 @@ struct claw_client {
     bool is_group;             // the key is a group's
     bool is_told;              // the relay has said that; before, letters are drafts
     cl_hash_key hash_key;
+    cl_time clock;         // the relay's, as it stood at
+    cl_instant clock_at;   // that time; 0: it is not known yet
     struct cl_timer retry; // settling, after it could not be done
 
     struct cl_list agents;

@@ -55,16 +55,26 @@ new_id(void)
     return id;
 }
 
+/* The relay's clock counts for a message: this machine's may be wrong. But what a signature vouches
+ * for a relay is not to say. */
+static cl_time
+now_of(const claw_client *client)
+{
+    if (client->group_key != NULL || client->clock_at.ms == 0)
+        return cl_clock_wall();
+    return cl_time_add(client->clock, cl_clock_monotonic().ms - client->clock_at.ms);
+}
+
 /* Everything but the number in the stream, which is used up only by what is sent. */
 static enum cl_err
-fill_header(const struct claw_letter *letter, const struct cl_api_agent *from,
-            struct cl_envelope_header *header, struct cl_why *why)
+fill_header(const claw_client *client, const struct claw_letter *letter,
+            const struct cl_api_agent *from, struct cl_envelope_header *header, struct cl_why *why)
 {
     *header = (struct cl_envelope_header){.typ = CL_ENVELOPE_MSG,
                                           .from = cl_str_z(from->address),
                                           .to = cl_api_str(letter->to),
                                           .id = new_id(),
-                                          .iat = (uint64_t)(cl_clock_wall().ms / 1000),
+                                          .iat = (uint64_t)(now_of(client).ms / 1000),
                                           .cty = cl_api_str(letter->content_type),
                                           .str = {true, from->stream},
                                           .seq = from->seq + 1,
@@ -73,7 +83,9 @@ fill_header(const struct claw_letter *letter, const struct cl_api_agent *from,
                                           .reply_to = cl_api_str(letter->reply_to)};
     header->exp = header->iat + (letter->life_s == 0 ? LIFE_S : letter->life_s);
     header->dl = letter->deadline_s == 0 ? 0 : header->iat + letter->deadline_s;
-    enum cl_err err = read_id("re", letter->re, &header->re, why);
+    enum cl_err err = read_id("id", letter->id, &header->id, why);
+    if (err == CL_OK)
+        err = read_id("re", letter->re, &header->re, why);
     if (err == CL_OK)
         err = read_id("root", letter->root, &header->root, why);
     if (!cl_id_is_none(header->root))
@@ -434,7 +446,7 @@ send_from(claw_client *client, const struct cl_api_send *send, struct cl_api_age
     cl_buf_init(&body, CL_ENVELOPE_BODY_BYTES_MAX);
     cl_buf_init(&texts[0], CL_HTTP_BODY_BYTES_MAX);
     cl_buf_init(&texts[1], CL_HTTP_BODY_BYTES_MAX);
-    enum cl_err err = fill_header(send->letter, from, &header, why);
+    enum cl_err err = fill_header(client, send->letter, from, &header, why);
     if (err == CL_OK)
         err = write_body(send, &header, &body, why);
     if (err == CL_OK)

@@ -671,12 +671,15 @@ TEST(calls_that_block_wait_out_an_outage)
 
 TEST(a_letter_that_cannot_be_is_refused)
 {
+    char id[CLAW_ID_CAP];
     const struct claw_options options = options_for_tests();
     struct claw_letter letter;
     begin(&options);
     claw_letter_init(&letter, sizeof letter);
     letter.from = "otto";
     letter.to = "laptop/mira";
+    letter.id = "AAECAwQF"; // its beginning alone
+    CHECK_INT(claw_send(client, &letter, NULL), CLAW_ERR_USAGE);
     CHECK_INT(claw_ask(client, &letter, 0, NULL), CLAW_ERR_USAGE);
     CHECK_INT(claw_ask(client, &letter, -1, NULL), CLAW_ERR_USAGE); // it is no wait without end
     letter.body_len = 1;
@@ -684,6 +687,10 @@ TEST(a_letter_that_cannot_be_is_refused)
     letter.body_len = CL_ENVELOPE_BODY_BYTES_MAX + 1;
     CHECK_INT(claw_send_large(client, &letter, 0, NULL), CLAW_ERR_USAGE);
     CHECK_INT(claw_waiting(client), 0);
+    letter.body_len = 0;
+    letter.id = "AAECAwQFBgcICQoLDA0ODw";
+    CHECK_INT(claw_send(client, &letter, id), CLAW_OK);
+    CHECK_STR(cl_str_z(id), cl_str_z(letter.id));
     end();
 }
 
