@@ -532,6 +532,8 @@
 /* From connect to the whole answer. A waiting poll adds what it asked to wait. */
 #define CL_CLIENT_TIMEOUT_MS 15000
 #define CL_CLIENT_CONNECT_MS 5000
+/* What stands beside a call is turned so often while that waits. */
+#define CL_CLIENT_BESIDE_MS 200
 /* Between tries: doubles from the first to the second, with full jitter. */
 #define CL_CLIENT_BACKOFF_FIRST_MS 1000
 #define CL_CLIENT_BACKOFF_LAST_MS  30000

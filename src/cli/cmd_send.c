@@ -105,7 +105,7 @@ run_send(struct cl_run *run, struct cl_why *why)
     struct cl_why late;
     struct cl_post_want want = {
         .wish = CL_POST_SENT,
-        .reply_to = cl_run_option(run, REPLY_TO),
+        .reply_to = run->opts.values[REPLY_TO],
         .timeout_s = (uint32_t)cl_opts_number(&run->opts, TIMEOUT, CL_CLI_SEND_TIMEOUT_S)};
     if (run->opts.values[WAIT] != NULL) {
         enum cl_err err = read_wish(cl_run_option(run, WAIT), &want, why);

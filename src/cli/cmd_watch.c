@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
 #include "base/random.h"
+#include "cli/claw.h"
 #include "cli/crowd.h"
 #include "cli/mail.h"
 #include "cli/walk.h"
-#include "client/api_cli.h"
-#include "proto/id_text.h"
-#include "proto/v2_decode.h"
 #include "wire/json.h"
 
 enum { TAKE };
@@ -132,30 +130,13 @@ show_change(void *ctx, enum cl_crowd_change change, cl_str agent)
     show(watch, &json);
 }
 
-/* As the relay said it. */
 static void
 show_receipt(struct watch *watch, const struct claw_event *event)
 {
     struct cl_json_writer json;
-    struct cl_v2_step steps[CL_RUNG_COUNT];
-    const struct cl_v2_ending ended = {.outcome = (uint8_t)event->outcome,
-                                       .at = (uint64_t)event->ended_ms,
-                                       .by = cl_str_z(event->ended_by),
-                                       .reason = cl_str_z(event->reason)};
-    struct cl_v2_receipt receipt = {.version = event->cursor,
-                                    .rungs = {steps, 0},
-                                    .ended = event->outcome == CLAW_OUTCOME_NONE ? NULL : &ended};
-    (void)cl_id_from_text(cl_str_z(event->id), &receipt.id);            // it is one
-    for (; receipt.rungs.len < event->steps_len; receipt.rungs.len++) { // no more than there are
-        const struct claw_step *step = &event->steps[receipt.rungs.len];
-        steps[receipt.rungs.len] = (struct cl_v2_step){.rung = (uint8_t)(step->rung - 1),
-                                                       .at = (uint64_t)step->at_ms,
-                                                       .by = cl_str_z(step->by),
-                                                       .proof = (uint8_t)step->proof};
-    }
     cl_run_body(watch->run, &json);
     cl_json_put_name(&json, CL_STR("receipt"));
-    cl_shape_put(&json, &cl_v2_receipt_shape, &receipt);
+    cl_claw_put_receipt(&json, event);
     show(watch, &json);
 }
 
@@ -190,24 +171,11 @@ note_unread(struct watch *watch, const char *why)
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
-/* Its answer comes with the method as its tag. */
 static void
 call(struct watch *watch, enum cl_v2_method method, const void *params)
 {
-    struct cl_json_writer json;
-    struct cl_buf text;
-    cl_buf_init(&text, CL_HTTP_BODY_BYTES_MAX);
-    cl_json_writer_init(&json, &text);
-    cl_shape_put(&json, cl_v2_params_shape(method), params);
-    enum cl_err err = cl_json_writer_end(&json);
-    if (err == CL_OK)
-        err = cl_buf_append_byte(&text, '\0');
-    if (err == CL_OK) // the name is a literal
-        err = cl_api_err_of(
-            claw_call(watch->client, cl_v2_method_name(method).ptr, text.ptr, method));
-    if (err == CL_ERR_NO_MEMORY || err == CL_ERR_FULL) // of an end an event tells
+    if (cl_claw_call(watch->client, method, params) != CL_OK)
         END(watch, CL_ERR_NO_MEMORY, "Out of memory.");
-    cl_buf_done(&text);
 }
 
 static cl_str
@@ -323,10 +291,7 @@ take_result(struct watch *watch, const struct claw_event *event)
     cl_random_bytes(&key, sizeof key);
     cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
     const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
-    enum cl_err err = cl_api_err_of(event->err);
-    if (err == CL_OK)
-        err = cl_v2_read_result(&reader, method, cl_str_of(event->json, event->json_len), &result,
-                                NULL);
+    enum cl_err err = cl_claw_read(&reader, event, &result);
     if (method == CL_V2_AGENTS && err == CL_OK)
         take_agents(watch, &result.agents);
     else if (method == CL_V2_AGENTS)
@@ -441,42 +406,17 @@ on_event(void *user, claw_client *client, const struct claw_event *event)
 static enum cl_err
 begin(struct watch *watch, struct cl_why *why)
 {
-    struct cl_run *run = watch->run;
-    char instance[CL_NAME_BYTES_MAX + 1];
-    struct claw_options how;
     struct claw_agent agent;
-    (void)cl_str_copy(instance, sizeof instance, cl_me_instance(&run->me)); // a name fits
-    claw_options_init(&how, sizeof how);
-    how.instance = instance;
-    how.program = "clawlink/" CLAWLINK_VERSION;
-    how.on_event = on_event;
-    how.event_user = watch;
-    how.is_impatient = 1;
     claw_agent_init(&agent, sizeof agent);
-    agent.agent = run->me.text;
+    agent.agent = watch->run->me.text;
     agent.is_quiet = !watch->takes;
     watch->look_at = watch->agents_at = CL_INSTANT_NEVER;
-    enum cl_err err = cl_api_new_like(&how, run->client, &watch->client, why);
+    enum cl_err err = cl_claw_new(watch->run, on_event, watch, &watch->client, why);
     if (err == CL_OK)
         err = cl_api_err_of(claw_attach(watch->client, &agent));
     if (err == CL_OK)
-        err = cl_client_exit_on_signals(run->client, 0);
+        err = cl_client_exit_on_signals(watch->run->client, 0);
     return err == CL_OK ? CL_OK : cl_fail(err, why, "Cannot watch: %s.", cl_err_wire(err));
-}
-
-/* For the relay, Ctrl-C, or the next thing to ask. Ctrl-C is heard here alone: so what was shown
- * and acknowledged is told to the relay before. */
-static void
-wait_for_more(struct watch *watch)
-{
-    cl_instant now = cl_clock_monotonic();
-    cl_instant next = cl_instant_earlier(watch->look_at, watch->agents_at);
-    int64_t ms = cl_instant_earlier(next, cl_instant_add(now, CL_CLI_AGENTS_MS)).ms - now.ms;
-    int64_t own_ms = claw_deadline(watch->client);
-    if (own_ms >= 0 && own_ms < ms)
-        ms = own_ms;
-    if (ms > 0)
-        cl_client_wait(watch->run->client, claw_fd(watch->client), (uint32_t)ms);
 }
 
 static void
@@ -484,17 +424,16 @@ follow(struct watch *watch)
 {
     while (!watch->is_over) {
         cl_instant now = cl_clock_monotonic();
-        struct cl_why why;
         if (watch->look_at.ms <= now.ms)
             look(watch);
         if (watch->agents_at.ms <= now.ms)
             ask_who_is_there(watch);
-        if (claw_turn(watch->client, 0) != CLAW_OK) {
-            claw_why(watch->client, why.text, sizeof why.text);
-            END(watch, CL_ERR_INTERNAL, "%s", why.text);
+        cl_instant next = cl_instant_earlier(watch->look_at, watch->agents_at);
+        enum cl_err err = cl_claw_turn(watch->run, watch->client, next, &watch->why);
+        if (err != CL_OK && !watch->is_over) {
+            watch->is_over = true;
+            watch->err = err;
         }
-        if (!watch->is_over)
-            wait_for_more(watch);
     }
 }
 

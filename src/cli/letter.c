@@ -149,51 +149,46 @@ where_from(const struct cl_opts *opts)
                : "nothing came on standard input, and there is no text behind the address";
 }
 
-/* The numbers that name it. A stream for each: the run that follows cannot know this one's. */
 static void
 name_it(struct cl_letter *letter)
 {
-    uint64_t stream = 0;
-    char text[CL_ID_TEXT_CAP];
+    cl_id id;
     do { // its beginning is typed again, where a dash would make it an option
-        cl_random_bytes(&letter->header.id, sizeof letter->header.id);
-        cl_id_text(letter->header.id, text);
-    } while (text[0] == '-');
-    cl_random_bytes(&stream, sizeof stream);
-    letter->header.str = (cl_maybe){true, stream};
-    letter->header.seq = 1;
+        cl_random_bytes(&id, sizeof id);
+        cl_id_text(id, letter->id);
+    } while (letter->id[0] == '-');
+    letter->claw.id = letter->id;
 }
 
 enum cl_err
 cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts, const struct cl_me *me,
                size_t bytes_max, struct cl_why *why)
 {
-    struct cl_envelope_header *header = &letter->header;
-    *letter = (struct cl_letter){
-        .ttl_s = (uint32_t)cl_opts_number(opts, CL_LETTER_TTL, CL_ENVELOPE_LIFE_S_MAX),
-        .deadline_s = (uint32_t)cl_opts_number(opts, CL_LETTER_DEADLINE, 0),
-        .attempts = (uint8_t)cl_opts_number(opts, CL_LETTER_ATTEMPTS, 0)};
+    struct claw_letter *claw = &letter->claw;
+    *letter = (struct cl_letter){.id = ""};
     cl_buf_init(&letter->body, bytes_max);
-    cl_buf_init(&letter->text, CL_HTTP_BODY_BYTES_MAX);
+    claw_letter_init(claw, sizeof *claw);
     name_it(letter);
-    header->typ = CL_ENVELOPE_MSG;
-    header->from = cl_me_address(me);
-    header->to = given(opts, CL_LETTER_TO);
-    header->cty = given(opts, CL_LETTER_TYPE);
-    header->thr = given(opts, CL_LETTER_THREAD);
+    claw->from = me->text;
+    claw->to = opts->values[CL_LETTER_TO];
+    claw->content_type = opts->values[CL_LETTER_TYPE];
+    claw->thread = opts->values[CL_LETTER_THREAD];
+    claw->life_s = (uint32_t)cl_opts_number(opts, CL_LETTER_TTL, 0);
+    claw->deadline_s = (uint32_t)cl_opts_number(opts, CL_LETTER_DEADLINE, 0);
+    claw->attempts = (uint32_t)cl_opts_number(opts, CL_LETTER_ATTEMPTS, 0);
+    claw->root = opts->values[CL_LETTER_ROOT];
+    claw->hops = (uint32_t)cl_opts_number(opts, CL_LETTER_HOPS, 0);
     if (opts->values[CL_LETTER_OUTCOME] != NULL)
-        letter->outcome = outcome_of(given(opts, CL_LETTER_OUTCOME));
-    cl_str level = given(opts, CL_LETTER_PRIORITY);
-    header->pri = (uint8_t)(level.ptr == NULL ? CL_PRIORITY_NORMAL : level_of(level));
-    if (cl_id_from_text(given(opts, CL_LETTER_ROOT), &header->root))
-        header->hops = (cl_maybe){true, cl_opts_number(opts, CL_LETTER_HOPS, 0)};
+        claw->outcome = outcome_of(given(opts, CL_LETTER_OUTCOME));
+    if (opts->values[CL_LETTER_PRIORITY] != NULL)
+        claw->priority = level_of(given(opts, CL_LETTER_PRIORITY));
     enum cl_err err = read_body(letter, opts, why);
     if (err == CL_OK && letter->body.len == 0 && opts->values[CL_LETTER_EMPTY] == NULL)
         err = cl_fail(CL_ERR_USAGE, why,
                       "The message is empty: %s. With --empty it is sent all the same.",
                       where_from(opts));
-    if (err == CL_OK && header->cty.len == 0 && !cl_utf8_is_valid(cl_buf_str(&letter->body)))
-        header->cty = CL_STR("application/octet-stream");
+    if (err == CL_OK && claw->content_type == NULL && !cl_utf8_is_valid(cl_buf_str(&letter->body)))
+        claw->content_type = "application/octet-stream";
     return err;
 }
 
@@ -201,38 +196,6 @@ void
 cl_letter_done(struct cl_letter *letter)
 {
     cl_buf_done(&letter->body);
-    cl_buf_done(&letter->text);
-}
-
-enum cl_err
-cl_letter_seal(struct cl_letter *letter, cl_time now, cl_str body, cl_str cty, struct cl_why *why)
-{
-    struct cl_arena arena;
-    struct cl_why reason = {""};
-    cl_hash_key key;
-    struct cl_envelope_header header = letter->header;
-    cl_random_bytes(&key, sizeof key);
-    cl_arena_init(&arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
-    const struct cl_envelope_reader reader = {.arena = &arena, .hash_key = &key};
-    header.cty = cty;
-    header.iat = (uint64_t)(now.ms / 1000);
-    header.exp = header.iat + letter->ttl_s;
-    if (letter->deadline_s > 0)
-        header.dl = header.iat + letter->deadline_s;
-    cl_buf_clear(&letter->text);
-    enum cl_err err = cl_envelope_encode(&reader, &header, body, &letter->text, &reason);
-    cl_arena_done(&arena);
-    if (err == CL_OK)
-        return CL_OK;
-    return cl_fail(err == CL_ERR_MALFORMED || err == CL_ERR_MISSING ? CL_ERR_USAGE : err, why,
-                   "The message breaks a rule of protocol v2: %.200s.",
-                   reason.text[0] == '\0' ? cl_err_wire(err) : reason.text);
-}
-
-struct cl_envelope
-cl_letter_envelope(const struct cl_letter *letter)
-{
-    return cl_envelope_split(cl_buf_str(&letter->text));
 }
 
 void
@@ -256,14 +219,13 @@ asker_of(cl_str to)
 }
 
 enum cl_err
-cl_letter_explain(const struct cl_letter *letter, const struct cl_client *client,
-                  const struct cl_v2_error *error, struct cl_why *why)
+cl_letter_explain(const struct cl_letter *letter, const struct cl_client *client, enum cl_err err,
+                  const char *text, struct cl_why *why)
 {
-    cl_str to = letter->header.to, asker = asker_of(to), url = cl_client_url_shown(client);
+    cl_str to = cl_str_z(letter->claw.to), asker = asker_of(to), url = cl_client_url_shown(client);
     struct cl_address address;
-    enum cl_err err = cl_explain_v2(client, CL_V2_SEND, error, why);
     if (err != CL_ERR_NO_AGENT || !cl_address_read(to, &address))
-        return err;
+        return cl_fail(err, why, "%s", text);
     if (address.kind == CL_ADDRESS_CAP)
         return cl_fail(err, why,
                        "No such agent: nobody who is online at %.*s offers %.*s. `clawlink agents "

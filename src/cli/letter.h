@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * cli/letter.h - the message that somebody at the command line writes, as an envelope.
+ * cli/letter.h - the message that somebody at the command line writes, for libclawlink to send.
  */
 #ifndef CL_CLI_LETTER_H
 #define CL_CLI_LETTER_H
 
+#include "clawlink/client.h"
 #include "cli/me.h"
-#include "client/call_v2.h"
+#include "client/client.h"
 #include "proto/envelope.h"
+#include "proto/id_text.h"
 
 /* The first options of each verb that sends, in this order: its own follow from CL_LETTER_COUNT. */
 enum cl_letter_option {
@@ -64,20 +66,16 @@ enum cl_letter_option {
 // clang-format on
 
 struct cl_letter {
-    struct cl_envelope_header header;
-    struct cl_buf body; // as it was given
-    struct cl_buf text; // the envelope's, once it is sealed
-    uint32_t ttl_s;
-    uint32_t deadline_s; // 0: none
-    uint8_t attempts;    // 0: as often as it takes
-    uint8_t outcome;     // of what it answers; 0: nothing is said
+    struct claw_letter claw; // but for the body
+    struct cl_buf body;      // as it was given
+    char id[CL_ID_TEXT_CAP];
 };
 
 /* Are the values of these options good ones? For struct cl_cmd's check. */
 CL_MUST_CHECK enum cl_err cl_letter_check(const struct cl_opts *opts, struct cl_why *why);
 
-/* Reads the body, at most bytes_max, and all that the options say but --re; gives it an id, and a
- * stream of its own. Strings are those of opts and of me. cl_letter_done is due in any case.
+/* Reads the body, at most bytes_max, and all that the options say but --re; gives it an id.
+ * Strings are those of opts, of me and its own. cl_letter_done is due in any case.
  * CL_ERR_IO, CL_ERR_TOO_LARGE; CL_ERR_USAGE: there is nothing to send, and no --empty says that
  * this is meant. */
 CL_MUST_CHECK enum cl_err cl_letter_init(struct cl_letter *letter, const struct cl_opts *opts,
@@ -85,22 +83,14 @@ CL_MUST_CHECK enum cl_err cl_letter_init(struct cl_letter *letter, const struct 
                                          struct cl_why *why);
 void cl_letter_done(struct cl_letter *letter);
 
-/* Makes the envelope, as of now by the relay's clock, with that body and media type: its own, or
- * what stands for them. From then on it stays as it is, however often it is sent. CL_ERR_USAGE: a
- * rule of the envelope is broken. */
-CL_MUST_CHECK enum cl_err cl_letter_seal(struct cl_letter *letter, cl_time now, cl_str body,
-                                         cl_str cty, struct cl_why *why);
-/* Of a letter that is sealed. */
-struct cl_envelope cl_letter_envelope(const struct cl_letter *letter);
-
 /* An address that one run of `ask` has, so that the answer comes to it alone: "laptop/mira" is
  * "laptop/mira.ask-01234567" there. */
 void cl_letter_name_asker(const struct cl_me *me, char ret_address[static CL_ME_CAP]);
 
 /* The sentence about a relay's refusal to take it, with what to do about its address; returns
- * error->err. */
+ * err, of which libclawlink says that text. */
 CL_MUST_CHECK enum cl_err cl_letter_explain(const struct cl_letter *letter,
-                                            const struct cl_client *client,
-                                            const struct cl_v2_error *error, struct cl_why *why);
+                                            const struct cl_client *client, enum cl_err err,
+                                            const char *text, struct cl_why *why);
 
 #endif

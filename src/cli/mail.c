@@ -96,6 +96,18 @@ cl_mail_of_event(const struct claw_event *event, struct cl_mail *ret_mail,
                                       .chain = event->root[0] == '\0' ? NULL : ret_chain};
 }
 
+bool
+cl_mail_keep(struct cl_mail *mail, struct cl_arena *arena)
+{
+    struct cl_envelope_header *header = &mail->header;
+    cl_str *texts[] = {&header->from,     &header->to, &header->cty,    &header->thr,
+                       &header->reply_to, &mail->body, &mail->blob.cty, &mail->sha256};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!cl_arena_copy(arena, *texts[i], texts[i]))
+            return false;
+    return true;
+}
+
 /* -- as JSON ----------------------------------------------------------------------------------- */
 
 static void

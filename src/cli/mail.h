@@ -36,6 +36,8 @@ CL_MUST_CHECK enum cl_err cl_mail_open(const struct cl_envelope_reader *reader,
  * the event, the chain in *ret_chain. */
 void cl_mail_of_event(const struct claw_event *event, struct cl_mail *ret_mail,
                       struct cl_v2_added *ret_added, struct cl_v2_chain *ret_chain);
+/* All its text in the arena, where it was somewhere else. False without memory. */
+bool cl_mail_keep(struct cl_mail *mail, struct cl_arena *arena);
 /* The object; added is what the relay says, or NULL. */
 void cl_mail_put(struct cl_json_writer *json, const struct cl_mail *mail,
                  const struct cl_v2_added *added);

@@ -4,31 +4,25 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/random.h"
+#include "cli/answer.h"
 #include "cli/inbox.h"
-#include "cli/mail.h"
 #include "cli/parcel.h"
-#include "proto/id_text.h"
-
-#define CLIENT_NAME "clawlink/" CLAWLINK_VERSION
 
 struct post {
     struct cl_run *run;
     const struct cl_post_want *want;
     struct cl_letter letter;
-    struct cl_uplink_config config;
-    struct cl_uplink *uplink;
-    char id[CL_ID_TEXT_CAP];
+    char re[CL_ID_TEXT_CAP]; // of what it answers
+    claw_client *client;
+    const char *id;            // the letter's
     char who[CL_ME_WORDS_CAP]; // " --as mira", for what is told to be typed
     char reply_to[CL_ME_CAP];  // an address of this run's own; empty: none
     cl_instant deadline;
 
     /* -- of the relay */
     bool is_up;
-    bool is_away;    // and that was told
-    bool wants_seal; // it is there for the first time: the envelope can be made
-    cl_time clock;   // its clock, at `clock_at`
-    cl_instant clock_at;
+    bool is_away;      // and that was told
+    bool wants_letter; // it is there for the first time
     uint64_t body_bytes;
     uint64_t blob_bytes;
     char epoch[CL_NAME_BYTES_MAX + 1];
@@ -37,24 +31,15 @@ struct post {
     bool is_made;          // the call went out, as far as we can tell
     bool is_in_doubt;      // a connection broke before its answer came
     bool is_there;         // the relay said that it has it
-    struct cl_buf sent;    // JSON: the result of send
+    bool is_trace_due;     // whether it still has it is to be asked again
+    struct cl_buf sent;    // JSON: what it said then
     struct cl_buf receipt; // JSON: the last one
 
     /* -- of the answer */
-    cl_instant look_at;             // when the own inbox is looked through next
-    bool is_looking;                // and it is being done
-    unsigned lane;                  // behind the place in that one
-    uint64_t places[CL_LANE_COUNT]; // what was looked at, in each lane
-    bool has_answer;
+    struct cl_answer found;
+    bool is_taken; // it was looked into
     bool is_shown;
-    bool wants_taking; // it was not looked into and acknowledged yet
-    bool is_own_inbox; // where it waits; else at the address of this run's own
-    struct cl_range answer_at;
-    struct cl_v2_added added;
-    struct cl_v2_chain chain;
-    struct cl_mail mail;
-    struct cl_arena arena; // all of it
-    cl_hash_key hash_key;
+    bool is_acking;       // what was given is being acknowledged
     struct cl_buf blob;   // its bytes, if it was one
     struct cl_buf answer; // JSON: a message (cli/mail.h)
 
@@ -67,14 +52,6 @@ struct post {
     enum cl_err err;
     struct cl_why why;
 };
-
-static const struct cl_uplink_events events;
-
-static cl_id
-id_of(const struct post *post)
-{
-    return post->letter.header.id;
-}
 
 static void
 end(struct post *post, enum cl_err err)
@@ -161,28 +138,28 @@ judge(struct post *post)
         // Who failed may say more about it in an answer, which can come a little later.
         cl_instant at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LAST_WORDS_MS);
         post->deadline = cl_instant_earlier(post->deadline, at);
-        post->look_at = cl_instant_earlier(post->look_at, cl_clock_monotonic());
+        post->found.look_at = cl_instant_earlier(post->found.look_at, cl_clock_monotonic());
         return;
     }
 }
 
 /* What a receipt says; as JSON it is kept for the result. */
 static void
-learn(struct post *post, const struct cl_v2_receipt *receipt)
+learn(struct post *post, const struct claw_event *event)
 {
     struct cl_json_writer json;
-    const struct cl_v2_step *steps = receipt->rungs.ptr;
-    const struct cl_v2_ending *ended = receipt->ended;
-    for (uint32_t i = 0; i < receipt->rungs.len; i++)
-        post->rungs |= 1U << steps[i].rung;
-    if (ended != NULL) {
-        post->outcome = ended->outcome;
-        if (!cl_str_copy(post->reason, sizeof post->reason, ended->reason))
+    if (!cl_str_eq(cl_str_z(event->id), cl_str_z(post->id)))
+        return; // another message of the same sender
+    for (size_t i = 0; i < event->steps_len; i++)
+        post->rungs |= 1U << (event->steps[i].rung - 1);
+    if (event->outcome != CLAW_OUTCOME_NONE) {
+        post->outcome = event->outcome;
+        if (!cl_str_copy(post->reason, sizeof post->reason, cl_str_z(event->reason)))
             post->reason[0] = '\0'; // its shape has that bound
     }
     cl_buf_clear(&post->receipt);
     cl_json_writer_init(&json, &post->receipt);
-    cl_shape_put(&json, &cl_v2_receipt_shape, receipt);
+    cl_claw_put_receipt(&json, event);
     if (cl_json_writer_end(&json) != CL_OK)
         end_without_memory(post);
     judge(post);
@@ -209,7 +186,7 @@ put_result(struct post *post, cl_str *ret_result)
     if (sent.len > 0)
         put_member(&json, "to", cl_doc_find(sent, CL_STR("to")));
     else
-        cl_json_put_member(&json, CL_STR("to"), post->letter.header.to);
+        cl_json_put_member(&json, CL_STR("to"), cl_str_z(post->letter.claw.to));
     cl_json_put_member(&json, CL_STR("status"), status_of(post));
     put_member(&json, "durability", cl_doc_find(sent, CL_STR("durability")));
     put_member(&json, "duplicate", cl_doc_find(sent, CL_STR("duplicate")));
@@ -239,107 +216,25 @@ end_with_answer(struct post *post, bool is_acked)
         end(post, CL_OK);
 }
 
-static void
-on_acked(void *ctx, const struct cl_uplink_answer *answer)
-{
-    struct post *post = ctx;
-    if (!post->is_over)
-        end_with_answer(post, answer->err == CL_OK);
-}
-
-static void
-call(struct post *post, const struct cl_uplink_call *call)
-{
-    if (cl_uplink_call(post->uplink, call, NULL) != CL_OK)
-        end_without_memory(post);
-}
-
-/* Is this message the answer? Then it is kept; what becomes of it, take_answer sees to. */
-static bool
-keep_if_answer(struct post *post, bool is_own_inbox, const struct cl_v2_letter *letter)
-{
-    struct cl_envelope copy;
-    const struct cl_envelope_reader reader = {.arena = &post->arena, .hash_key = &post->hash_key};
-    if (post->has_answer)
-        return true;
-    cl_arena_clear(&post->arena);
-    bool is_it = cl_envelope_copy(&letter->envelope, &post->arena, &copy) &&
-                 cl_mail_open(&reader, &copy, &post->mail, NULL) == CL_OK &&
-                 cl_id_eq(post->mail.header.re, id_of(post));
-    if (!is_it)
-        return false;
-    post->has_answer = post->wants_taking = true;
-    post->is_own_inbox = is_own_inbox;
-    post->answer_at = letter->at;
-    post->added = *(const struct cl_v2_added *)letter->relay;
-    if (post->added.chain != NULL) {
-        post->chain = *(const struct cl_v2_chain *)post->added.chain;
-        post->added.chain = &post->chain;
-    }
-    return true;
-}
-
-static void look_behind(struct post *post, unsigned lane, uint32_t limit);
-
-/* What lies behind what was looked at in that lane, and then in the lanes after it, where some may
- * have been looked at as well. */
-static void
-on_inbox(void *ctx, const struct cl_uplink_answer *answer)
-{
-    struct post *post = ctx;
-    const struct cl_v2_inbox_view *view = answer->result;
-    bool is_new = false;
-    post->is_looking = false;
-    if (answer->err != CL_OK || view->messages.len == 0)
-        return; // the next look comes soon
-    const struct cl_v2_letter *letters = view->messages.ptr;
-    for (uint32_t i = 0; i < view->messages.len; i++) {
-        uint64_t *place = &post->places[letters[i].at.priority];
-        if (letters[i].at.first <= *place)
-            continue;
-        is_new = true;
-        *place = letters[i].at.first;
-        if (keep_if_answer(post, true, &letters[i]))
-            return;
-    }
-    unsigned last = letters[view->messages.len - 1].at.priority;
-    if (view->next.first > 0 && (is_new || last > post->lane))
-        look_behind(post, last, is_new ? CL_CLI_WATCH_PAGE : 1);
-}
-
-static void
-look_behind(struct post *post, unsigned lane, uint32_t limit)
-{
-    uint64_t place = post->places[lane];
-    struct cl_v2_inbox params = {.agent = cl_me_address(&post->run->me), .limit = limit};
-    if (place > 0)
-        params.after = (struct cl_range){.priority = (uint8_t)lane, .first = place, .last = place};
-    post->is_looking = true;
-    post->lane = lane;
-    call(post, &(struct cl_uplink_call){
-                   .method = CL_V2_INBOX, .params = &params, .fn = on_inbox, .ctx = post});
-}
-
-/* Through what is new in the own inbox, without taking: who does not heed `reply_to` answers there,
- * as agents of v1 do. What else is there is not ours to touch: another program of this agent may be
- * reading it. */
-static void
-look(struct post *post)
-{
-    post->look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
-    if (!post->is_looking)
-        look_behind(post, 0, 1);
-}
-
 /* -- sending it -------------------------------------------------------------------------------- */
 
 static void
-keep_sent(struct post *post, const struct cl_uplink_answer *answer)
+keep_sent(struct post *post, const struct claw_event *event)
 {
+    struct cl_json_writer json;
     post->is_there = true;
     post->rungs |= 1U << CL_RUNG_ACCEPTED;
     cl_buf_clear(&post->sent);
-    if (cl_buf_append(&post->sent, answer->text) != CL_OK)
+    cl_json_writer_init(&json, &post->sent);
+    cl_json_object_begin(&json);
+    cl_json_put_member(&json, CL_STR("to"), cl_str_z(event->to));
+    cl_json_put_member(&json, CL_STR("durability"), cl_v2_durabilities[event->durability]);
+    cl_json_put_name(&json, CL_STR("duplicate"));
+    cl_json_put_bool(&json, event->is_duplicate != 0);
+    if (event->has_recipients != 0)
+        cl_json_put_member_u64(&json, CL_STR("recipients"), event->recipients);
+    cl_json_object_end(&json);
+    if (cl_json_writer_end(&json) != CL_OK)
         end_without_memory(post);
     judge(post); // of a later rung in it the receipt is on its way
 }
@@ -353,10 +248,11 @@ err_of_doubt(const struct post *post)
 
 /* What was refused is nowhere, unless it had been sent before and that answer got lost. */
 static void
-take_refusal(struct post *post, const struct cl_v2_error *error)
+take_refusal(struct post *post, const struct claw_event *event)
 {
     struct cl_why why;
-    enum cl_err err = cl_letter_explain(&post->letter, post->run->client, error, &why);
+    enum cl_err err = cl_letter_explain(&post->letter, post->run->client, cl_api_err_of(event->err),
+                                        event->text, &why);
     post->is_made = post->is_in_doubt;
     if (post->is_in_doubt)
         END(post, err_of_doubt(post),
@@ -368,25 +264,22 @@ take_refusal(struct post *post, const struct cl_v2_error *error)
 }
 
 static void
-on_sent(void *ctx, const struct cl_uplink_answer *answer)
+on_sent(struct post *post, const struct claw_event *event)
 {
-    struct post *post = ctx;
-    const struct cl_v2_sent *sent = answer->result;
-    if (answer->err == CL_OK && !cl_id_eq(sent->id, id_of(post)))
-        END(post, CL_ERR_IO, "The relay answers of another message than %s.", post->id);
-    else if (answer->err == CL_OK)
-        keep_sent(post, answer);
-    else if (answer->error != NULL)
-        take_refusal(post, answer->error);
+    if (event->err == CLAW_OK)
+        keep_sent(post, event);
+    else if (event->err == CLAW_ERR_IO) // it answered something that is no answer
+        END(post, CL_ERR_IO, "%s", event->text);
     else
-        END(post, answer->err, "The relay's answer about message %s could not be read (%s).",
-            post->id, cl_err_wire(answer->err));
+        take_refusal(post, event);
 }
 
-static cl_time
-relay_now(const struct post *post)
+/* While a blob is on its way the connection is kept up. */
+static void
+turn_beside(void *ctx)
 {
-    return cl_time_add(post->clock, cl_clock_monotonic().ms - post->clock_at.ms);
+    struct post *post = ctx;
+    (void)claw_turn(post->client, 0); // a broken client is seen afterwards
 }
 
 static struct cl_parcel
@@ -395,12 +288,26 @@ parcel_of(struct post *post, const cl_digest *digest)
     return (struct cl_parcel){post->run, digest, post->deadline, &post->is_over};
 }
 
+static enum cl_err
+send_body(struct post *post, cl_str body, struct cl_why *why)
+{
+    struct claw_letter *claw = &post->letter.claw;
+    claw->body = body.ptr;
+    claw->body_len = body.len;
+    claw_err err = claw_send(post->client, claw, NULL);
+    post->is_made = err == CLAW_OK;
+    // What breaks a rule was said by an option.
+    return err == CLAW_OK
+               ? CL_OK
+               : cl_claw_fail(post->client, err == CLAW_ERR_MALFORMED ? CLAW_ERR_USAGE : err, why);
+}
+
 /* A body that is too large for an envelope goes before it, and the envelope says which it is. */
 static enum cl_err
-seal_blob(struct post *post, struct cl_why *why)
+send_blob(struct post *post, struct cl_why *why)
 {
     struct cl_letter *letter = &post->letter;
-    struct cl_blob blob = {.size = letter->body.len, .cty = letter->header.cty};
+    struct cl_blob blob = {.size = letter->body.len, .cty = cl_str_z(letter->claw.content_type)};
     struct cl_buf body;
     cl_digest digest;
     if (letter->body.len > post->blob_bytes)
@@ -413,39 +320,30 @@ seal_blob(struct post *post, struct cl_why *why)
         return cl_fail(err, why, "Out of memory.");
     const struct cl_parcel parcel = parcel_of(post, &digest);
     struct cl_why reason = {""};
+    cl_client_beside(post->run->client, turn_beside, post);
     err = cl_parcel_send(&parcel, cl_buf_str(&letter->body), &reason);
+    cl_client_beside(post->run->client, NULL, NULL);
     if (err != CL_OK)
         return cl_fail(err, why, "%.380s Message %s was not sent.", reason.text, post->id);
+    if (post->is_over) // the connection has ended meanwhile
+        return CL_OK;
     blob.digest = digest;
+    letter->claw.content_type = CL_CTY_BLOB;
     cl_buf_init(&body, CL_ENVELOPE_BODY_BYTES_MAX);
     err = cl_blob_put(&blob, &body);
-    err = err == CL_OK
-              ? cl_letter_seal(letter, relay_now(post), cl_buf_str(&body), CL_STR(CL_CTY_BLOB), why)
-              : cl_fail(err, why, "Out of memory.");
+    err = err == CL_OK ? send_body(post, cl_buf_str(&body), why)
+                       : cl_fail(err, why, "Out of memory.");
     cl_buf_done(&body);
     return err;
 }
 
-/* Outside of the loop's callbacks, where a blob may be sent before it. */
+/* Outside of the events' function, since a blob may go before it. */
 static enum cl_err
-seal_and_send(struct post *post, struct cl_why *why)
+send_letter(struct post *post, struct cl_why *why)
 {
-    struct cl_letter *letter = &post->letter;
-    cl_str body = cl_buf_str(&letter->body);
-    post->wants_seal = false;
-    enum cl_err err = body.len > post->body_bytes
-                          ? seal_blob(post, why)
-                          : cl_letter_seal(letter, relay_now(post), body, letter->header.cty, why);
-    if (err != CL_OK || post->is_over) // the connection may have ended during the upload
-        return err;
-    const struct cl_v2_send params = {.envelope = cl_letter_envelope(letter),
-                                      .attempts = letter->attempts,
-                                      .outcome = letter->outcome};
-    call(post,
-         &(struct cl_uplink_call){
-             .method = CL_V2_SEND, .params = &params, .is_kept = true, .fn = on_sent, .ctx = post});
-    post->is_made = true;
-    return CL_OK;
+    cl_str body = cl_buf_str(&post->letter.body);
+    post->wants_letter = false;
+    return body.len > post->body_bytes ? send_blob(post, why) : send_body(post, body, why);
 }
 
 /* -- taking the answer ------------------------------------------------------------------------- */
@@ -454,11 +352,13 @@ seal_and_send(struct post *post, struct cl_why *why)
 static enum cl_err
 fetch_blob(struct post *post, struct cl_why *why)
 {
-    struct cl_mail *mail = &post->mail;
+    struct cl_mail *mail = &post->found.mail;
     struct cl_parcel parcel = parcel_of(post, &mail->blob.digest);
     // It came in time; its bytes get as long once more.
     parcel.deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
+    cl_client_beside(post->run->client, turn_beside, post);
     enum cl_err err = cl_parcel_fetch(&parcel, mail->blob.size, &post->blob, why);
+    cl_client_beside(post->run->client, NULL, NULL);
     if (err != CL_OK)
         return err;
     mail->is_blob = false;
@@ -471,7 +371,8 @@ fetch_blob(struct post *post, struct cl_why *why)
 static void
 tell_of_another(struct post *post)
 {
-    cl_str to = cl_doc_find(cl_buf_str(&post->sent), CL_STR("to")), from = post->mail.header.from;
+    cl_str to = cl_doc_find(cl_buf_str(&post->sent), CL_STR("to")),
+           from = post->found.mail.header.from;
     struct cl_address address;
     if (to.len > 2)
         to = cl_str_part(to, 1, to.len - 2); // addresses need no escapes
@@ -488,7 +389,7 @@ show_answer(struct post *post, struct cl_why *why)
     const struct cl_me *me = &post->run->me;
     char where[96 + CL_ME_WORDS_CAP];
     cl_str result = CL_STR("");
-    if (post->is_own_inbox)
+    if (post->found.is_in_inbox)
         (void)snprintf(where, sizeof where, "The answer waits on: `clawlink inbox%s`.", post->who);
     else
         (void)snprintf(where, sizeof where,
@@ -505,18 +406,37 @@ show_answer(struct post *post, struct cl_why *why)
     return err;
 }
 
-/* Outside of the loop's callbacks. It is acknowledged when it is whole and was shown, and nothing
+/* What lies in the own inbox was not given to the client: it goes by its place, as `clawlink ack`
+ * does it. */
+static bool
+acknowledge_there(struct post *post)
+{
+    struct cl_arena arena;
+    struct cl_v2_nothing nothing;
+    const struct cl_v2_ack params = {.agent = cl_me_address(&post->run->me),
+                                     .ranges = {&post->found.at, 1}};
+    const struct cl_call_v2 call = {
+        .method = CL_V2_ACK, .params = &params, .arena = &arena, .within_ms = CL_CLI_LAST_WORDS_MS};
+    cl_arena_init(&arena, CL_CLI_ANSWER_ARENA_BYTES_MAX);
+    enum cl_err err = cl_run_call_v2(post->run, &call, &nothing, NULL);
+    cl_arena_done(&arena);
+    return err == CL_OK;
+}
+
+/* Outside of the events' function. It is acknowledged when it is whole and was shown, and nothing
  * else is. */
 static enum cl_err
 take_answer(struct post *post, struct cl_why *why)
 {
     struct cl_json_writer json;
-    post->wants_taking = false;
-    enum cl_err err = post->mail.is_blob ? fetch_blob(post, why) : CL_OK;
+    const struct cl_answer *found = &post->found;
+    char id[CL_ID_TEXT_CAP];
+    post->is_taken = true;
+    enum cl_err err = found->mail.is_blob ? fetch_blob(post, why) : CL_OK;
     if (err != CL_OK)
         return err;
     cl_json_writer_init(&json, &post->answer);
-    cl_mail_put(&json, &post->mail, &post->added);
+    cl_mail_put(&json, &found->mail, &found->added);
     if (cl_json_writer_end(&json) != CL_OK)
         return cl_fail(CL_ERR_NO_MEMORY, why, "Out of memory.");
     err = show_answer(post, why);
@@ -524,21 +444,21 @@ take_answer(struct post *post, struct cl_why *why)
         return err;
     // Nothing but its acknowledgement is waited for, and not for long.
     post->deadline = cl_instant_add(cl_clock_monotonic(), CL_CLI_LAST_WORDS_MS);
-    const struct cl_v2_ack params = {.agent = post->is_own_inbox ? cl_me_address(&post->run->me)
-                                                                 : cl_str_z(post->reply_to),
-                                     .ranges = {&post->answer_at, 1}};
-    call(post, &(struct cl_uplink_call){
-                   .method = CL_V2_ACK, .params = &params, .fn = on_acked, .ctx = post});
+    cl_id_text(found->mail.header.id, id);
+    post->is_acking = !found->is_in_inbox &&
+                      claw_ack(post->client, post->reply_to, id, CLAW_RUNG_DELIVERED, 0) == CLAW_OK;
+    if (!post->is_acking)
+        end_with_answer(post, found->is_in_inbox && acknowledge_there(post));
     return CL_OK;
 }
 
 /* -- the connection ---------------------------------------------------------------------------- */
 
 static void
-on_traced(void *ctx, const struct cl_uplink_answer *answer)
+on_traced(struct post *post, const struct claw_event *event)
 {
-    struct post *post = ctx;
-    if (answer->err != CL_ERR_NOT_FOUND)
+    post->is_trace_due = event->err == CLAW_ERR_CLOSED;
+    if (event->err != CLAW_ERR_NOT_FOUND)
         return; // its receipts come again by themselves
     END(post, CL_ERR_UNPROVEN,
         "The relay was started again and kept nothing: message %s was %.*s, and whether it got any "
@@ -550,45 +470,40 @@ static bool
 is_for_topic(const struct post *post)
 {
     struct cl_address to;
-    return cl_address_read(post->letter.header.to, &to) && to.kind == CL_ADDRESS_TOPIC;
+    return cl_address_read(cl_str_z(post->letter.claw.to), &to) && to.kind == CL_ADDRESS_TOPIC;
 }
 
 /* What a relay without a disk accepted is gone when it starts again. */
 static void
 ask_whether_it_is_there(struct post *post)
 {
-    const struct cl_v2_trace params = {.id = id_of(post), .agent = cl_me_address(&post->run->me)};
-    call(post, &(struct cl_uplink_call){.method = CL_V2_TRACE,
-                                        .params = &params,
-                                        .is_kept = true,
-                                        .fn = on_traced,
-                                        .ctx = post});
+    struct cl_v2_trace params = {.agent = cl_me_address(&post->run->me)};
+    (void)cl_id_from_text(cl_str_z(post->id), &params.id); // it is one
+    if (cl_claw_call(post->client, CL_V2_TRACE, &params) != CL_OK)
+        end_without_memory(post);
 }
 
 static void
-on_up(void *ctx, const struct cl_v2_welcome *welcome)
+on_up(struct post *post, const struct claw_event *event)
 {
-    struct post *post = ctx;
-    const struct cl_v2_limits *limits = welcome->limits;
+    cl_str epoch = cl_str_z(event->epoch);
     bool is_first = post->epoch[0] == '\0';
-    bool is_restart = !is_first && !cl_str_eq(welcome->epoch, cl_str_z(post->epoch));
-    bool is_empty = is_restart && welcome->durability == CL_V2_DURABILITY_MEMORY;
-    (void)cl_str_copy(post->epoch, sizeof post->epoch, welcome->epoch); // its shape has that bound
-    post->clock = (cl_time){(int64_t)welcome->time};
-    post->clock_at = cl_clock_monotonic();
-    post->body_bytes = limits->body_bytes;
-    post->blob_bytes = limits->blob_bytes;
-    post->wants_seal = is_first;
+    bool is_restart = !is_first && !cl_str_eq(epoch, cl_str_z(post->epoch));
+    bool is_empty = is_restart && event->durability == CLAW_DURABILITY_MEMORY;
+    (void)cl_str_copy(post->epoch, sizeof post->epoch, epoch); // its shape has that bound
+    post->body_bytes = event->body_bytes_max;
+    post->blob_bytes = event->blob_bytes_max;
+    post->wants_letter = is_first;
     if (post->is_away)
         cl_view_note(&post->run->view, "The relay is back.");
     post->is_away = false;
     post->is_up = true;
     if (post->want->wish == CL_POST_ANSWER)
-        post->look_at = cl_instant_add(post->clock_at, CL_CLI_LOOK_MS);
+        post->found.look_at = cl_instant_add(cl_clock_monotonic(), CL_CLI_LOOK_MS);
     if (is_empty) // it counts anew
-        memset(post->places, 0, sizeof post->places);
-    if (is_restart && post->is_there && !is_for_topic(post)) // what is for a topic has no receipt
-        ask_whether_it_is_there(post);
+        cl_answer_forget_places(&post->found);
+    if ((is_restart || post->is_trace_due) && post->is_there && !is_for_topic(post))
+        ask_whether_it_is_there(post); // what is for a topic has no receipt
     if (is_empty && post->is_in_doubt && !post->is_there)
         cl_view_note(&post->run->view,
                      "It was started again, with nothing of what it had: message %s goes out once "
@@ -597,65 +512,97 @@ on_up(void *ctx, const struct cl_v2_welcome *welcome)
 }
 
 static void
-on_down(void *ctx, const struct cl_uplink_fall *fall, uint32_t pause_ms)
+on_down(struct post *post, const struct claw_event *event)
 {
-    struct post *post = ctx;
-    struct cl_why why;
-    (void)pause_ms;
+    if (post->is_acking && !post->is_over)
+        end_with_answer(post, false);
     post->is_in_doubt = post->is_in_doubt || (post->is_up && post->is_made && !post->is_there);
     post->is_up = false;
-    post->look_at = CL_INSTANT_NEVER;
+    post->found.look_at = CL_INSTANT_NEVER;
     if (post->is_away)
         return;
     post->is_away = true;
-    cl_err_ignore(cl_client_explain(post->run->client, fall, &why));
-    cl_view_note(&post->run->view, "%.300s Waiting for the relay to come back.", why.text);
+    cl_view_note(&post->run->view, "%.300s Waiting for the relay to come back.", event->text);
 }
 
 static void
-on_ended(void *ctx, const struct cl_uplink_fall *fall)
+on_ended(struct post *post, const struct claw_event *event)
 {
-    struct post *post = ctx;
-    struct cl_why why;
-    enum cl_err err = cl_client_explain(post->run->client, fall, &why);
+    enum cl_err err = cl_api_err_of(event->err);
     if (post->answer.len > 0)
         end_with_answer(post, false);
     else if (post->is_made && !post->is_there)
-        END(post, err, "Whether the relay has message %s is unknown. %.300s", post->id, why.text);
+        END(post, err, "Whether the relay has message %s is unknown. %.300s", post->id,
+            event->text);
     else
-        END(post, err, "%s", why.text);
+        END(post, err, "%s", event->text);
 }
 
 static void
-on_note(void *ctx, enum cl_v2_note note, const union cl_v2_note_params *params)
+on_result(struct post *post, const struct claw_event *event)
 {
-    struct post *post = ctx;
-    if (note == CL_V2_NOTE_MESSAGE) {
-        const struct cl_v2_letter letter = {.at = params->message.at,
-                                            .relay = params->message.relay,
-                                            .envelope = params->message.envelope};
-        (void)keep_if_answer(post, false, &letter); // anything else is left there
-    }
-    if (note != CL_V2_NOTE_RECEIPT)
-        return;
-    const struct cl_v2_receipt *list = params->receipts.receipts.ptr;
-    for (uint32_t i = 0; i < params->receipts.receipts.len; i++)
-        if (cl_id_eq(list[i].id, id_of(post)))
-            learn(post, &list[i]);
+    if (event->tag == CL_V2_TRACE)
+        on_traced(post, event);
+    else if (cl_answer_on_inbox(&post->found, event) != CL_OK)
+        end_without_memory(post);
 }
 
-static const struct cl_uplink_events events = {on_up, on_down, on_ended, on_note, NULL};
+/* Anything but the answer is left at the address of this run's own. */
+static void
+on_message(struct post *post, const struct claw_event *event)
+{
+    if (cl_answer_on_message(&post->found, event) != CL_OK)
+        end_without_memory(post);
+}
+
+static void
+on_event(void *user, claw_client *client, const struct claw_event *event)
+{
+    (void)client;
+    switch (event->type) {
+    case CLAW_EVENT_UP:
+        on_up(user, event);
+        return;
+    case CLAW_EVENT_DOWN:
+        on_down(user, event);
+        return;
+    case CLAW_EVENT_ENDED:
+        on_ended(user, event);
+        return;
+    case CLAW_EVENT_SENT:
+        on_sent(user, event);
+        return;
+    case CLAW_EVENT_RECEIPT:
+        learn(user, event);
+        return;
+    case CLAW_EVENT_MESSAGE:
+        on_message(user, event);
+        return;
+    case CLAW_EVENT_RESULT:
+        on_result(user, event);
+        return;
+    default:
+        return;
+    }
+}
 
 /* -- all of it --------------------------------------------------------------------------------- */
 
 static enum cl_err
 attach(struct post *post)
 {
-    const struct cl_v2_attach me = {.agent = cl_me_address(&post->run->me), .quiet = true};
-    const struct cl_v2_attach answers = {.agent = cl_str_z(post->reply_to), .guest = true};
-    enum cl_err err = cl_uplink_attach(post->uplink, &me);
-    return err == CL_OK && post->reply_to[0] != '\0' ? cl_uplink_attach(post->uplink, &answers)
-                                                     : err;
+    struct claw_agent agent;
+    claw_agent_init(&agent, sizeof agent);
+    agent.agent = post->run->me.text;
+    agent.is_quiet = 1;
+    claw_err err = claw_attach(post->client, &agent);
+    if (err == CLAW_OK && post->reply_to[0] != '\0') {
+        claw_agent_init(&agent, sizeof agent);
+        agent.agent = post->reply_to;
+        agent.is_guest = 1;
+        err = claw_attach(post->client, &agent);
+    }
+    return cl_api_err_of(err);
 }
 
 /* Ctrl-C. */
@@ -670,31 +617,43 @@ say_how_far_it_is(void *ctx)
 }
 
 static enum cl_err
+find_re(struct post *post, struct cl_why *why)
+{
+    cl_id re;
+    struct cl_run *run = post->run;
+    if (run->opts.values[CL_LETTER_RE] == NULL)
+        return CL_OK;
+    enum cl_err err = cl_inbox_resolve(run, cl_run_option(run, CL_LETTER_RE), &re, why);
+    if (err != CL_OK)
+        return err;
+    cl_id_text(re, post->re);
+    post->letter.claw.re = post->re;
+    return CL_OK;
+}
+
+static enum cl_err
 begin(struct post *post, struct cl_why *why)
 {
     struct cl_run *run = post->run;
+    cl_id id = {{0}};
     enum cl_err err =
         cl_letter_init(&post->letter, &run->opts, &run->me, CL_CLI_BODY_BYTES_MAX, why);
-    if (err == CL_OK && run->opts.values[CL_LETTER_RE] != NULL)
-        err = cl_inbox_resolve(run, cl_run_option(run, CL_LETTER_RE), &post->letter.header.re, why);
     if (err == CL_OK)
-        err = cl_client_uplink(run->client, &post->config, why);
+        err = find_re(post, why);
     if (err != CL_OK)
         return err;
-    cl_id_text(id_of(post), post->id);
+    post->id = post->letter.id;
     cl_me_words(&run->opts, post->who);
-    post->config.instance = cl_me_instance(&run->me);
-    post->config.client = CL_STR(CLIENT_NAME);
-    post->config.events = &events;
-    post->look_at = CL_INSTANT_NEVER;
-    post->letter.header.reply_to = post->want->reply_to;
+    post->letter.claw.reply_to = post->want->reply_to;
     if (post->want->wish == CL_POST_ANSWER) {
         // Another program that reads this agent's inbox does not get the answer there, and this one
         // takes nothing of what is for the other.
         cl_letter_name_asker(&run->me, post->reply_to);
-        post->letter.header.reply_to = cl_str_z(post->reply_to);
+        post->letter.claw.reply_to = post->reply_to;
     }
-    err = cl_uplink_new(&post->config, post, &post->uplink);
+    err = cl_claw_new(run, on_event, post, &post->client, why);
+    (void)cl_id_from_text(cl_str_z(post->id), &id); // it is one
+    cl_answer_init(&post->found, post->client, cl_me_address(&run->me), id);
     if (err == CL_OK)
         err = attach(post);
     if (err == CL_OK)
@@ -740,21 +699,27 @@ follow(struct post *post)
     post->deadline = cl_instant_add(cl_clock_monotonic(), 1000LL * post->want->timeout_s);
     while (!post->is_over) {
         cl_instant now = cl_clock_monotonic();
-        if (post->deadline.ms <= now.ms && !post->wants_taking) {
+        struct cl_why why = {""};
+        enum cl_err err;
+        bool wants_taking = post->found.is_here && !post->is_taken;
+        if (post->deadline.ms <= now.ms && !wants_taking) {
             time_out(post);
             return;
         }
-        if (post->wants_seal || post->wants_taking) {
-            enum cl_err err =
-                post->wants_seal ? seal_and_send(post, &post->why) : take_answer(post, &post->why);
+        if (post->wants_letter || wants_taking) {
+            err = post->wants_letter ? send_letter(post, &why) : take_answer(post, &why);
             if (err != CL_OK)
-                end(post, err);
+                END(post, err, "%s", why.text);
             continue;
         }
-        if (post->look_at.ms <= now.ms && !post->has_answer)
-            look(post);
-        cl_instant next = cl_instant_earlier(post->deadline, post->look_at);
-        cl_client_turn(post->run->client, next.ms > now.ms ? (uint32_t)(next.ms - now.ms) : 0);
+        if (post->found.look_at.ms <= now.ms && cl_answer_look(&post->found) != CL_OK)
+            end_without_memory(post);
+        err = cl_claw_turn(post->run, post->client,
+                           cl_instant_earlier(post->deadline, post->found.look_at), &why);
+        if (err != CL_OK)
+            END(post, err, "%s", why.text);
+        if (post->is_acking && !post->is_over && claw_waiting(post->client) == 0)
+            end_with_answer(post, true);
     }
 }
 
@@ -766,8 +731,6 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
     cl_buf_init(&post.receipt, CL_HTTP_ANSWER_BYTES_MAX);
     cl_buf_init(&post.answer, CL_CLI_PAGE_BYTES_MAX);
     cl_buf_init(&post.blob, CL_CLI_BODY_BYTES_MAX);
-    cl_arena_init(&post.arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
-    cl_random_bytes(&post.hash_key, sizeof post.hash_key);
     *ret_result = CL_STR("");
     enum cl_err err = begin(&post, why);
     if (err == CL_OK) {
@@ -779,14 +742,12 @@ cl_post(struct cl_run *run, const struct cl_post_want *want, cl_str *ret_result,
         *why = post.why;
     }
     cl_client_last_words(run->client, NULL, NULL);
-    cl_uplink_free(post.uplink);
-    if (post.uplink != NULL)
-        cl_client_turn(run->client, 0); // so that it can say goodbye
+    (void)claw_free(post.client); // from nowhere within it
     cl_letter_done(&post.letter);
     cl_buf_done(&post.sent);
     cl_buf_done(&post.receipt);
     cl_buf_done(&post.answer);
     cl_buf_done(&post.blob);
-    cl_arena_done(&post.arena);
+    cl_answer_done(&post.found);
     return err;
 }

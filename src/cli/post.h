@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * cli/post.h - one letter on its way: sent over a connection that comes back (client/uplink.h), and
- * followed until what was waited for is there.
+ * cli/post.h - one letter on its way: sent by libclawlink (cli/claw.h), and followed until what was
+ * waited for is there.
  *
  * What is told of it is what was proven: a rung that somebody reached and claimed, an outcome, or
  * nothing. Whether a relay that went away in the middle has the letter is unknown, and is called
@@ -22,8 +22,8 @@ enum cl_post_wish {
 
 struct cl_post_want {
     enum cl_post_wish wish;
-    unsigned which;  // enum cl_rung, enum cl_v2_outcome
-    cl_str reply_to; // empty: the sender, or of ANSWER an address of this run's own
+    unsigned which;       // enum cl_rung, enum cl_v2_outcome
+    const char *reply_to; // NULL: the sender, or of ANSWER an address of this run's own
     uint32_t timeout_s;
     cl_draw_fn *draw; // of ANSWER: how the result is shown before the answer is acknowledged
 };

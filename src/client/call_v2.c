@@ -122,6 +122,7 @@ cl_client_call_v2(struct cl_client *client, const struct cl_call_v2 *call, void 
                                         .path = CL_STR("/v2"),
                                         .body = cl_buf_str(&body),
                                         .wait_s = call->wait_s,
+                                        .within_ms = call->within_ms,
                                         .is_v2 = true};
     err = cl_client_call(client, &http, &answer, why);
     cl_buf_done(&body);

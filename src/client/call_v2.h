@@ -16,6 +16,7 @@ struct cl_call_v2 {
     enum cl_v2_method method;
     const void *params;     // the method's struct, within the bounds of its shape
     uint32_t wait_s;        // of `receive`: as in its params
+    uint32_t within_ms;     // as of cl_client_call
     struct cl_arena *arena; // what is read lives there, and in the answer
 };
 

@@ -43,6 +43,9 @@ struct cl_client {
     void (*last_words)(void *ctx); // before that; may be NULL
     void *last_words_ctx;
     struct cl_timer pause;
+    struct cl_timer beside;
+    void (*beside_fn)(void *ctx); // what it calls
+    void *beside_ctx;
     struct cl_arena arena; // for checking an answer
 };
 
@@ -99,6 +102,15 @@ pause_over(struct cl_timer *timer)
     client->is_paused = false;
 }
 
+static void
+call_beside(struct cl_timer *timer)
+{
+    struct cl_client *client = CL_LIST_ENTRY(timer, struct cl_client, beside);
+    cl_loop_timer_start(client->loop, timer,
+                        cl_instant_add(cl_loop_now(client->loop), CL_CLIENT_BESIDE_MS));
+    client->beside_fn(client->beside_ctx);
+}
+
 /* One that is connected to nothing yet; NULL without memory. */
 static struct cl_client *
 client_blank(void)
@@ -108,6 +120,7 @@ client_blank(void)
         return NULL;
     cl_arena_init(&client->arena, CL_JSON_SCAN_ARENA_BYTES_MAX);
     cl_timer_init(&client->pause, pause_over);
+    cl_timer_init(&client->beside, call_beside);
     cl_buf_init(&client->url, CL_HTTP_TARGET_BYTES_MAX);
     return client;
 }
@@ -703,16 +716,14 @@ cl_client_last_words(struct cl_client *client, void (*fn)(void *ctx), void *ctx)
 }
 
 void
-cl_client_turn(struct cl_client *client, uint32_t ms)
+cl_client_beside(struct cl_client *client, void (*fn)(void *ctx), void *ctx)
 {
-    if (ms == 0) {
-        cl_loop_turn(client->loop, false);
-        return;
-    }
-    cl_loop_timer_start(client->loop, &client->pause,
-                        cl_instant_add(cl_loop_now(client->loop), ms));
-    cl_loop_turn(client->loop, true);
-    cl_loop_timer_stop(client->loop, &client->pause);
+    client->beside_fn = fn;
+    client->beside_ctx = ctx;
+    if (fn == NULL)
+        cl_loop_timer_stop(client->loop, &client->beside);
+    else
+        cl_loop_timer_start(client->loop, &client->beside, cl_loop_now(client->loop));
 }
 
 void

@@ -109,10 +109,12 @@ CL_MUST_CHECK enum cl_err cl_client_uplink(struct cl_client *client,
  * WebSocket says more exactly. */
 CL_MUST_CHECK enum cl_err cl_client_explain(struct cl_client *client,
                                             const struct cl_uplink_fall *fall, struct cl_why *why);
-/* Waits for something to happen, at most so long, and lets it: a turn of the loop. */
-void cl_client_turn(struct cl_client *client, uint32_t ms);
-/* The same for who has another loop to turn: it also ends when that descriptor is readable. */
+/* For who has another loop to turn: waits until that descriptor is readable, at most so long, or
+ * until something happens here. */
 void cl_client_wait(struct cl_client *client, int fd, uint32_t ms);
+/* And while a call or a pause waits, from now on: fn is called every CL_CLIENT_BESIDE_MS. NULL ends
+ * that. */
+void cl_client_beside(struct cl_client *client, void (*fn)(void *ctx), void *ctx);
 
 /* From now on SIGINT and SIGTERM end the program with exit_status, but only while it waits: for
  * an answer or in a pause. So what was received is always written before the end. */

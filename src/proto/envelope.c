@@ -314,15 +314,6 @@ cl_envelope_add_signature(struct cl_buf *buf, cl_str signature)
     return CL_OK;
 }
 
-bool
-cl_envelope_copy(const struct cl_envelope *envelope, struct cl_arena *arena,
-                 struct cl_envelope *ret_copy)
-{
-    return cl_arena_copy(arena, envelope->protected, &ret_copy->protected) &&
-           cl_arena_copy(arena, envelope->payload, &ret_copy->payload) &&
-           cl_arena_copy(arena, envelope->signature, &ret_copy->signature);
-}
-
 enum cl_err
 cl_envelope_put(const struct cl_envelope *envelope, struct cl_buf *buf)
 {

@@ -118,9 +118,6 @@ CL_MUST_CHECK enum cl_err cl_envelope_encode(const struct cl_envelope_reader *re
 /* The buffer ends with a text of cl_envelope_encode, which gets this signature. The buffer's
  * refusals; then nothing has changed. */
 CL_MUST_CHECK enum cl_err cl_envelope_add_signature(struct cl_buf *buf, cl_str signature);
-/* Its strings, in the arena. False without memory. */
-bool cl_envelope_copy(const struct cl_envelope *envelope, struct cl_arena *arena,
-                      struct cl_envelope *ret_copy);
 /* Appends the text of an envelope whose strings are there already. */
 CL_MUST_CHECK enum cl_err cl_envelope_put(const struct cl_envelope *envelope, struct cl_buf *buf);
 

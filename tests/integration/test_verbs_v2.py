@@ -969,6 +969,36 @@ def the_own_inbox_is_read_once_and_not_during_an_outage():
         check(looks == [(None, 1), ([0, 7], 32), ([0, 7], 1), ([0, 7], 1), ([2, 5], 1)], looks)
 
 
+@test(relay=False)
+def the_times_of_a_message_are_by_the_clock_of_the_relay():
+    """Whose machine has a wrong clock can send all the same."""
+    def script(_, method, params):
+        return {**welcome(), "time": 1000 * then} if method == "hello" else None
+    then = int(time.time()) - 86400
+    with Scripted(script) as relay, people(relay) as home:
+        home.ok("send", "mini/otto", "x", "--ttl", "60", "--deadline", "30")
+        header = header_of(relay.params("send")[0])
+        check(then <= header["iat"] < then + 60, header)
+        check((header["exp"], header["dl"]) == (header["iat"] + 60, header["iat"] + 30), header)
+
+
+@test(relay=False)
+def whether_a_relay_has_a_message_is_asked_until_it_answers():
+    def script(count, method, params):
+        if method == "hello":
+            return welcome("one" if count == 1 else "two")
+        if method == "send":
+            relay.say(id=2, result=accepted(params))
+        if method == "send" or (method == "trace" and count == 2):
+            return CUT
+        return {"error": {"code": 404, "message": "no such message", "data": {
+            "error": "not_found", "retry": False}}} if method == "trace" else None
+    with Scripted(script) as relay, people(relay) as home:
+        sent = home.run("send", "mini/otto", "x", "--wait", "seen")
+        check(sent.code == 8 and "kept nothing" in sent.err, sent)
+        check([count for count, method, _ in relay.calls if method == "trace"] == [2, 3], relay.calls)
+
+
 # -- blobs -------------------------------------------------------------------------------------
 
 
@@ -1060,6 +1090,63 @@ def an_upload_goes_on_where_it_was_cut(relay):
     cutter.listener.close()
 
 
+class Awake:
+    """Passes everything on, but says ping over each WebSocket when an upload has begun, and nothing
+    about the upload before that is answered."""
+
+    def __init__(self, relay):
+        self.relay, self.is_awake = relay, threading.Event()
+        self.sockets = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.relay.port))
+                first = client.recv(65536)
+                is_upload = b"Upgrade" not in first
+                if not is_upload:
+                    self.sockets.append(client)
+                for target, args in ((self.pump_up, (client, server, first)),
+                                     (self.pump_down, (server, client, is_upload))):
+                    threading.Thread(target=target, args=args, daemon=True).start()
+
+    def pump_up(self, client, server, piece):
+        with contextlib.suppress(OSError):
+            while piece:
+                if client in self.sockets and piece[:2] == b"\x8a\x81":
+                    self.is_awake.set()
+                else:
+                    server.sendall(piece)
+                piece = client.recv(65536)
+        server.close()
+
+    def pump_down(self, server, client, is_upload):
+        with contextlib.suppress(OSError):
+            while piece := server.recv(65536):
+                if is_upload and not self.is_awake.is_set():
+                    for each in self.sockets:
+                        each.sendall(b"\x89\x01!")
+                    self.is_awake.wait(60)
+                client.sendall(piece)
+        client.close()
+
+
+@test()
+def the_connection_is_kept_up_while_a_blob_is_on_its_way(relay):
+    otto = Peer(relay)
+    awake = Awake(relay)
+    with people(relay) as home:
+        home.relay = awake.url
+        sent = home.ok("send", "mini/otto", stdin=noise(50_000))
+        check(sent.err == "" and awake.is_awake.is_set(), sent)
+        check(len(otto.inbox()) == 1, "it is sent")
+    awake.listener.close()
+
+
 @test()
 def progress_is_shown_in_a_terminal_alone(relay):
     Peer(relay)
@@ -1093,9 +1180,11 @@ class Impostor:
         head = b""
         while b"\r\n\r\n" not in head:
             head += client.recv(4096)
-        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)[1]
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)
+        if key is None:
+            raise ConnectionError("no WebSocket is wanted")
         accept = base64.b64encode(hashlib.sha1(
-            key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
         client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
         if says_what:

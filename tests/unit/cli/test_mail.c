@@ -334,6 +334,40 @@ TEST(what_libclawlink_gave_is_shown_like_what_lies_in_the_inbox)
     }
 }
 
+TEST(a_message_that_is_kept_needs_nothing_of_what_it_was_read_from)
+{
+    FOR_EACH_FAULT
+    {
+        struct golden_reader golden;
+        struct cl_envelope envelope;
+        struct cl_envelope_header header;
+        struct cl_mail mail = {.is_blob = false};
+        struct cl_arena arena;
+        golden_reader_init(&golden);
+        cl_arena_init(&arena, CL_MIB);
+        enum cl_err err = cl_envelope_decode(&golden.reader, golden_read("envelope.full", ".json"),
+                                             &envelope, &header, &why);
+        if (err == CL_OK)
+            err = cl_mail_open(&golden.reader, &envelope, &mail, &why);
+        struct cl_mail kept = mail;
+        if (err == CL_OK && !cl_mail_keep(&kept, &arena))
+            err = CL_ERR_NO_MEMORY;
+        CHECK_INT(err, fault_happened() ? CL_ERR_NO_MEMORY : CL_OK);
+        if (err == CL_OK) {
+            CHECK(kept.header.from.ptr != mail.header.from.ptr);
+            CHECK(kept.header.to.ptr != mail.header.to.ptr);
+            CHECK(kept.header.thr.ptr != mail.header.thr.ptr);
+            CHECK(kept.header.cty.ptr != mail.header.cty.ptr);
+            CHECK(kept.header.reply_to.ptr != mail.header.reply_to.ptr);
+            CHECK(kept.body.ptr != mail.body.ptr);
+            CHECK_STR(kept.body, mail.body);
+            CHECK_STR(kept.header.reply_to, mail.header.reply_to);
+        }
+        cl_arena_done(&arena);
+        golden_reader_done(&golden);
+    }
+}
+
 TEST(without_memory_no_message_is_half_shown)
 {
     FOR_EACH_FAULT

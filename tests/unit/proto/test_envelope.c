@@ -145,25 +145,6 @@ TEST(a_body_that_ends_like_a_signature_is_none)
     cl_buf_done(&buf);
 }
 
-TEST(a_copy_has_all_strings_or_there_is_no_memory)
-{
-    struct cl_envelope envelope = cl_envelope_split(golden_read("envelope.signed", ".json")), copy;
-    FOR_EACH_FAULT
-    {
-        struct cl_arena arena;
-        cl_arena_init(&arena, CL_MIB);
-        bool is = cl_envelope_copy(&envelope, &arena, &copy);
-        CHECK(is == !fault_happened());
-        if (is) {
-            CHECK(copy.signature.ptr != envelope.signature.ptr);
-            CHECK_STR(copy.protected, envelope.protected);
-            CHECK_STR(copy.payload, envelope.payload);
-            CHECK_STR(copy.signature, envelope.signature);
-        }
-        cl_arena_done(&arena);
-    }
-}
-
 TEST(a_signature_is_added_whole_or_not_at_all)
 {
     cl_str whole = golden_read("envelope.signed", ".json");
