@@ -14,6 +14,7 @@ os.environ["CLAWLINK_RELAY_CMD"] = os.environ.get(
     "CLAWLINK_TEST_RELAY", beside("relay-test-journal")) + " relay"
 
 SEED = 29
+TURNS = 22  # of the relay's loop: by then each journal here has committed what it was given
 
 
 def relay_over(*options, delay=0, full=0, read_only=0, late=0):
@@ -51,7 +52,8 @@ def attached(relay, address, **params):
         agent = Agent(Socket(relay, "m"), address, attach=False)
         insist(agent.call, "attach", **params)
         try:
-            agent.call("inbox")
+            for _ in range(TURNS):
+                agent.call("inbox")
             return agent
         except Failure:
             equal(agent.conn.closed(), 1013, "close code of a connection that is not attached")
