@@ -87,10 +87,12 @@ class Log(logging.Handler):
 
     def __init__(self):
         super().__init__()
-        self.lines = []
+        self.lines, self.news = [], threading.Condition()
 
     def emit(self, record):
-        self.lines.append(f"{record.levelname} {record.getMessage()}")
+        with self.news:
+            self.lines.append(f"{record.levelname} {record.getMessage()}")
+            self.news.notify_all()
 
     def __enter__(self):
         logging.getLogger("agent_link").addHandler(self)
@@ -100,7 +102,10 @@ class Log(logging.Handler):
         logging.getLogger("agent_link").removeHandler(self)
 
     def has(self, text):
-        holds(any(text in line for line in self.lines), f"no {text!r} in {self.lines}")
+        """Waits for it: one thread is told of a thing before another has logged it."""
+        with self.news:
+            holds(self.news.wait_for(lambda: any(text in line for line in self.lines), WAIT),
+                  f"no {text!r} in {self.lines}")
 
 
 class Inbox:
