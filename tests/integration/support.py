@@ -68,10 +68,13 @@ def row(what):
 
 
 def until(condition, what, timeout=WAIT):
-    """Asks until the answer is true. The condition asks the relay, and that is the pace."""
+    """Asks until the answer is true, and between two questions leaves the processor to whoever is
+    waited for. what: a text, or a function that makes it when it failed."""
     end = time.monotonic() + timeout
     while not condition():
-        holds(time.monotonic() < end, f"{what}: not within {timeout} s")
+        if time.monotonic() > end:
+            raise Failure(f"{what() if callable(what) else what}: not within {timeout} s")
+        threading.Event().wait(0.002)
 
 
 def heard(relay, agent):
@@ -177,15 +180,14 @@ class Relay:
         command = relay_command(self.folder) + (["--port", port] if port else []) + [*options]
         if os.geteuid() != 0:  # whose tests could not count the relay's descriptors otherwise
             command.append("--allow-debugger")
-        with open(self.stderr_path, "wb") as stderr:
-            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                command, env=environment(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=stderr, preexec_fn=before_exec)
-        self.pid = self.process.pid
+        self._begin(command, environment(env), before_exec)
+        end = time.monotonic() + WAIT
+        while not self.line and "in use" in self.stderr() and time.monotonic() < end:
+            self.kill()  # a suite beside this one has the port for a moment
+            self._begin(command, environment(env), before_exec)
         # ThreadSanitizer runs the handler of a signal that comes right before the loop waits when
         # the wait is over, which may be never.
         self.keeps_signals = os.path.exists(BIN) and has_in_program(BIN, rb"__tsan_init")
-        self.line = self._first_line()
         found = re.fullmatch(r"clawlink relay listening on (https?://(\[[^]]+\]|[^:/]+):(\d+))",
                              self.line)
         if not found:
@@ -218,6 +220,14 @@ class Relay:
             finally:
                 self.kill()
                 self.clean()
+
+    def _begin(self, command, env, before_exec):
+        with open(self.stderr_path, "wb") as stderr:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=stderr, preexec_fn=before_exec)
+        self.pid = self.process.pid
+        self.line = self._first_line()
 
     def _first_line(self):
         line, end = b"", time.monotonic() + WAIT
@@ -313,7 +323,7 @@ class Relay:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.2)
 
-    def stop(self, number=signal.SIGTERM, within=6):
+    def stop(self, number=signal.SIGTERM, within=12):
         """Ends the relay, gives its exit status. Its connections are closed first."""
         if self.status is None:
             self.hang_up()
@@ -325,7 +335,16 @@ class Relay:
         if self.process.poll() is None:
             os.kill(self.pid, number)
 
-    def wait(self, within=6):
+    @contextlib.contextmanager
+    def asleep(self):
+        """It answers nobody meanwhile."""
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def wait(self, within=12):
         try:
             if self.keeps_signals:
                 self.wake_until_ended(within - 1)

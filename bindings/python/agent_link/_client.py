@@ -21,7 +21,7 @@ EVENTS_AT_ONCE = 256  # handled before those who wait are woken
 SLICE_MS = 500  # so long a call of the library blocks before it is looked whether the link closes;
 SLICE_MS_MAX = 60000  # twice as long each time, since some calls begin anew
 DRAIN_MS = 5000  # so long closing waits for what was sent
-DRAIN_DOWN_MS = 1000  # the same without a connection
+DRAIN_DOWN_MS = 1000  # the same when a connection has failed or ended
 
 
 class _Worker:
@@ -83,7 +83,8 @@ class Client:
         self.receipts = weakref.WeakValueDictionary()  # id -> receipt, while somebody has it
         self.inbox = collections.deque()
         self.news = Awaited()  # changes when one of these does:
-        self.is_up, self.was_up, self.was_there, self.error = False, False, False, None
+        self.is_up, self.is_down = False, False  # at first it is neither
+        self.was_up, self.was_there, self.error = False, False, None
         self.is_quiet, self.is_closing = None, False
         self.users, self.unused = 0, threading.Event()  # calls of this program's that block
         self.wake_read, self.wake_write = -1, -1
@@ -137,7 +138,7 @@ class Client:
 
     def stop(self):
         """Waits for what was sent, then ends everything. Not in the pump."""
-        patience_ms = DRAIN_MS if self.is_up else DRAIN_DOWN_MS
+        patience_ms = DRAIN_DOWN_MS if self.is_down else DRAIN_MS
         self.sender.finish(patience_ms / 1000)
         with self.lock:
             self.is_closing = True  # workers and calls that block give up
@@ -291,19 +292,19 @@ class Client:
         text = event.text.decode(errors="replace")
         if event.type == _library.EVENT_UP:
             log.info("connected to %s", event.relay.decode(errors="replace"))
-            self.is_up = self.was_up = True
+            self.is_up, self.is_down, self.was_up = True, False, True
         elif event.type == _library.EVENT_ATTACHED:
             self.was_there = True
             self.news._changed(wakers)
         elif event.type == _library.EVENT_DOWN:
             log.warning("no connection: %s; the next try is in %.1f s", text,
                         event.pause_ms / 1000)
-            self.is_up = False
+            self.is_up, self.is_down = False, True
             self.link._is_down(text, self.lib.name_of(event.err))
         elif event.type == _library.EVENT_ENDED:
             self.error = AgentLinkError(text, self.lib.name_of(event.err))
             log.error("the connection ended for good: %s", text)
-            self.is_up = False
+            self.is_up, self.is_down = False, True
             self.fail(text, self.error.name)
             self.news._changed(wakers)
             self.link._is_ended(self.error)
