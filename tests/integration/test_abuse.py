@@ -104,7 +104,7 @@ def each_refusal_adds_to_its_counter(relay):
     def ask(request):
         with Http(relay) as connection:
             connection.send(request)
-            return connection.rest(3)
+            return connection.rest()
 
     rises(("clawlink_http_broken_total", "code", "malformed"),
           lambda: ask("GET nowhere HTTP/1.1\r\n\r\n"))
@@ -341,7 +341,7 @@ def sent(relay, sender, path="/delegate"):
                              "result": "r", "agent_id": sender})
 
 
-@test("--rate", "2/s,3")
+@test("--rate", "1/s,3")
 def sender_that_is_too_fast_waits(relay):
     """429 with the true seconds; others, and reading, go on."""
     statuses = [sent(relay, "a").status_code for _ in range(3)]
@@ -353,7 +353,7 @@ def sender_that_is_too_fast_waits(relay):
         refused(sent(relay, "a", path), 429, code="rate_limited")
     equal(sent(relay, "other").status_code, 200, "another sender")
     equal(len(relay.poll("b")), 4, "polled")
-    until(lambda: sent(relay, "a").status_code == 200, "no message after the wait", 5)
+    until(lambda: sent(relay, "a").status_code == 200, "no message after the wait")
 
 
 @test("--rate", "1/s,1")
@@ -407,7 +407,7 @@ def wrong_tokens_keep_an_address_waiting():
             relay.token = "right"
             late = stranger.ask("GET", "/")
             refused(late, 429, code="auth_penalty")
-            equal(late.headers["retry-after"], "5", "Retry-After")
+            holds(late.headers["retry-after"] in ("4", "5"), f"Retry-After {late.headers}")
         with Http(relay) as stranger:
             refused(stranger.ask("GET", "/"), 429, code="auth_penalty")
         equal(known.ask("GET", "/").status, 200, "over the connection that is known")

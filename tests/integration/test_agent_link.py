@@ -356,10 +356,11 @@ def a_flood_of_registers_costs_a_share_and_disturbs_nobody(relay):
     said = codes.result(60)
     spent = time.monotonic() - started
     counts = status(relay)
-    equal(set(said), {"error", 1013}, "answers")
-    # 50 full searches a second, and those of two seconds at once.
-    holds(counts["refused"] <= 50 * (spent + 2) + 2, f"{counts} in {spent} s")
-    holds(counts["busy"] > 0, f"nobody was turned away: {counts}")
+    # 50 full searches a second, and those of two seconds at once: all 600 on a very slow machine.
+    searches_max = 50 * (spent + 2) + 2
+    holds(counts["refused"] <= searches_max, f"{counts} in {spent} s")
+    equal(set(said) | ({1013} if searches_max >= 600 else set()), {"error", 1013}, "answers")
+    holds(counts["busy"] > 0 or searches_max >= 600, f"nobody was turned away: {counts}")
     later_second()
     joined(relay, TWO)  # its clock is known: it comes in whatever others do
 
@@ -550,7 +551,7 @@ def a_mesh_of_three(relay):
     mini = Agent(Socket(relay, "mini"), "mini/otto")
     full = ONE + "/healthguard"
     link.send("healthguard", "v1/old", "to v1 \u4f60")
-    polled = relay.poll("old")
+    polled = relay.poll("old", "?wait=10")
     equal([(m["type"], m["from_agent"], m["to_agent"], m["task"]) for m in polled],
           [("task_delegation", full, "old", "to v1 \u4f60")], "what v1 polls")
     relay.poll("old")  # which proves the last answer
@@ -707,11 +708,12 @@ def register_over_http_wants_a_proof(relay):
     """A signature or the token; the first key is the instance's for good."""
     door = Door(relay)
     good = "key of " + ONE
+    by_signature = register_body(ONE, key=good)  # which passes once
     cases = [(register_body(ONE, None, good), None, 401), (register_body(ONE, "x", good), None, 401),
              (register_body(ONE, None, good), "wrong", 401),
              (register_body(THREE, None), TOKEN, 403), (register_body(THREE), None, 403),
-             (register_body(ONE, None, good), TOKEN, 200), (register_body(ONE, key=good), None, 200),
-             (register_body(ONE, key=good), None, 409), (register_body(TWO, key="other"), None, 409),
+             (register_body(ONE, None, good), TOKEN, 200), (by_signature, None, 200),
+             (by_signature, None, 409), (register_body(TWO, key="other"), None, 409),
              (register_body(ONE, None, "other"), TOKEN, 409), ({}, TOKEN, 400), (b"x", TOKEN, 400)]
     for body, token, wanted in cases:
         with row(f"{short(body)} {token}"):

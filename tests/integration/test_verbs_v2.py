@@ -242,7 +242,7 @@ def a_later_rung_does_not_prove_an_earlier_one(relay):
 def a_wait_that_is_over_ends_with_8_and_the_rung_so_far(relay):
     otto = Peer(relay)
     with people(relay) as home:
-        send = waits(home, "--wait", "seen", timeout="1")
+        send = waits(home, "--wait", "seen", timeout="3")
         header, _ = otto.take("delivered")
         check(send.line() == f"{header['id']} delivered for mini/otto\n", "the rung so far")
         line = send.error_line()
@@ -274,7 +274,7 @@ def an_outcome_is_no_rung_and_another_outcome_is_9(relay):
 def an_expired_message_has_ended(relay):
     Peer(relay)
     with people(relay) as home:
-        result = home.run("send", "otto", "x", "--ttl", "1", "--wait", "delivered")
+        result = home.run("send", "otto", "x", "--ttl", "2", "--wait", "delivered")
         check(result.code == 9 and "accepted for mini/otto, expired" in result.out, result)
 
 
@@ -370,7 +370,7 @@ def another_reader_of_the_inbox_does_not_get_the_answer(relay):
 def a_question_without_an_answer_ends_with_8_and_one_that_failed_with_9(relay):
     otto = Peer(relay)
     with people(relay) as home:
-        result = home.run("ask", "otto", "x", "--timeout", "1")
+        result = home.run("ask", "otto", "x", "--timeout", "3")
         check(result.code == 8 and result.out == "" and "clawlink trace" in result.err, result)
         check("clawlink inbox" in result.err, result)
         header, _ = otto.take()

@@ -67,14 +67,14 @@ class Checks:
     async def connect(self, frame=None):
         """A connection and, if it began with a frame, the answer."""
         import websockets  # pylint: disable=import-outside-toplevel
-        connection = await websockets.connect(self.url, open_timeout=5, **self.options)
+        connection = await websockets.connect(self.url, open_timeout=10, **self.options)
         if frame is None:
             return connection, None
         await connection.send(frame)
-        return connection, await self.hear(connection, 5)
+        return connection, await self.hear(connection)
 
     @staticmethod
-    async def hear(connection, seconds=2.0):
+    async def hear(connection, seconds=10.0):
         """The next frame; None: there is none; {"closed": code}: it has ended."""
         import websockets  # pylint: disable=import-outside-toplevel
         try:
