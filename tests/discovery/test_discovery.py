@@ -304,7 +304,7 @@ def a_relay_that_ends_says_goodbye():
         # Records that are taken back stay for one second (RFC 6762 section 10.1).
         gone = browser.event("remove", name=NAME)["at"] - ended
         print(f"    gone after {gone:.2f} s")
-        holds(gone < 10, f"gone after {gone:.2f} s")  # without a goodbye it takes minutes
+        holds(gone < 1.5, f"gone after {gone:.2f} s")
         equal(scan("b")[1], [], "relays afterwards")
 
 
@@ -570,7 +570,7 @@ def a_flood_of_queries_does_not_hold_up_the_relay():
               f"{spent:.2f} s of CPU")
         holds(sent > 10000, f"{sent} datagrams")
         holds(spent < 0.5, f"the relay took {spent} s")
-        holds(slowest < 10, f"a call took {slowest} s")
+        holds(slowest < 2, f"a call took {slowest} s")
 
 
 @test(relay=False, seconds=90)
@@ -588,10 +588,9 @@ def a_flood_of_forged_messages_does_not_hold_up_the_relay():
             holds(sent > 1000, f"{sent} datagrams")
             holds(dropped("a", reason) > 0, f"{reason} is counted")
             # Of 200 ms it may take 10, and HTTP comes on top. Without the limits it took 20 % and
-            # more, and a tenth of the calls took over 70 ms; how long those take here depends on
-            # who else wants a processor, the flooder for one.
+            # more, and a tenth of the calls took over 70 ms.
             holds(spent < 0.12, f"{kind}: the relay took {spent:.0%} of a CPU")
-            holds(took["p50"] < 50, f"{kind}: {took}")
+            holds(took["p90"] < 50, f"{kind}: {took}")
 
 
 def dropped(where, reason):

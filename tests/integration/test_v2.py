@@ -10,8 +10,7 @@ import time
 
 import requests
 
-from support import (TEXT, UPGRADE, Failure, Http, WebSocket, equal, holds, main, short, test,
-                     until)
+from support import TEXT, UPGRADE, Failure, Http, WebSocket, equal, holds, main, short, test
 from v2_support import (Agent, Caller, Refused, Socket, b64, both, compact, new_id, packed, row,
                         signed, until)
 
